@@ -1,0 +1,70 @@
+"""Whom a server that refuses root runs as, and where that user can read and write."""
+
+import hashlib
+import os
+import pwd
+from pathlib import Path
+from typing import NamedTuple
+
+from triptych.local.errors import StackError
+from triptych.shared.settings import cache_home
+
+# root's own folders are closed to others, so what another user must reach lies here instead.
+# Both parents belong to root: nobody else can put something in the way (unlike in /tmp).
+ROOT_CACHE = Path("/var/cache/triptych")
+ROOT_DATA = Path("/var/lib/triptych")
+_CANDIDATES = ("elasticsearch", "nobody")
+
+
+class Account(NamedTuple):
+    """A user that a child process becomes."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def unprivileged() -> Account | None:
+    """The user for servers that refuse root; none when we are not root anyway."""
+    if os.geteuid() != 0:
+        return None
+    for name in _CANDIDATES:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    raise StackError(
+        "Elasticsearch refuses to run as root and there is no user 'elasticsearch' or 'nobody': "
+        "create one (useradd --system elasticsearch), or start the stack as a normal user"
+    )
+
+
+def open_cache(account: Account | None) -> Path:
+    """A cache folder that the account can read."""
+    return _traversable(ROOT_CACHE) if account else cache_home()
+
+
+def open_data(home: Path, account: Account | None) -> Path:
+    """The folder for Elasticsearch's data of the stack in ``home``, reachable by the account."""
+    if account is None:
+        return home / "elasticsearch"
+    key = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:8]
+    return _traversable(ROOT_DATA / f"{home.name}-{key}")
+
+
+def _traversable(folder: Path) -> Path:
+    """The folder, made; open to others whatever the umask, up to a parent that already is."""
+    for path in (*reversed(folder.parents), folder):
+        if not path.exists():
+            path.mkdir(exist_ok=True)
+            path.chmod(0o755)
+    return folder
+
+
+def give(path: Path, account: Account | None, *, deep: bool) -> None:
+    """Make the account own a folder, ``deep`` also what is in it; links, never their targets."""
+    if account is None:
+        return
+    for entry in (path, *(path.rglob("*") if deep else ())):
+        os.chown(entry, account.uid, account.gid, follow_symlinks=False)

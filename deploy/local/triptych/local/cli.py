@@ -1,0 +1,71 @@
+"""The command line of the local stack; ``triptych`` mounts the same functions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triptych.local import run
+from triptych.local.errors import StackError
+from triptych.local.options import DEFAULT_PORT, StackOptions, usable_cpus
+from triptych.local.show import print_line
+
+app = typer.Typer(
+    help="Run all of Triptych on this machine, on loopback only.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+Name = Annotated[str, typer.Option(help="Which stack; each name has its own data.")]
+
+
+@app.command()
+def up(
+    name: Name = "default",
+    port: Annotated[
+        int,
+        typer.Option(help="The gateway's; the next three are the stores'. 0: free ones."),
+    ] = DEFAULT_PORT,
+    image_workers: Annotated[
+        int, typer.Option(help="Processes of the image worker; 0: one per processor.")
+    ] = 0,
+    heap: Annotated[str, typer.Option(help="Elasticsearch's heap, like 512m or 1g.")] = "1g",
+    import_root: Annotated[
+        list[Path] | None, typer.Option(help="A folder that manifests may name files in.")
+    ] = None,
+    *,
+    detach: Annotated[
+        bool, typer.Option("--detach/--foreground", help="Return when ready, or stay until Ctrl-C.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the stack's data first.")] = False,
+) -> None:
+    """Start the stack and stay with it until Ctrl-C."""
+    try:
+        options = StackOptions(
+            name=name,
+            port=port,
+            import_roots=tuple(import_root or ()),
+            fresh=fresh,
+            detach=detach,
+            image_workers=image_workers or usable_cpus(),
+            heap=heap,
+        )
+    except StackError as error:
+        print_line(f"error: {error}")
+        raise typer.Exit(error.exit_code) from error
+    raise typer.Exit(run.up(options))
+
+
+@app.command()
+def down(name: Name = "default") -> None:
+    """Stop the stack; its data stays."""
+    raise typer.Exit(run.down(name))
+
+
+@app.command()
+def status(
+    name: Name = "default",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show the stack's parts."""
+    raise typer.Exit(run.status(name, as_json=as_json))

@@ -1,0 +1,82 @@
+"""What one stack is asked to be."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from triptych.local.errors import StackError
+from triptych.shared.settings import data_home
+
+WORKER_KINDS = ("image", "text", "audio", "fusion")
+PART_NAMES = (
+    "valkey",
+    "elasticsearch",
+    *(f"worker-{kind}" for kind in WORKER_KINDS),
+    "gateway",
+)
+DEFAULT_PORT = 8080
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HEAP = re.compile(r"[1-9]\d*[mg]")
+_HIGHEST_PORT = 65_535 - 3
+
+
+def usable_cpus() -> int:
+    """The processors that this process may use, fewer than the machine's in a container."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def stack_home(name: str) -> Path:
+    """The folder that holds everything a stack of that name keeps."""
+    if not _NAME.fullmatch(name):
+        raise StackError(f"{name!r} is no stack name: letters, digits, '.', '_' and '-' are")
+    return data_home() / "stacks" / name
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """The whole choice; every field has a default that works on a laptop.
+
+    ``port`` is the gateway's, the three after it belong to the stores; 0 takes free ones.
+    ``env`` reaches the workers and the gateway (other limits for a test, for example).
+    With ``keep`` off the data goes when the stack stops.
+    """
+
+    name: str = "default"
+    port: int = DEFAULT_PORT
+    import_roots: tuple[Path, ...] = ()
+    fresh: bool = False
+    detach: bool = False
+    image_workers: int = field(default_factory=usable_cpus)
+    heap: str = "1g"
+    parts: tuple[str, ...] = PART_NAMES
+    env: Mapping[str, str] = field(default_factory=dict)
+    keep: bool = True
+
+    def __post_init__(self) -> None:
+        stack_home(self.name)
+        if not 0 <= self.port <= _HIGHEST_PORT:
+            raise StackError(f"port {self.port} is not between 0 and {_HIGHEST_PORT}")
+        if self.image_workers < 1:
+            raise StackError(f"{self.image_workers} image workers: at least 1 is needed")
+        if not _HEAP.fullmatch(self.heap):
+            raise StackError(f"heap {self.heap!r} is no size like 512m or 1g")
+        if unknown := sorted(set(self.parts) - set(PART_NAMES)):
+            raise StackError(f"no part {', '.join(unknown)}; there are {', '.join(PART_NAMES)}")
+        for root in self.import_roots:
+            _check_root(root)
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds everything this stack keeps."""
+        return stack_home(self.name)
+
+
+def _check_root(root: Path) -> None:
+    if not root.is_dir():
+        raise StackError(f"import root {root} is no folder")
+    if ":" in str(root.resolve()):
+        raise StackError(f"import root {root} has a ':' in its path, which separates roots")

@@ -1,0 +1,196 @@
+"""The commands: up, down, status; and a stack for the length of a ``with``."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from triptych.local.accounts import open_data, unprivileged
+from triptych.local.errors import Interrupted, StackError
+from triptych.local.interrupts import interruptible
+from triptych.local.locks import Pause, locked
+from triptych.local.options import DEFAULT_PORT, StackOptions, stack_home
+from triptych.local.parts import build, waves
+from triptych.local.ports import assign
+from triptych.local.process import alive, stop, this_process
+from triptych.local.show import Say, print_line, print_table
+from triptych.local.stack import Stack, _quiet
+from triptych.local.state import State, forget, load
+
+_SUPERVISOR_SECONDS = 120.0
+_INTERRUPTED = 130
+
+
+def lock_file(home: Path) -> Path:
+    """Held while a stack starts or stops; beside its folder, which ``fresh`` deletes."""
+    return home.with_name(f"{home.name}.lock")
+
+
+@contextmanager
+def running_stack(
+    options: StackOptions, *, pause: Pause = time.sleep, say: Say = _quiet
+) -> Iterator[Stack]:
+    """A ready stack; stopped at the end, its data deleted too unless ``options.keep``."""
+    with locked(lock_file(options.home), pause):
+        stack = _open(options, pause, say)
+        stack.start()
+    try:
+        yield stack
+    finally:
+        stack.stop()
+        if not options.keep:
+            delete_data(options.home)
+
+
+def up(options: StackOptions, *, say: Say = print_line) -> int:
+    """Start the stack; stay with it until a signal unless detached.
+
+    Returns:
+        The exit code: 0, or what the error says, or 130 when interrupted while starting.
+    """
+    code = _INTERRUPTED
+    try:
+        with interruptible() as pause:
+            with locked(lock_file(options.home), pause):
+                if _already_runs(options):
+                    say(f"stack {options.name} already runs; `down` stops it")
+                    return 0
+                stack = _open(options, pause, say)
+                stack.supervisor = None if options.detach else this_process()
+                stack.start()
+            say(f"stack {options.name} is up: {stack.gateway_url}")
+            code = 0
+            if not options.detach:
+                _stay(stack)
+    except StackError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except Interrupted:
+        say("stopped")
+    return code
+
+
+def down(name: str, *, say: Say = print_line) -> int:
+    """Stop the stack of that name, whoever started it; its data stays."""
+    try:
+        home = stack_home(name)
+        state = load(home)
+        if state is None:
+            say(f"stack {name} does not run")
+            return 0
+        _end_supervisor(state)
+        with locked(lock_file(home)):
+            _stop_left(home)
+    except StackError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    say(f"stack {name} is stopped")
+    return 0
+
+
+def status(name: str, *, as_json: bool = False, say: Say = print_line) -> int:
+    """Show the parts of a stack.
+
+    Returns:
+        0 when all remembered parts are alive, 1 when one is not or the stack does not run.
+    """
+    try:
+        home = stack_home(name)
+        state = load(home)
+    except StackError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    rows = status_rows(state)
+    if as_json:
+        say(json.dumps({"name": name, "home": str(home), "parts": rows}))
+    elif rows:
+        print_table(rows)
+    else:
+        say(f"stack {name} does not run")
+    return 0 if rows and all(row["alive"] for row in rows) else 1
+
+
+def status_rows(state: State | None) -> list[dict[str, object]]:
+    """One row per remembered part."""
+    if state is None:
+        return []
+    return [
+        {
+            "name": part.name,
+            "pid": part.process.pid,
+            "port": part.port,
+            "alive": alive(part.process),
+            "log": str(part.log),
+            "folder": str(part.folder) if part.folder else None,
+        }
+        for part in state.running.values()
+    ]
+
+
+def delete_data(home: Path) -> None:
+    """Delete everything that the stack in ``home`` keeps; it must not run."""
+    account = unprivileged()
+    for folder in (home, open_data(home, account)):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _living(options: StackOptions) -> State | None:
+    """What still runs of the stack, if anything; an error where the options contradict it."""
+    state = load(options.home)
+    if state is None or not (living := state.living()):
+        return None
+    if options.fresh:
+        raise StackError(f"stack {options.name} runs, so its data stays: `down` first")
+    if options.port not in (0, DEFAULT_PORT, state.ports.gateway):
+        raise StackError(f"stack {options.name} runs on port {state.ports.gateway}: `down` first")
+    return state.model_copy(update={"running": living})
+
+
+def _already_runs(options: StackOptions) -> bool:
+    state = _living(options)
+    return state is not None and set(options.parts) <= set(state.running)
+
+
+def _open(options: StackOptions, pause: Pause, say: Say) -> Stack:
+    """The stack, not started yet; adopts what still runs from before. Under the lock."""
+    state = _living(options)
+    if options.fresh:
+        delete_data(options.home)
+    ports = state.ports if state else assign(options.port)
+    parts = build(options, ports, pause=pause, say=say)
+    running = dict(state.running) if state else {}
+    return Stack(options.home, ports, parts, running, pause=pause, say=say)
+
+
+def _stay(stack: Stack) -> None:
+    try:
+        stack.watch()
+    finally:
+        stack.say("stopping")
+        stack.stop()
+
+
+def _end_supervisor(state: State) -> None:
+    """Let the process that stays with the stack stop it, in its order."""
+    supervisor = state.supervisor
+    if supervisor is None or not alive(supervisor):
+        return
+    os.kill(supervisor.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _SUPERVISOR_SECONDS
+    while alive(supervisor) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _stop_left(home: Path) -> None:
+    """Stop what a detached or killed ``up`` left running."""
+    state = load(home)
+    if state is None:
+        return
+    for wave in reversed(waves(state.running.values())):
+        stop([part.process for part in wave], grace=max(part.grace for part in wave))
+    forget(home)

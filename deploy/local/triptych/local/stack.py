@@ -1,0 +1,164 @@
+"""Start parts in order, watch them, stop them in reverse."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from triptych.local.errors import PartFailed, StackError
+from triptych.local.locks import Pause
+from triptych.local.parts import Part, index_url, media_url, redis_url, waves
+from triptych.local.ports import LOOPBACK, Ports, is_free
+from triptych.local.process import Process, alive, exit_code, spawn, stop, tail
+from triptych.local.state import Running, State, forget, save
+
+
+def _quiet(_text: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class Stack:
+    """The parts of one stack and their processes; remembered in ``home`` at every change."""
+
+    home: Path
+    ports: Ports
+    parts: tuple[Part, ...]
+    running: dict[str, Running] = field(default_factory=dict)
+    supervisor: Process | None = None
+    pause: Pause = time.sleep
+    say: Callable[[str], None] = _quiet
+
+    @property
+    def gateway_url(self) -> str:
+        """Where clients find the gateway."""
+        return f"http://{LOOPBACK}:{self.ports.gateway}"
+
+    @property
+    def redis_url(self) -> str:
+        """Where the queue is."""
+        return redis_url(self.ports)
+
+    @property
+    def index_url(self) -> str:
+        """Where Elasticsearch is."""
+        return index_url(self.ports)
+
+    @property
+    def media_url(self) -> str:
+        """Where uploaded media lies, an fsspec URL."""
+        return media_url(self.home)
+
+    def start(self, *names: str) -> None:
+        """Start the named parts (all of them without a name) and wait until they are ready.
+
+        What already runs is kept, and waited for too. When one fails or the wait is interrupted,
+        everything that this call started is stopped again.
+        """
+        chosen = self._chosen(names)
+        fresh = [part for part in chosen if not self.alive(part.name)]
+        _check_ports(fresh)
+        try:
+            for wave in waves(chosen):
+                self._start_wave(wave, [part for part in wave if part in fresh])
+        except BaseException:
+            self.stop(*(part.name for part in fresh))
+            raise
+
+    def stop(self, *names: str) -> None:
+        """Stop the named parts (all of them without a name), the last started first."""
+        for wave in reversed(waves(self._chosen(names))):
+            self._end([part.name for part in wave], grace=max(part.grace for part in wave))
+
+    def kill(self, *names: str) -> None:
+        """End the named parts at once, children too, as a power cut would."""
+        self._end([part.name for part in self._chosen(names)], grace=0)
+
+    def alive(self, name: str) -> bool:
+        """Whether the part's process runs."""
+        return name in self.running and alive(self.running[name].process)
+
+    def check(self) -> None:
+        """Raise ``PartFailed`` for the first part that died."""
+        for part in self.parts:
+            if part.name in self.running and not self.alive(part.name):
+                raise self._failed(part, "died")
+
+    def watch(self) -> None:
+        """Stay until a part dies (``PartFailed``) or the pause raises."""
+        while True:
+            self.pause(0.5)
+            self.check()
+
+    def _chosen(self, names: Sequence[str]) -> list[Part]:
+        known = {part.name: part for part in self.parts}
+        if unknown := [name for name in names if name not in known]:
+            raise StackError(f"no part {unknown[0]} here; there are {', '.join(known)}")
+        return [part for part in self.parts if not names or part.name in names]
+
+    def _start_wave(self, wave: Sequence[Part], fresh: Sequence[Part]) -> None:
+        for part in fresh:
+            self._launch(part)
+        waiting = list(wave)
+        since = time.monotonic()
+        while waiting:
+            for part in list(waiting):
+                if not self.alive(part.name):
+                    raise self._failed(part, "did not start")
+                if part.ready():
+                    waiting.remove(part)
+                    self.say(f"{part.name}: ready after {time.monotonic() - since:.1f} s")
+                elif time.monotonic() - since > part.patience:
+                    raise self._failed(part, f"was not ready after {part.patience:.0f} s")
+            self.pause(0.1)
+
+    def _launch(self, part: Part) -> None:
+        part.prepare()
+        process = spawn(
+            part.command, env=part.env, log=part.log, cwd=part.folder, account=part.account
+        )
+        self.running[part.name] = Running(
+            name=part.name,
+            process=process,
+            port=part.port,
+            log=part.log,
+            folder=part.folder,
+            needs=part.needs,
+            grace=part.grace,
+        )
+        self.remember()
+        places = {"port": part.port, "log": part.log, "folder": part.folder}
+        self.say(
+            f"{part.name}: " + ", ".join(f"{key} {value}" for key, value in places.items() if value)
+        )
+
+    def _end(self, names: Sequence[str], *, grace: float) -> None:
+        stop([self.running[name].process for name in names if name in self.running], grace=grace)
+        for name in names:
+            self.running.pop(name, None)
+        self.remember()
+
+    def _failed(self, part: Part, what: str) -> PartFailed:
+        running = self.running.get(part.name)
+        code = exit_code(running.process) if running else None
+        suffix = f" (exit code {code})" if code is not None else ""
+        return PartFailed(part.name, what + suffix, part.log, tail(part.log))
+
+    def remember(self) -> None:
+        """Write the state file; without any process there is nothing to remember."""
+        if self.running:
+            state = State(ports=self.ports, supervisor=self.supervisor, running=self.running)
+            save(self.home, state)
+        else:
+            forget(self.home)
+
+
+def _check_ports(parts: Sequence[Part]) -> None:
+    """Say which port is taken before anything starts, rather than let a server fail on it."""
+    for part in parts:
+        for port in part.ports:
+            if not is_free(port):
+                raise StackError(
+                    f"port {port} for {part.name} is in use by something else: "
+                    "choose others with --port"
+                )

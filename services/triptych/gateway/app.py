@@ -1,0 +1,47 @@
+"""The application factory."""
+
+import orjson
+from flask import Flask
+from flask.json.provider import JSONProvider
+from flask.typing import ResponseReturnValue
+
+from triptych.gateway import batches, collections, health, items, problems, search
+from triptych.gateway.services import Services, make_services
+from triptych.shared.settings import Settings, settings
+
+_FORM_MEMORY_BYTES = 16 * 2**20
+_FORM_PARTS = 10_000
+
+
+class _OrjsonProvider(JSONProvider):
+    """JSON by orjson; the flags are orjson's."""
+
+    def dumps(self, obj: object, **_: object) -> str:
+        return orjson.dumps(obj).decode()
+
+    def loads(self, s: str | bytes, **_: object) -> object:
+        return orjson.loads(s)
+
+
+def create_app(config: Settings | None = None, made: Services | None = None) -> Flask:
+    """Make the WSGI application, its models loaded."""
+    chosen = config or settings()
+    app = Flask("triptych", static_folder=None)
+    app.json = _OrjsonProvider(app)
+    app.config.update(
+        MAX_CONTENT_LENGTH=chosen.limits.body_bytes,
+        MAX_FORM_MEMORY_SIZE=_FORM_MEMORY_BYTES,
+        MAX_FORM_PARTS=_FORM_PARTS,
+    )
+    app.extensions["triptych"] = made or make_services(chosen)
+    for module in (batches, collections, health, items, search):
+        app.register_blueprint(module.blueprint)
+    problems.register(app)
+
+    @app.get("/")
+    def index() -> ResponseReturnValue:
+        """What this is, for someone who opens the address."""
+        paths = sorted({rule.rule for rule in app.url_map.iter_rules()})
+        return {"name": "triptych", "paths": paths}
+
+    return app

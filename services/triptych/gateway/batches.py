@@ -1,0 +1,93 @@
+"""Batches: accepted, counted, their failures listed."""
+
+from flask import Blueprint, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+
+from triptych.gateway import ingest
+from triptych.gateway.requests import collection_name, read_upload, refuse_when_busy
+from triptych.gateway.services import services
+from triptych.shared import mapping
+from triptych.shared.errors import InvalidInput, NotFound
+from triptych.shared.manifest import read_manifest
+
+blueprint = Blueprint("batches", __name__, url_prefix="/v1")
+
+_MANIFEST_TYPES = {"application/x-ndjson", "application/jsonl", "application/jsonlines"}
+_MAX_FAILURES = 1000
+
+
+@blueprint.post("/collections/<collection>/batches")
+def create(collection: str) -> ResponseReturnValue:
+    """Accept a manifest of server-side files, or uploaded files with or without a manifest."""
+    name = collection_name(collection)
+    refuse_when_busy()
+    if request.mimetype in _MANIFEST_TYPES:
+        accepted = ingest.accept_manifest(services(), name, request.get_data(cache=False))
+    elif request.mimetype == "multipart/form-data":
+        accepted = _accept_form(name)
+    else:
+        raise InvalidInput(
+            f"content type {request.mimetype!r}: multipart/form-data and "
+            f"{', '.join(sorted(_MANIFEST_TYPES))} are accepted",
+            field="content-type",
+        )
+    url = url_for("batches.show", batch=accepted.batch)
+    body = {
+        "batch": accepted.batch,
+        "total": accepted.total,
+        "status_url": url,
+        "rejected": [vars(rejection) for rejection in accepted.rejected],
+    }
+    return jsonify(body), 202, {"Location": url}
+
+
+def _accept_form(collection: str) -> ingest.Accepted:
+    if request.form:
+        field = next(iter(request.form))
+        raise InvalidInput(f"field {field!r} is unknown: files and manifest are files", field=field)
+    uploads: dict[str, bytes] = {}
+    manifest = None
+    for name, upload in request.files.items(multi=True):
+        if name == "manifest" and manifest is None:
+            manifest = read_upload(upload)
+        elif name == "files" and upload.filename and upload.filename not in uploads:
+            uploads[upload.filename] = read_upload(upload)
+        else:
+            raise InvalidInput(
+                f"file {upload.filename!r} in field {name!r}: one 'manifest' and any number of "
+                "'files', each under a name of its own, are accepted",
+                field=name,
+            )
+    if manifest is not None:
+        return ingest.accept_manifest(services(), collection, manifest, uploads)
+    return ingest.accept_files(services(), collection, uploads)
+
+
+@blueprint.get("/batches/<batch>")
+def show(batch: str) -> ResponseReturnValue:
+    """How far a batch is."""
+    status = services().progress.status(batch)
+    if status is None:
+        manifest = read_manifest(services().store, batch)
+        raise NotFound(
+            f"the progress of batch {batch} ({manifest.total} items) is no longer kept: "
+            f"its items are in collection {manifest.collection!r}"
+        )
+    eta = status.eta
+    return jsonify(
+        batch=batch,
+        state=status.state,
+        total=status.total,
+        done=status.done,
+        failed=status.failed,
+        rate=round(status.rate, 2),
+        eta_seconds=None if eta is None else round(eta, 1),
+    )
+
+
+@blueprint.get("/batches/<batch>/failures")
+def failures(batch: str) -> ResponseReturnValue:
+    """The items of a batch that are failed or partial, each with its reasons."""
+    manifest = read_manifest(services().store, batch)
+    documents = services().index.failures(manifest.collection, batch, _MAX_FAILURES)
+    return jsonify(batch=batch, failures=[mapping.public(document) for document in documents])

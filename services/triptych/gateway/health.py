@@ -1,0 +1,38 @@
+"""Liveness and readiness."""
+
+from collections.abc import Callable
+
+import redis
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+
+from triptych.gateway.services import services
+from triptych.shared.errors import TriptychError
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def alive() -> ResponseReturnValue:
+    """The process answers."""
+    return jsonify(status="alive")
+
+
+@blueprint.get("/readyz")
+def ready() -> ResponseReturnValue:
+    """Every part that a request needs answers; else 503 with the reason per part."""
+    parts: dict[str, Callable[[], object]] = {
+        "redis": services().redis.ping,
+        "index": services().index.ping,
+    }
+    report = {name: _reason(check) for name, check in parts.items()}
+    good = all(value == "ok" for value in report.values())
+    return jsonify(status="ready" if good else "not ready", parts=report), 200 if good else 503
+
+
+def _reason(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except (TriptychError, redis.RedisError) as error:
+        return str(error)
+    return "ok"

@@ -1,0 +1,64 @@
+"""Errors as RFC 9457 problem documents with a stable type."""
+
+import json
+from http import HTTPStatus
+
+import structlog
+from flask import Flask, Response
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from triptych.shared.errors import Busy, TriptychError
+from triptych.shared.manifest import describe
+
+log = structlog.get_logger(__name__)
+
+
+def problem(status: int, slug: str, detail: str, field: str | None = None) -> Response:
+    """A response of type application/problem+json."""
+    body: dict[str, object] = {
+        "type": f"urn:triptych:problem:{slug}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if field is not None:
+        body["field"] = field
+    return Response(json.dumps(body), status, content_type="application/problem+json")
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the application with a problem document."""
+    app.register_error_handler(TriptychError, _ours)
+    app.register_error_handler(ValidationError, _validation)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _defect)
+
+
+def _ours(error: TriptychError) -> Response:
+    response = problem(error.status, error.slug, error.reason, error.field)
+    if isinstance(error, Busy):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _validation(error: ValidationError) -> Response:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or None
+    return problem(HTTPStatus.BAD_REQUEST, "invalid-input", describe(error), field)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    slug = "too-large" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "http"
+    response = problem(status, slug, error.description or error.name)
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def _defect(error: Exception) -> Response:
+    log.error("defect", exc_info=error)
+    detail = "an internal error; the gateway's log has the details"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)

@@ -1,0 +1,131 @@
+"""From a Flask request to checked values: JSON or multipart, whichever was sent."""
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from flask import Request
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from werkzeug.datastructures import FileStorage
+
+from triptych.gateway.schemas import CollectionName, decode_base64
+from triptych.gateway.services import services
+from triptych.shared import jobs
+from triptych.shared.errors import Busy, InvalidInput, TooLarge
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MEDIA = ("image", "audio")
+_collection_name: TypeAdapter[str] = TypeAdapter(CollectionName)
+
+
+def collection_name(value: str) -> str:
+    """Check the name of a collection. Raises InvalidInput with what is accepted."""
+    try:
+        return _collection_name.validate_python(value)
+    except ValidationError as error:
+        raise InvalidInput(
+            f"collection {value!r}: lower-case letters, digits, - and _, at most 64, are accepted",
+            field="collection",
+        ) from error
+
+
+def refuse_when_busy() -> None:
+    """Raise Busy while too many chunks wait; called before a body is read."""
+    found = services()
+    waiting = sum(jobs.queue_lengths(found.redis).values())
+    if waiting >= found.settings.queue_bound:
+        raise Busy(f"{waiting} chunks wait, the bound is {found.settings.queue_bound}")
+
+
+def read_json(request: Request) -> dict[str, Any]:
+    """The JSON object in the body. Raises InvalidInput."""
+    try:
+        value = json.loads(request.get_data(cache=False).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"body is not UTF-8: byte {error.start}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidInput("body is not a JSON object")
+    return value
+
+
+def is_multipart(request: Request) -> bool:
+    """Whether the body is a form with files; raises InvalidInput for neither form nor JSON."""
+    if request.mimetype == "multipart/form-data":
+        return True
+    if request.mimetype in {"application/json", ""}:
+        return False
+    raise InvalidInput(
+        f"content type {request.mimetype!r}: application/json and multipart/form-data are accepted",
+        field="content-type",
+    )
+
+
+def read_request(
+    request: Request, model: type[Model], *, files: Collection[str]
+) -> tuple[Model, dict[str, bytes]]:
+    """Read a JSON or multipart request: its fields, checked, and its media as bytes.
+
+    In a form, fields that are no plain strings (tags, weights, …) are JSON.
+    """
+    if not is_multipart(request):
+        fields = model.model_validate(read_json(request))
+        media = {
+            name: decode_base64(value, name)
+            for name in MEDIA
+            if (value := getattr(fields, name, None)) is not None
+        }
+        return fields, _bounded(media)
+    uploads = _uploads(request, files)
+    clash = sorted(set(uploads) & set(request.form))
+    if clash:
+        raise InvalidInput(f"{clash[0]} is given twice, as a file and as a field", field=clash[0])
+    if media_fields := sorted(set(MEDIA) & set(request.form)):
+        raise InvalidInput(f"{media_fields[0]} must be a file in a form", field=media_fields[0])
+    return model.model_validate(_form_values(request.form, model)), uploads
+
+
+def _form_values(form: Mapping[str, str], model: type[BaseModel]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in form.items():
+        declared = model.model_fields.get(name)
+        if declared is None or declared.annotation in {str, str | None}:
+            values[name] = value
+            continue
+        try:
+            values[name] = json.loads(value)
+        except (ValueError, RecursionError):
+            values[name] = value  # the model says what it expects
+    return values
+
+
+def _uploads(request: Request, accepted: Collection[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for name, upload in request.files.items(multi=True):
+        if name not in accepted:
+            raise InvalidInput(
+                f"file field {name!r} is unknown; {', '.join(accepted)} are accepted", field=name
+            )
+        if name in found:
+            raise InvalidInput(f"file {name!r} is given twice", field=name)
+        found[name] = read_upload(upload)
+    return found
+
+
+def read_upload(upload: FileStorage) -> bytes:
+    """The bytes of an uploaded file. Raises TooLarge."""
+    limit = services().settings.limits.file_bytes
+    data = upload.stream.read(limit + 1)
+    if len(data) > limit:
+        raise TooLarge(f"file {upload.filename!r} is above {limit} bytes", field=upload.name)
+    return data
+
+
+def _bounded(media: dict[str, bytes]) -> dict[str, bytes]:
+    limit = services().settings.limits.file_bytes
+    for name, data in media.items():
+        if len(data) > limit:
+            raise TooLarge(f"{name} has {len(data)} bytes, the limit is {limit}", field=name)
+    return media

@@ -1,0 +1,57 @@
+"""What the request handlers work with, made once per process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import redis
+from celery import Celery
+from flask import current_app
+
+from triptych.shared import jobs
+from triptych.shared.blobs import MediaStore, open_store
+from triptych.shared.encoders.cards import Modality
+from triptych.shared.encoders.extractors import Extractor, load_extractor
+from triptych.shared.index import SearchIndex, open_index
+from triptych.shared.item import MODALITIES
+from triptych.shared.progress import Progress
+from triptych.shared.settings import Settings, cache_home
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that the gateway talks to, and the models that encode queries."""
+
+    settings: Settings
+    store: MediaStore
+    queue: Celery
+    redis: redis.Redis
+    progress: Progress
+    index: SearchIndex
+    extractors: Mapping[Modality, Extractor]
+
+
+def make_services(settings: Settings) -> Services:
+    """Connect, and load every model: the first query is as fast as the tenth."""
+    client = redis.Redis.from_url(
+        settings.redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
+    )
+    return Services(
+        settings=settings,
+        store=open_store(settings.media_url),
+        queue=jobs.make_celery(settings),
+        redis=client,
+        progress=Progress(client, ttl=settings.batch_ttl),
+        index=open_index(settings),
+        extractors={
+            modality: load_extractor(
+                modality, threads=settings.compute_threads, cache=cache_home()
+            )
+            for modality in MODALITIES
+        },
+    )
+
+
+def services() -> Services:
+    """The services of the application that handles this request."""
+    found: Services = current_app.extensions["triptych"]
+    return found

@@ -1,0 +1,64 @@
+"""The frozen card of an encoder: what it is, where it comes from, and its fingerprint."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+Modality = Literal["image", "text", "audio"]
+Media = TypeVar("Media", contravariant=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Facts of one encoder or head. Two vectors compare only if their fingerprints are equal."""
+
+    name: str
+    version: int
+    modality: Modality
+    dims: int
+    licence: str
+    source: str
+    weights: tuple[str, ...] = ()
+    """sha256 of every weight file, in the order of use."""
+    parameters: str = ""
+    """Whatever else changes the numbers: sizes, constants, seeds."""
+
+    def __post_init__(self) -> None:
+        if self.dims < 1 or self.version < 1:
+            raise ValueError(f"card {self.name}: dims and version start at 1")
+        if any(len(digest) != 64 for digest in self.weights):
+            raise ValueError(f"card {self.name}: weights are sha256 hex digests")
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits over every field."""
+        return fingerprint(asdict(self))
+
+
+class Encoder(Protocol[Media]):
+    """A model that turns a batch of one kind of media into vectors."""
+
+    card: Card
+
+    def encode(self, batch: Sequence[Media]) -> Vectors:
+        """Return float32 of shape (len(batch), card.dims), in the order of the batch."""
+        ...
+
+
+def fingerprint(value: Any) -> str:
+    """Sixteen hex digits of the sha256 of a JSON value."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def unit_rows(vectors: NDArray[Any]) -> Vectors:
+    """L2-normalise each row; a row of zeros stays zeros."""
+    rows = np.asarray(vectors, dtype=np.float32)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)

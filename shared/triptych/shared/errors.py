@@ -1,0 +1,86 @@
+"""All errors that cross a module border, each with the data a caller needs.
+
+``slug`` is the stable last part of the problem ``type`` (RFC 9457), ``status`` the HTTP status.
+"""
+
+from typing import ClassVar
+
+
+class TriptychError(Exception):
+    """Base of every error of Triptych; ``str(error)`` is meant for a person."""
+
+    slug: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+
+    def __init__(self, reason: str, *, field: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.field = field
+
+
+class InvalidInput(TriptychError):
+    """What the caller sent is wrong; ``field`` names the place."""
+
+    slug = "invalid-input"
+    status = 400
+
+
+class MediaError(InvalidInput):
+    """An image, text or sound that can't be used; concerns one modality of one item."""
+
+    slug = "unusable-media"
+    status = 422
+
+
+class TooLarge(InvalidInput):
+    """Above one of the limits in the settings."""
+
+    slug = "too-large"
+    status = 413
+
+
+class NotFound(TriptychError):
+    """No collection, item, batch or file of that name."""
+
+    slug = "not-found"
+    status = 404
+
+
+class FingerprintMismatch(TriptychError):
+    """Two sets of vectors that were made by different models must never be compared."""
+
+    slug = "fingerprint-mismatch"
+    status = 409
+
+
+class Busy(TriptychError):
+    """The queues are longer than the bound; try again after ``retry_after`` seconds."""
+
+    slug = "busy"
+    status = 429
+    retry_after = 5
+
+
+class Unavailable(TriptychError):
+    """A part that this one depends on does not answer."""
+
+    slug = "unavailable"
+    status = 503
+
+
+class IndexUnavailable(Unavailable):
+    """The search index does not answer, or refuses work for now."""
+
+    slug = "index-unavailable"
+
+
+class QueueUnavailable(Unavailable):
+    """Redis does not answer."""
+
+    slug = "queue-unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """The media store does not answer, or can't write."""
+
+    slug = "store-unavailable"

@@ -1,0 +1,1 @@
+"""Fusion: many vectors to one, and many scores to one. Pure functions."""

@@ -1,0 +1,93 @@
+"""Block fusion: ``fused = [semantic | concept | visual | acoustic]``.
+
+Each block is a unit vector, or zeros when the item lacks that part. With the inner product as
+similarity, a query whose blocks are scaled by weights scores ``Σ w_b · cos_b`` exactly, so one
+index field serves every mix and every weighting, and the terms of the sum explain it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.shared.encoders import efficientnet, heads, mfcc, minilm
+from triptych.shared.encoders.cards import Card, Modality, Vectors, fingerprint
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of the fused vector: which part of an item fills it, and by which models."""
+
+    name: str
+    modality: Modality
+    cards: tuple[Card, ...]
+
+    @property
+    def dims(self) -> int:
+        """The width, that of the last model."""
+        return self.cards[-1].dims
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The blocks in their order. Fused vectors compare only under one fingerprint."""
+
+    blocks: tuple[Block, ...]
+
+    @property
+    def dims(self) -> int:
+        """The width of the fused vector."""
+        return sum(block.dims for block in self.blocks)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits over every block and model."""
+        return fingerprint([[b.name, [card.fingerprint for card in b.cards]] for b in self.blocks])
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Where each block lies in the fused vector."""
+        found, start = {}, 0
+        for block in self.blocks:
+            found[block.name] = slice(start, start + block.dims)
+            start += block.dims
+        return found
+
+    def filled_by(self, modality: Modality) -> tuple[Block, ...]:
+        """The blocks that a modality of an item fills."""
+        return tuple(block for block in self.blocks if block.modality == modality)
+
+
+LAYOUT = Layout(
+    (
+        Block("semantic", "text", (minilm.CARD,)),
+        Block("concept", "image", (minilm.CARD, efficientnet.CARD, heads.CONCEPT)),
+        Block("visual", "image", (efficientnet.CARD, heads.VISUAL)),
+        Block("acoustic", "audio", (mfcc.CARD,)),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Vectors of some items of a chunk: ``vectors[i]`` belongs to item ``rows[i]``."""
+
+    rows: tuple[int, ...]
+    vectors: NDArray[np.floating]
+
+
+def fuse(features: Mapping[str, Rows], count: int, layout: Layout = LAYOUT) -> Vectors:
+    """Put the blocks of ``count`` items side by side; float32 (count, layout.dims).
+
+    Raises:
+        ValueError: a block that the layout lacks, or of another width.
+    """
+    fused = np.zeros((count, layout.dims), np.float32)
+    for name, part in features.items():
+        where = layout.slices.get(name)
+        if where is None or part.vectors.shape[1:] != (where.stop - where.start,):
+            known = ", ".join(f"{block.name}: {block.dims}" for block in layout.blocks)
+            raise ValueError(f"block {name} of {part.vectors.shape[1:]} does not fit ({known})")
+        fused[list(part.rows), where] = part.vectors
+    return fused

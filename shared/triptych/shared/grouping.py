@@ -1,0 +1,48 @@
+"""Files that belong together: ``cat.png``, ``cat.txt`` and ``cat.ogg`` are one item, ``cat``."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from triptych.shared.encoders.cards import Modality
+
+EXTENSIONS: Mapping[Modality, frozenset[str]] = {
+    "image": frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif"}),
+    "text": frozenset({".txt"}),
+    "audio": frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}),
+}
+
+
+@dataclass
+class Group:
+    """The files of one item: name per modality."""
+
+    id: str
+    files: dict[Modality, str] = field(default_factory=dict)
+
+
+def modality_of(name: str) -> Modality | None:
+    """The modality that a file's extension claims; what it holds is seen when it is decoded."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return next((kind for kind, known in EXTENSIONS.items() if suffix in known), None)
+
+
+def group_files(names: Iterable[str]) -> tuple[list[Group], list[str]]:
+    """Group relative file names by their stem, in order; return the names of no known kind too.
+
+    A second file of the same stem and modality (``cat.jpg`` beside ``cat.png``) is an item of its
+    own, under its whole name.
+    """
+    groups: dict[str, Group] = {}
+    unknown: list[str] = []
+    for name in names:
+        kind = modality_of(name)
+        if kind is None:
+            unknown.append(name)
+            continue
+        stem = str(PurePosixPath(name).with_suffix(""))
+        group = groups.setdefault(stem, Group(stem))
+        if kind in group.files:
+            group = groups.setdefault(name, Group(name))
+        group.files[kind] = name
+    return list(groups.values()), unknown

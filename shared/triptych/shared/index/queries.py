@@ -1,0 +1,105 @@
+"""Pure functions from a query to the body of one Elasticsearch request, and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from triptych.shared.fusion.query import KEYWORD, PresenceClass
+from triptych.shared.fusion.scores import Candidate
+from triptych.shared.index.protocol import Found, IndexQuery, Results
+from triptych.shared.mapping import unpack_features
+
+_SOURCE = {"excludes": ["vector", "terms"]}
+
+_VECTOR_FIRST = 1e6
+"""Above any BM25 score: the first ``candidates`` hits are those of the vectors, the rest the best
+of the words, so a page of twice that size holds the whole of both lists."""
+
+_OVERSAMPLE = 3.0
+_EXPLORE = 2
+
+
+def search_body(query: IndexQuery) -> dict[str, Any]:
+    """One request that returns the best by words and the best by vectors, with raw scores."""
+    filters = [{"term": {"tags": tag}} for tag in query.tags]
+    should: list[dict[str, Any]] = [_knn(entry, filters, query) for entry in query.classes]
+    if query.terms:
+        words = {"query": " ".join(query.terms), "_name": KEYWORD}
+        should.append({"match": {"terms": words}})
+    lists = len(query.classes) + bool(query.terms)
+    return {
+        "query": {"bool": {"should": should, "filter": filters, "minimum_should_match": 1}},
+        "size": query.candidates * max(1, lists),
+        "_source": _SOURCE,
+        "track_total_hits": True,
+    }
+
+
+def _knn(
+    entry: PresenceClass, filters: list[dict[str, Any]], query: IndexQuery
+) -> dict[str, Any]:
+    clause: dict[str, Any] = {
+        "field": "vector",
+        "query_vector": entry.vector,
+        "k": query.candidates,
+        "num_candidates": _EXPLORE * query.candidates,
+        "rescore_vector": {"oversample": _OVERSAMPLE},
+        "filter": [*filters, *_presence(entry)],
+        "boost": _VECTOR_FIRST,
+    }
+    return {"knn": clause}
+
+
+def _presence(entry: PresenceClass) -> list[dict[str, Any]]:
+    required = [{"term": {"modalities": part}} for part in entry.present]
+    if not entry.absent:
+        return required
+    return [*required, {"bool": {"must_not": {"terms": {"modalities": list(entry.absent)}}}}]
+
+
+def read_results(response: Mapping[str, Any]) -> Results:
+    """Candidates from the response to ``search_body``."""
+    hits = response["hits"]
+    return Results(
+        found=tuple(_read_hit(hit) for hit in hits["hits"]),
+        total=hits["total"]["value"],
+        total_is_exact=hits["total"]["relation"] == "eq",
+        took_ms=response["took"],
+    )
+
+
+def _read_hit(hit: Mapping[str, Any]) -> Found:
+    document = hit["_source"]
+    candidate = Candidate(
+        id=document["id"],
+        modalities=frozenset(document.get("modalities", ())),
+        keyword=hit.get("matched_queries", {}).get(KEYWORD),
+        features=unpack_features(document.get("features")),
+    )
+    return Found(candidate, document)
+
+
+def failures_body(batch: str, limit: int) -> dict[str, Any]:
+    """Documents of a batch that are not whole, oldest first."""
+    return {
+        "query": {
+            "bool": {
+                "filter": [
+                    {"term": {"batch": batch}},
+                    {"terms": {"status": ["failed", "partial"]}},
+                ]
+            }
+        },
+        "sort": ["id"],
+        "size": limit,
+        "_source": {"excludes": ["vector", "features", "terms"]},
+    }
+
+
+def index_name(prefix: str, collection: str, schema: int, fingerprint: str) -> str:
+    """The index behind a collection's alias: what it was built with is in its name."""
+    return f"{alias_name(prefix, collection)}-v{schema}-{fingerprint}"
+
+
+def alias_name(prefix: str, collection: str) -> str:
+    """The name that clients of Elasticsearch use for a collection."""
+    return f"{prefix}-{collection}"

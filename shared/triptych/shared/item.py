@@ -1,0 +1,92 @@
+"""What travels: items, and the chunks of items that visit the queues together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from triptych.shared.encoders.cards import Modality
+from triptych.shared.fusion.blocks import Rows
+
+MODALITIES: tuple[Modality, ...] = ("image", "text", "audio")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item on its way. Images and sounds are references into the media store."""
+
+    id: str
+    ordinal: int = 0
+    text: str | None = None
+    image: str | None = None
+    """sha256 of the bytes in the media store; likewise ``audio``."""
+    audio: str | None = None
+    terms: str | None = None
+    """The words of ``text`` as the index knows them, separated by spaces."""
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """File name per modality, as the uploader called it."""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """Reason per modality (or ``item``) why that part is not searchable."""
+
+    def has(self, modality: Modality) -> bool:
+        """Whether the item has this part and nothing went wrong with it so far."""
+        return getattr(self, modality) is not None and modality not in self.errors
+
+    def failing(self, part: str, reason: str) -> Self:
+        """A copy that records why a part can't be used."""
+        return replace(self, errors={**self.errors, part: reason})
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """Rebuild from ``vars(item)`` after its journey."""
+        return cls(**{**message, "tags": tuple(message["tags"])})
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A routing slip and what it carries: each worker adds its features and passes it on."""
+
+    collection: str
+    sequence: int
+    """Microseconds since 1970 at submission; the external version of each document."""
+    fingerprint: str
+    slip: tuple[str, ...]
+    """The queues that remain to be visited, in order."""
+    items: tuple[Item, ...]
+    batch: str | None = None
+    priority: int = 9
+    features: Mapping[str, Rows] = field(default_factory=dict)
+
+    def advance(self, items: Sequence[Item], features: Mapping[str, Rows]) -> Self:
+        """The chunk after the first queue of its slip did its work."""
+        return replace(
+            self, slip=self.slip[1:], items=tuple(items), features={**self.features, **features}
+        )
+
+    def to_message(self) -> dict[str, Any]:
+        """Plain values and arrays, as the codec takes them."""
+        return {
+            **vars(self),
+            "slip": list(self.slip),
+            "items": [{**vars(item), "tags": list(item.tags)} for item in self.items],
+            "features": {
+                name: [list(part.rows), part.vectors] for name, part in self.features.items()
+            },
+        }
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """Rebuild what ``to_message`` made."""
+        return cls(
+            **{
+                **message,
+                "slip": tuple(message["slip"]),
+                "items": tuple(Item.from_message(item) for item in message["items"]),
+                "features": {
+                    name: Rows(tuple(rows), vectors)
+                    for name, (rows, vectors) in message["features"].items()
+                },
+            }
+        )

@@ -1,0 +1,142 @@
+"""The manifest of a batch: the durable truth of what was accepted, one JSON line an item.
+
+The lines a user writes (``ItemLine``) name files; the lines that are stored (``Entry``) carry
+what the workers need, and the lines that could not be read are stored with their reason.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from triptych.shared.blobs import MediaStore
+from triptych.shared.item import Item
+
+FOLDER = "batches"
+
+ItemId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Tag = Annotated[str, Field(min_length=1, max_length=256)]
+Scalar = Annotated[str, Field(max_length=1024)] | bool | int | float | None
+MetadataName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+class ItemFields(BaseModel):
+    """What every way to send an item has in common."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    id: ItemId | None = Field(None, description="yours; else made from the content")
+    text: str | None = None
+    tags: list[Tag] = Field(default_factory=list, max_length=256)
+    metadata: dict[MetadataName, Scalar] = Field(default_factory=dict, max_length=64)
+    source: str | None = Field(None, max_length=2048, description="where the item comes from")
+
+
+class ItemLine(ItemFields):
+    """One line of a manifest: image and audio are paths, relative to the manifest's root."""
+
+    image: str | None = Field(None, min_length=1, max_length=4096)
+    audio: str | None = Field(None, min_length=1, max_length=4096)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A line that is no item, and why."""
+
+    line: int
+    reason: str
+    id: str | None = None
+
+
+def read_lines(data: bytes) -> Iterator[tuple[int, ItemLine | Rejection]]:
+    """Read a JSONL manifest, line numbers from 1; a bad line becomes a Rejection."""
+    for number, line in enumerate(data.splitlines(), start=1):
+        if line.strip():
+            yield number, _read_line(number, line)
+
+
+def _read_line(number: int, line: bytes) -> ItemLine | Rejection:
+    try:
+        value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except UnicodeDecodeError as error:
+        return Rejection(number, f"line {number} is not UTF-8 at byte {error.start}")
+    except (ValueError, RecursionError) as error:
+        return Rejection(number, f"line {number} is not JSON: {error}")
+    if not isinstance(value, dict):
+        return Rejection(number, f"line {number} is not a JSON object")
+    try:
+        item = ItemLine.model_validate(value)
+    except ValidationError as error:
+        known = value.get("id")
+        item_id = known if isinstance(known, str) and 0 < len(known) <= 256 else None
+        return Rejection(number, f"line {number}: {describe(error)}", item_id)
+    if item.text is None and item.image is None and item.audio is None:
+        return Rejection(number, f"line {number} has no image, text or audio", item.id)
+    return item
+
+
+def describe(error: ValidationError) -> str:
+    """All problems of a pydantic error in one line, each with its field."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'value'}: {_message(problem)}"
+        for problem in error.errors(include_url=False, include_context=False)
+    )
+
+
+def _message(problem: Mapping[str, Any]) -> str:
+    return "unknown field" if problem["type"] == "extra_forbidden" else str(problem["msg"])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stored line: an item, and the server-side files that are still to be read into it."""
+
+    item: Item
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line without its newline."""
+        body = {name: value for name, value in vars(self.item).items() if value not in (None, {}, ())}
+        return json.dumps({"item": body, "paths": dict(self.paths)}, ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """Read what ``to_json`` wrote."""
+        value = json.loads(line)
+        return cls(Item.from_message({"tags": (), **value["item"]}), value["paths"])
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A batch as it is stored."""
+
+    batch: str
+    collection: str
+    sequence: int
+    fingerprint: str
+    total: int
+    entries: Iterable[Entry]
+
+
+def write_manifest(store: MediaStore, manifest: Manifest) -> None:
+    """Store a manifest durably, its header first."""
+    header = {name: value for name, value in vars(manifest).items() if name != "entries"}
+    lines = [json.dumps(header), *(entry.to_json() for entry in manifest.entries)]
+    store.write_document(FOLDER, _file_name(manifest.batch), "\n".join(lines).encode())
+
+
+def read_manifest(store: MediaStore, batch: str) -> Manifest:
+    """Read a stored manifest; its entries are read as they are iterated. Raises NotFound."""
+    lines = store.read_document(FOLDER, _file_name(batch)).decode().split("\n")
+    return Manifest(**json.loads(lines[0]), entries=(Entry.from_json(line) for line in lines[1:]))
+
+
+def delete_manifest(store: MediaStore, batch: str) -> None:
+    """Forget a batch that was not accepted after all."""
+    store.delete_document(FOLDER, _file_name(batch))
+
+
+def _file_name(batch: str) -> str:
+    return f"{batch}.jsonl"

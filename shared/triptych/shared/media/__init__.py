@@ -1,0 +1,1 @@
+"""Media: untrusted bytes in, checked arrays and strings out. Limits are enforced here."""

@@ -1,0 +1,75 @@
+"""Every setting of every process, in one place.
+
+Each field is an environment variable with the prefix ``TRIPTYCH_`` (``redis_url`` is
+``TRIPTYCH_REDIS_URL``). Limits are in bytes, pixels, seconds or items, as the name says.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def data_home() -> Path:
+    """The folder for data that outlives a process (XDG Base Directory specification)."""
+    root = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(root) / "triptych"
+
+
+def cache_home() -> Path:
+    """The folder for what can be fetched again (XDG Base Directory specification)."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "triptych"
+
+
+class Limits(BaseSettings):
+    """What an upload may be at most. Uploaded media is hostile until proved otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="TRIPTYCH_MAX_", frozen=True)
+
+    body_bytes: int = Field(256 * 2**20, gt=0, description="one HTTP request body")
+    file_bytes: int = Field(64 * 2**20, gt=0, description="one image, text or sound")
+    image_pixels: int = Field(100_000_000, gt=0, description="width × height of an image")
+    text_chars: int = Field(100_000, gt=0, description="characters of an item's text")
+    audio_seconds: int = Field(3600, gt=0, description="length of a sound")
+    batch_items: int = Field(100_000, gt=0, description="lines of one manifest")
+
+
+class Settings(BaseSettings):
+    """Where the parts find each other, and how they work."""
+
+    model_config = SettingsConfigDict(env_prefix="TRIPTYCH_", frozen=True)
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    index_url: str = "http://127.0.0.1:9200"
+    media_url: str = Field(
+        default_factory=lambda: (data_home() / "media").as_uri(),
+        description="an fsspec URL: file:///… or s3://…",
+    )
+    import_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="folders that a manifest may name files in, separated by ':'; none by default",
+    )
+    index_prefix: str = Field("triptych", pattern=r"^[a-z][a-z0-9]*$")
+    chunk_items: int = Field(32, ge=1, le=256, description="items that travel together")
+    queue_bound: int = Field(10_000, ge=1, description="waiting chunks; above it, 429")
+    visibility_timeout: int = Field(3600, ge=60, description="seconds; above the longest task")
+    batch_ttl: int = Field(7 * 86_400, ge=60, description="seconds a batch's progress is kept")
+    compute_threads: int = Field(1, ge=1, description="threads of one model in one process")
+    limits: Limits = Field(default_factory=Limits)
+
+    @field_validator("import_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = tuple(Path(part).resolve() for part in value.split(":") if part)
+        return value
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once from its environment."""
+    return Settings()

@@ -1,0 +1,17 @@
+"""One compute thread per process: workers scale by processes, not by hidden thread pools."""
+
+import os
+
+_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+def limit_threads(count: int = 1) -> None:
+    """Limit BLAS, OpenMP and Numba; must run before numpy is first imported."""
+    for name in _VARIABLES:
+        os.environ.setdefault(name, str(count))

@@ -1,0 +1,1 @@
+"""Workers: ten-line task shells, one kind per modality, over pure functions in shared."""

@@ -1,0 +1,37 @@
+"""The audio worker: sounds to the acoustic block."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from triptych.shared import jobs
+from triptych.shared.encoders.extractors import Extractor, load_extractor
+from triptych.shared.item import Item
+from triptych.shared.media.audio import RATE, Samples, decode_audio
+from triptych.shared.settings import cache_home, settings
+from triptych.workers.features import add_features
+from triptych.workers.runtime import app, on_start, run_step, store
+
+
+@cache
+def extractor() -> Extractor:
+    """The models of this process, with librosa's lazy imports and caches warm."""
+    loaded = load_extractor("audio", threads=settings().compute_threads, cache=cache_home())
+    loaded([np.zeros(RATE, np.float32)])
+    return loaded
+
+
+def decode(item: Item) -> tuple[Item, Samples]:
+    """Load and decode the sound of an item."""
+    data = store().get(str(item.audio))
+    return item, decode_audio(data, max_seconds=settings().limits.audio_seconds)
+
+
+@app.task(name=jobs.task_name("audio"))
+def run(message: dict[str, Any]) -> None:
+    """Add audio features to a chunk and pass it on."""
+    run_step(message, lambda chunk: add_features(chunk, "audio", decode, extractor()))
+
+
+on_start(extractor)

@@ -1,0 +1,34 @@
+"""The image worker: pictures to the concept and visual blocks."""
+
+from functools import cache
+from typing import Any
+
+from triptych.shared import jobs
+from triptych.shared.encoders.efficientnet import SIDE
+from triptych.shared.encoders.extractors import Extractor, load_extractor
+from triptych.shared.item import Item
+from triptych.shared.media.image import Pixels, decode_image
+from triptych.shared.settings import cache_home, settings
+from triptych.workers.features import add_features
+from triptych.workers.runtime import app, on_start, run_step, store
+
+
+@cache
+def extractor() -> Extractor:
+    """The models of this process."""
+    return load_extractor("image", threads=settings().compute_threads, cache=cache_home())
+
+
+def decode(item: Item) -> tuple[Item, Pixels]:
+    """Load and decode the picture of an item."""
+    data = store().get(str(item.image))
+    return item, decode_image(data, side=SIDE, max_pixels=settings().limits.image_pixels)
+
+
+@app.task(name=jobs.task_name("image"))
+def run(message: dict[str, Any]) -> None:
+    """Add image features to a chunk and pass it on."""
+    run_step(message, lambda chunk: add_features(chunk, "image", decode, extractor()))
+
+
+on_start(extractor)

@@ -1,0 +1,50 @@
+"""The planner: a stored manifest to chunks, reading server-side files into the media store."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from triptych.shared.blobs import MediaStore
+from triptych.shared.errors import InvalidInput, TooLarge
+from triptych.shared.item import Chunk, Item
+from triptych.shared.jobs import BULK, chunks
+from triptych.shared.manifest import Entry, Manifest
+from triptych.shared.paths import open_inside
+
+
+def plan(
+    manifest: Manifest, store: MediaStore, *, roots: tuple[Path, ...], max_bytes: int, size: int
+) -> Iterator[Chunk]:
+    """Yield the chunks of a batch as soon as each is full."""
+    items = (import_files(entry, store, roots, max_bytes) for entry in manifest.entries)
+    common = {
+        "collection": manifest.collection,
+        "sequence": manifest.sequence,
+        "fingerprint": manifest.fingerprint,
+        "batch": manifest.batch,
+        "priority": BULK,
+    }
+    return chunks(items, size=size, common=common)
+
+
+def import_files(
+    entry: Entry, store: MediaStore, roots: tuple[Path, ...], max_bytes: int
+) -> Item:
+    """Copy the files that an entry names into the media store; one that can't be is a failure."""
+    item = entry.item
+    for part, name in entry.paths.items():
+        item = replace(item, names={**item.names, part: Path(name).name})
+        try:
+            item = replace(item, **{part: store.put(_read_bounded(name, roots, max_bytes))})
+        except InvalidInput as error:
+            item = item.failing(part, error.reason)
+    return item
+
+
+def _read_bounded(name: str, roots: tuple[Path, ...], max_bytes: int) -> bytes:
+    """Read a file under one of the roots, checked at the moment it is opened."""
+    with open_inside(roots, name) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise TooLarge(f"file {name!r} is larger than the limit of {max_bytes} bytes")
+    return data
