@@ -26,7 +26,7 @@ class _OrjsonProvider(JSONProvider):
 def create_app(config: Settings | None = None, made: Services | None = None) -> Flask:
     """Make the WSGI application, its models loaded."""
     chosen = config or settings()
-    app = Flask("triptych", static_folder=None)
+    app = Flask(__name__, static_folder=None)
     app.json = _OrjsonProvider(app)
     app.config.update(
         MAX_CONTENT_LENGTH=chosen.limits.body_bytes,

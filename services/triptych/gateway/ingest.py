@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from triptych.gateway.services import Services
 from triptych.shared import jobs
+from triptych.shared.encoders.cards import Modality
 from triptych.shared.errors import InvalidInput, MediaError, TooLarge, TriptychError
 from triptych.shared.fusion.blocks import LAYOUT
 from triptych.shared.grouping import group_files
@@ -20,6 +21,8 @@ from triptych.shared.manifest import (
     write_manifest,
 )
 from triptych.shared.media.text import decode_text
+
+MEDIA: tuple[Modality, ...] = ("image", "audio")
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,7 @@ def submit(services: Services, collection: str, entries: Sequence[Entry]) -> str
     write_manifest(services.store, manifest)
     try:
         services.progress.start(manifest.batch, manifest.total)
-        jobs.send_task(
-            services.queue, jobs.PLAN, {"batch": manifest.batch}, priority=jobs.BULK
-        )
+        jobs.send_task(services.queue, jobs.PLAN, {"batch": manifest.batch}, priority=jobs.BULK)
     except TriptychError:
         delete_manifest(services.store, manifest.batch)
         raise
@@ -83,10 +84,7 @@ def accept_files(services: Services, collection: str, uploads: Mapping[str, byte
     """Accept uploaded files; those of one stem are one item."""
     services.index.ensure(collection)
     groups, unknown = group_files(uploads)
-    entries = [
-        Entry(_with_files(services, Item(id=group.id), dict(group.files), uploads))
-        for group in groups
-    ]
+    entries = [Entry(_with_files(services, Item(id=g.id), g.files, uploads)) for g in groups]
     rejected = [
         Rejection(0, f"file {name!r} is of no known kind by its extension", name)
         for name in unknown
@@ -113,19 +111,19 @@ def _item(line: ItemLine, number: int) -> Item:
 
 
 def _path_entry(line: ItemLine, number: int) -> Entry:
-    paths = {part: name for part in ("image", "audio") if (name := getattr(line, part))}
+    paths = {part: name for part in MEDIA if (name := getattr(line, part))}
     return Entry(_item(line, number), paths)
 
 
 def _upload_entry(
     services: Services, line: ItemLine, number: int, uploads: Mapping[str, bytes]
 ) -> Entry:
-    files = {part: name for part in ("image", "audio") if (name := getattr(line, part))}
+    files: dict[Modality, str] = {p: name for p in MEDIA if (name := getattr(line, p))}
     return Entry(_with_files(services, _item(line, number), files, uploads))
 
 
 def _with_files(
-    services: Services, item: Item, files: Mapping[str, str], uploads: Mapping[str, bytes]
+    services: Services, item: Item, files: Mapping[Modality, str], uploads: Mapping[str, bytes]
 ) -> Item:
     """Store the named uploads as parts of the item; one that is not there is a failure."""
     for part, name in files.items():
@@ -135,7 +133,7 @@ def _with_files(
         elif part == "text":
             item = _with_text(item, uploads[name], services.settings.limits.text_chars)
         else:
-            item = replace(item, **{part: services.store.put(uploads[name])})
+            item = item.with_media(part, services.store.put(uploads[name]))
     return item
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from typing import Any
 
 from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
@@ -72,7 +71,11 @@ def _store_item(fields: ItemRequest, files: dict[str, bytes]) -> Item:
             text = decode_text(files["text"], max_chars=services().settings.limits.text_chars)
         except MediaError as error:
             errors["text"] = error.reason
-    content: list[Any] = [text, *digests.values(), hashlib.sha256(files.get("text", b"")).hexdigest()]
+    content = [
+        text,
+        *digests.values(),
+        hashlib.sha256(files.get("text", b"")).hexdigest(),
+    ]
     return Item(
         id=fields.id or hashlib.sha256(repr(content).encode()).hexdigest()[:32],
         text=text,
@@ -80,10 +83,9 @@ def _store_item(fields: ItemRequest, files: dict[str, bytes]) -> Item:
         metadata=fields.metadata,
         source=fields.source,
         errors=errors,
-        names={
-            part: upload.filename for part, upload in request.files.items() if upload.filename
-        },
-        **digests,
+        names={part: upload.filename for part, upload in request.files.items() if upload.filename},
+        image=digests.get("image"),
+        audio=digests.get("audio"),
     )
 
 

@@ -46,7 +46,8 @@ class SearchRequest(BaseModel):
 
     def all_weights(self) -> dict[str, float]:
         """A weight for every signal, the default where none was given."""
-        return {**WEIGHTS, **self.weights}
+        given: dict[str, float] = dict(self.weights.items())
+        return {**WEIGHTS, **given}
 
 
 def decode_base64(value: str, field: str) -> bytes:

@@ -18,7 +18,7 @@ from triptych.shared.media.audio import decode_audio
 from triptych.shared.media.image import decode_image
 from triptych.shared.media.text import clean_text, terms
 
-_CANDIDATES = 50
+_CANDIDATES = 30
 """Least number of candidates per list; twice the limit where that is more."""
 
 
@@ -57,9 +57,7 @@ def search(
     }
 
 
-def encode(
-    services: Services, request: SearchRequest, media: Mapping[str, bytes]
-) -> EncodedQuery:
+def encode(services: Services, request: SearchRequest, media: Mapping[str, bytes]) -> EncodedQuery:
     """Encode every part of a query. Raises InvalidInput naming the part."""
     parts = _decode(services, request, media)
     if not parts:

@@ -13,6 +13,7 @@ from triptych.shared.encoders.cards import Modality
 from triptych.shared.encoders.extractors import Extractor, load_extractor
 from triptych.shared.index import SearchIndex, open_index
 from triptych.shared.item import MODALITIES
+from triptych.shared.media.text import terms
 from triptych.shared.progress import Progress
 from triptych.shared.settings import Settings, cache_home
 
@@ -32,6 +33,7 @@ class Services:
 
 def make_services(settings: Settings) -> Services:
     """Connect, and load every model: the first query is as fast as the tenth."""
+    terms("the first call loads the stemmer")
     client = redis.Redis.from_url(
         settings.redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
     )
@@ -43,9 +45,7 @@ def make_services(settings: Settings) -> Services:
         progress=Progress(client, ttl=settings.batch_ttl),
         index=open_index(settings),
         extractors={
-            modality: load_extractor(
-                modality, threads=settings.compute_threads, cache=cache_home()
-            )
+            modality: load_extractor(modality, threads=settings.compute_threads, cache=cache_home())
             for modality in MODALITIES
         },
     )

@@ -49,4 +49,6 @@ def loads(data: bytes) -> Any:
 
 def register_codec() -> None:
     """Make the codec known to kombu, the message layer under Celery."""
-    register(NAME, dumps, loads, content_type=CONTENT_TYPE, content_encoding="binary")
+    register(  # type: ignore[no-untyped-call]
+        NAME, dumps, loads, content_type=CONTENT_TYPE, content_encoding="binary"
+    )

@@ -7,7 +7,9 @@ from pathlib import PurePosixPath
 from triptych.shared.encoders.cards import Modality
 
 EXTENSIONS: Mapping[Modality, frozenset[str]] = {
-    "image": frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif"}),
+    "image": frozenset(
+        {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif"}
+    ),
     "text": frozenset({".txt"}),
     "audio": frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}),
 }

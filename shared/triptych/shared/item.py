@@ -34,6 +34,10 @@ class Item:
         """Whether the item has this part and nothing went wrong with it so far."""
         return getattr(self, modality) is not None and modality not in self.errors
 
+    def with_media(self, part: str, digest: str) -> Self:
+        """A copy whose image or audio is this one of the media store."""
+        return replace(self, image=digest) if part == "image" else replace(self, audio=digest)
+
     def failing(self, part: str, reason: str) -> Self:
         """A copy that records why a part can't be used."""
         return replace(self, errors={**self.errors, part: reason})

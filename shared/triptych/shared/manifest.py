@@ -5,6 +5,7 @@ what the workers need, and the lines that could not be read are stored with thei
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
@@ -16,7 +17,8 @@ from triptych.shared.item import Item
 
 FOLDER = "batches"
 
-ItemId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_ITEM_ID = re.compile(r"^[^\x00-\x1f\x7f]{1,256}$")
+ItemId = Annotated[str, Field(pattern=_ITEM_ID.pattern)]
 Tag = Annotated[str, Field(min_length=1, max_length=256)]
 Scalar = Annotated[str, Field(max_length=1024)] | bool | int | float | None
 MetadataName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -70,7 +72,7 @@ def _read_line(number: int, line: bytes) -> ItemLine | Rejection:
         item = ItemLine.model_validate(value)
     except ValidationError as error:
         known = value.get("id")
-        item_id = known if isinstance(known, str) and 0 < len(known) <= 256 else None
+        item_id = known if isinstance(known, str) and _ITEM_ID.match(known) else None
         return Rejection(number, f"line {number}: {describe(error)}", item_id)
     if item.text is None and item.image is None and item.audio is None:
         return Rejection(number, f"line {number} has no image, text or audio", item.id)
@@ -98,7 +100,9 @@ class Entry:
 
     def to_json(self) -> str:
         """One line without its newline."""
-        body = {name: value for name, value in vars(self.item).items() if value not in (None, {}, ())}
+        body = {
+            name: value for name, value in vars(self.item).items() if value not in (None, {}, ())
+        }
         return json.dumps({"item": body, "paths": dict(self.paths)}, ensure_ascii=True)
 
     @classmethod

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     index_url: str = "http://127.0.0.1:9200"
     media_url: str = Field(
-        default_factory=lambda: (data_home() / "media").as_uri(),
+        default_factory=lambda: (data_home() / "media").as_uri(),  # noqa: PLW0108
         description="an fsspec URL: file:///… or s3://…",
     )
     import_roots: Annotated[tuple[Path, ...], NoDecode] = Field(

@@ -13,7 +13,7 @@ from triptych.local.parts import Part, child_env, waves
 from triptych.local.ports import Ports
 from triptych.shared.settings import Settings
 
-PORTS = Ports(gateway=9000, valkey=9001, index=9002, transport=9003)
+PORTS = Ports(gateway=9000, valkey=9001, search=9002, transport=9003)
 PYTHON_PARTS = tuple(name for name in PART_NAMES if name != "elasticsearch")
 
 

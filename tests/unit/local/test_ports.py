@@ -10,7 +10,7 @@ from triptych.local.ports import Ports, assign, free_ports, is_free
 
 def test_the_stores_follow_the_gateway():
     """A given port fixes all four."""
-    assert assign(9000) == Ports(gateway=9000, valkey=9001, index=9002, transport=9003)
+    assert assign(9000) == Ports(gateway=9000, valkey=9001, search=9002, transport=9003)
 
 
 def test_port_zero_takes_free_ones():

@@ -3,12 +3,10 @@
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from triptych.shared import jobs
 from triptych.shared.encoders.extractors import Extractor, load_extractor
 from triptych.shared.item import Item
-from triptych.shared.media.audio import RATE, Samples, decode_audio
+from triptych.shared.media.audio import Samples, decode_audio
 from triptych.shared.settings import cache_home, settings
 from triptych.workers.features import add_features
 from triptych.workers.runtime import app, on_start, run_step, store
@@ -16,10 +14,8 @@ from triptych.workers.runtime import app, on_start, run_step, store
 
 @cache
 def extractor() -> Extractor:
-    """The models of this process, with librosa's lazy imports and caches warm."""
-    loaded = load_extractor("audio", threads=settings().compute_threads, cache=cache_home())
-    loaded([np.zeros(RATE, np.float32)])
-    return loaded
+    """The models of this process."""
+    return load_extractor("audio", threads=settings().compute_threads, cache=cache_home())
 
 
 def decode(item: Item) -> tuple[Item, Samples]:

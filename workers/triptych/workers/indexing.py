@@ -22,7 +22,9 @@ def index_chunk(chunk: Chunk, index: SearchIndex, progress: Progress) -> None:
     if refused:
         index.bulk(chunk.collection, refused)
     if chunk.batch is not None:
-        failed = {entry.document["id"] for entry in documents if entry.document["status"] == "failed"}
+        failed = {
+            entry.document["id"] for entry in documents if entry.document["status"] == "failed"
+        }
         failed |= {entry.document["id"] for entry in refused}
         progress.mark(
             chunk.batch,

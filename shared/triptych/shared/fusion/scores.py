@@ -68,8 +68,9 @@ class _Signal:
     blocks: Mapping[str, Floats] = field(default_factory=dict)
 
     def ranks(self) -> NDArray[np.int64]:
-        """1 for the best candidate; meaningless where the signal is not present."""
-        order = np.argsort(np.where(self.present, -self.raw, np.inf), kind="stable")
+        """1 for the candidate it adds most to; meaningless where the signal is not present."""
+        gain = self.weight * self.normalised
+        order = np.argsort(np.where(self.present, -gain, np.inf), kind="stable")
         ranks = np.empty(len(order), np.int64)
         ranks[order] = np.arange(1, len(order) + 1)
         return ranks
@@ -143,9 +144,7 @@ def _parts(query: FusedQuery) -> list[str]:
     return list(dict.fromkeys(term.signal for term in query.terms if term.weight > 0))
 
 
-def _keyword_signal(
-    query: FusedQuery, candidates: Sequence[Candidate], scales: Floats
-) -> _Signal:
+def _keyword_signal(query: FusedQuery, candidates: Sequence[Candidate], scales: Floats) -> _Signal:
     raw = np.array([candidate.keyword or 0.0 for candidate in candidates])
     best = raw.max()
     return _Signal(

@@ -14,7 +14,8 @@ from triptych.shared import mapping
 from triptych.shared.errors import FingerprintMismatch, IndexUnavailable, InvalidInput, NotFound
 from triptych.shared.fusion.blocks import LAYOUT
 from triptych.shared.index import queries
-from triptych.shared.index.protocol import Document, IndexQuery, Outcome, Results, Versioned
+from triptych.shared.index.protocol import IndexQuery, Outcome, Results, Versioned
+from triptych.shared.mapping import Document
 
 _BUSY = 429
 _CONFLICT = 409
@@ -26,10 +27,15 @@ log = structlog.get_logger(__name__)
 class ElasticIndex:
     """Collections as aliases of one server or cluster. One instance serves many threads."""
 
-    def __init__(self, url: str, *, prefix: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, url: str, *, prefix: str, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._client = Elasticsearch(
             url,
-            serializers={"application/vnd.elasticsearch+json": _Serializer(), "application/json": _Serializer()},
+            serializers={
+                "application/vnd.elasticsearch+json": _Serializer(),
+                "application/json": _Serializer(),
+            },
             request_timeout=30,
             max_retries=0,
             http_compress=False,  # vectors hardly compress, and the network is near
@@ -104,7 +110,9 @@ class ElasticIndex:
             if not waiting:
                 return [outcomes[row] for row in range(len(documents))]
             if pause is not None:
-                log.warning("index is busy", collection=collection, waiting=len(waiting), pause=pause)
+                log.warning(
+                    "index is busy", collection=collection, waiting=len(waiting), pause=pause
+                )
                 self._sleep(pause)
         raise IndexUnavailable(f"the index still refuses {len(waiting)} documents: too busy")
 

@@ -9,7 +9,6 @@ from triptych.shared.fusion.scores import Candidate
 from triptych.shared.mapping import Document
 
 
-
 @dataclass(frozen=True)
 class Versioned:
     """A document and the version under which it is written; an older one never wins."""

@@ -34,9 +34,7 @@ def search_body(query: IndexQuery) -> dict[str, Any]:
     }
 
 
-def _knn(
-    entry: PresenceClass, filters: list[dict[str, Any]], query: IndexQuery
-) -> dict[str, Any]:
+def _knn(entry: PresenceClass, filters: list[dict[str, Any]], query: IndexQuery) -> dict[str, Any]:
     clause: dict[str, Any] = {
         "field": "vector",
         "query_vector": entry.vector,

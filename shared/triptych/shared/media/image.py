@@ -19,7 +19,9 @@ Pixels = NDArray[np.uint8]
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
 _ORIENTATION = 0x0112  # EXIF 2.32, tag 274
 _BACKGROUND = 255
-_SVG = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>\[]*(?:\[.*?\])?>\s*)*<svg\b", re.DOTALL | re.IGNORECASE)
+_SVG = re.compile(rb"<svg[\s>]", re.IGNORECASE)
+_ORIENTATIONS = range(1, 9)
+_GREY, _COLOUR, _COLOUR_ALPHA = 1, 3, 4  # channels
 
 cv2.setNumThreads(1)
 Image.MAX_IMAGE_PIXELS = None  # the limit of the settings is checked instead, and in every case
@@ -58,7 +60,7 @@ def read_header(data: bytes) -> Header:
     """Read format, size and orientation. Raises MediaError for what is no picture."""
     if not data:
         raise MediaError("image is empty")
-    if _SVG.match(data[:4096]):
+    if data.lstrip()[:1] == b"<" and _SVG.search(data[:4096]):
         raise MediaError("image is SVG, which is not supported: convert it to PNG")
     try:
         with warnings.catch_warnings():
@@ -75,7 +77,7 @@ def read_header(data: bytes) -> Header:
 
 
 def _checked_orientation(value: Any) -> int:
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+    return value if value in _ORIENTATIONS else 1
 
 
 def _decode(data: bytes, header: Header, side: int) -> NDArray[Any]:
@@ -122,14 +124,14 @@ def _to_rgb(pixels: NDArray[Any]) -> Pixels:
         pixels = (pixels >> 8).astype(np.uint8)
     elif pixels.dtype != np.uint8:
         pixels = np.clip(np.nan_to_num(pixels) * 255, 0, 255).astype(np.uint8)
-    if pixels.ndim == 2:
+    channels = _GREY if pixels.ndim == 2 else pixels.shape[2]  # noqa: PLR2004
+    if channels == _GREY:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
-    channels = pixels.shape[2]
-    if channels == 4:
+    if channels == _COLOUR_ALPHA:
         alpha = pixels[:, :, 3:].astype(np.uint16)
         colour = pixels[:, :, 2::-1] * alpha + _BACKGROUND * (255 - alpha)
         return (colour // 255).astype(np.uint8)
-    if channels == 3:
+    if channels == _COLOUR:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
     raise MediaError(f"image has {channels} channels, which is not supported")
 

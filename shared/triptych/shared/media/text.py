@@ -18,7 +18,7 @@ STOP_WORDS = frozenset(
     is am are was were be been being do does did has have had will would shall should can could
     may might must not
     there here
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 
@@ -56,7 +56,9 @@ def terms(text: str) -> list[str]:
     tokenizer, stem = _tools()
     tokens = tokenizer.tokenize(unicodedata.normalize("NFKC", text).casefold())
     words = [token for token in tokens if token not in STOP_WORDS] or tokens
-    return [term for word in words for term in (_pairs(word) if _is_unspaced(word) else [stem(word)])]
+    return [
+        term for word in words for term in (_pairs(word) if _is_unspaced(word) else [stem(word)])
+    ]
 
 
 @cache

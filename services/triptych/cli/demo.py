@@ -1,0 +1,94 @@
+"""The demonstration: the whole system on this machine, a corpus, five questions."""
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from triptych.cli import sample, tuxpaint
+from triptych.cli.corpus import Corpus, Question
+from triptych.cli.ingest import ingest
+from triptych.cli.show import console, print_hits
+from triptych.client import Client, ClientError
+from triptych.local import Stack, StackError, StackOptions, running_stack
+from triptych.local.interrupts import interruptible
+from triptych.shared.settings import cache_home
+
+COLLECTION = "demo"
+_SHOWN = 5
+_REFRESH_SECONDS = 1.2
+
+
+def run(*, name: str, port: int, once: bool) -> int:
+    """Show it all; the exit code is 0 if every question was answered sensibly."""
+    from triptych.local.errors import Interrupted
+
+    try:
+        corpus = fetch_corpus()
+        options = StackOptions(name=name, port=port, import_roots=(corpus.root,), fresh=True)
+        with (
+            interruptible() as pause,
+            running_stack(
+                options,
+                pause=pause,
+                say=lambda line: console.print(line, style="dim", markup=False),
+            ) as stack,
+        ):
+            good = _show(stack, corpus)
+            if not once:
+                _explain(stack)
+                while True:
+                    pause(3600)
+    except Interrupted:
+        console.print("stopped")
+        return 0
+    except (StackError, ClientError) as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 2
+    return 0 if good else 1
+
+
+def fetch_corpus() -> Corpus:
+    """The Tux Paint stamps, or the self-made sample with a clear word why."""
+    try:
+        with console.status("fetching the Tux Paint stamps (161 MB, once)"):
+            return tuxpaint.corpus()
+    except tuxpaint.CorpusUnavailable as error:
+        console.print(f"The Tux Paint stamps can't be fetched here: {error}", style="yellow")
+        console.print("A small self-made sample takes their place.", style="yellow")
+        return sample.corpus(cache_home() / "sample")
+
+
+def _show(stack: Stack, corpus: Corpus) -> bool:
+    with Client(stack.gateway_url) as client:
+        client.create_collection(COLLECTION)
+        manifest = "\n".join(json.dumps(line) for line in corpus.lines).encode()
+        report = ingest(
+            client, [lambda: client.submit_manifest(COLLECTION, manifest)], title=corpus.name
+        )
+        console.print(
+            f"{report.done} items in {report.seconds:.1f} s ({report.rate:.0f} a second), "
+            f"{report.failed} failed"
+        )
+        for item in report.failures[:_SHOWN]:
+            console.print(f"  {item['id']}: {item['errors']}", markup=False)
+        threading.Event().wait(_REFRESH_SECONDS)
+        answers = [_ask(client, question) for question in corpus.questions]
+    return all(answers) and report.failed == 0
+
+
+def _ask(client: Client, question: Question) -> bool:
+    fields: dict[str, Any] = {"limit": _SHOWN}
+    if question.text is not None:
+        fields["text"] = question.text
+    answer: Mapping[str, Any] = client.search(COLLECTION, fields, question.media)
+    good = question.answered_by(answer["hits"])
+    console.print(f"\n[bold]{question.title}[/bold]  {'✓' if good else '✗ not as expected'}")
+    print_hits(answer)
+    return good
+
+
+def _explain(stack: Stack) -> None:
+    url = stack.gateway_url
+    console.print(f"\nThe API is at [bold]{url}[/bold]; Ctrl-C stops everything. Try:")
+    console.print(f"  triptych search 'a bird that can swim' --url {url} -c {COLLECTION}")

@@ -1,0 +1,65 @@
+"""Sending items and watching them arrive."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from triptych.cli.show import progress_bar
+from triptych.client import BatchStatus, Client
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of everything that was sent."""
+
+    total: int
+    done: int
+    failed: int
+    seconds: float
+    failures: list[dict[str, Any]]
+
+    @property
+    def rate(self) -> float:
+        """Items per second, as the sender saw it."""
+        return self.done / self.seconds if self.seconds > 0 else 0.0
+
+
+def ingest(
+    client: Client,
+    submissions: Iterable[Callable[[], dict[str, Any]]],
+    *,
+    title: str,
+    quiet: bool = False,
+) -> Report:
+    """Submit one batch after the other, then wait for all; the bar moves meanwhile."""
+    started = time.monotonic()
+    statuses: dict[str, BatchStatus] = {}
+    with progress_bar(title, quiet=quiet) as bar:
+
+        def look() -> None:
+            for batch, status in statuses.items():
+                if status.state != "done":
+                    statuses[batch] = client.batch(batch)
+            done = sum(status.done for status in statuses.values())
+            bar.update(
+                done=done,
+                total=sum(status.total for status in statuses.values()),
+                failed=sum(status.failed for status in statuses.values()),
+                rate=done / (time.monotonic() - started),
+            )
+
+        for submit in submissions:
+            batch = submit()["batch"]
+            statuses[batch] = client.batch(batch)
+            look()
+        while any(status.state != "done" for status in statuses.values()):
+            time.sleep(0.2)
+            look()
+    return Report(
+        total=sum(status.total for status in statuses.values()),
+        done=sum(status.done for status in statuses.values()),
+        failed=sum(status.failed for status in statuses.values()),
+        seconds=time.monotonic() - started,
+        failures=[item for batch in statuses for item in client.failures(batch)],
+    )

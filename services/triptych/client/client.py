@@ -1,0 +1,126 @@
+"""One method per resource; every error carries the problem document's detail."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from triptych.client.uploads import Upload
+
+_BUSY = 429
+_POLL_SECONDS = 0.3
+
+
+class ClientError(RuntimeError):
+    """The gateway refused, or can't be reached; ``status`` is None for the latter."""
+
+    def __init__(self, detail: str, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class BatchStatus:
+    """The progress of a batch; see ``GET /v1/batches/{batch}``."""
+
+    batch: str
+    state: str
+    total: int
+    done: int
+    failed: int
+    rate: float
+    eta_seconds: float | None
+
+
+class Client:
+    """A connection to one gateway; use it as a context manager."""
+
+    def __init__(self, url: str, *, timeout: float = 120) -> None:
+        self._http = httpx.Client(base_url=url, timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def upload(self, collection: str, upload: Upload) -> dict[str, Any]:
+        """Send files, and the manifest that names them if there is one, as one batch."""
+        parts = [("files", (name, path.read_bytes())) for name, path in upload.files.items()]
+        if upload.manifest is not None:
+            parts.append(("manifest", ("manifest.jsonl", upload.manifest)))
+        return self._call("POST", f"/v1/collections/{collection}/batches", files=parts)
+
+    def submit_manifest(self, collection: str, manifest: bytes) -> dict[str, Any]:
+        """Send a JSONL manifest of files that lie on the server."""
+        return self._call(
+            "POST",
+            f"/v1/collections/{collection}/batches",
+            content=manifest,
+            headers={"content-type": "application/x-ndjson"},
+        )
+
+    def batch(self, batch: str) -> BatchStatus:
+        """The progress of a batch."""
+        return BatchStatus(**self._call("GET", f"/v1/batches/{batch}"))
+
+    def watch(self, batch: str) -> Iterator[BatchStatus]:
+        """The progress of a batch again and again; the last one is done."""
+        while True:
+            status = self.batch(batch)
+            yield status
+            if status.state == "done":
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def failures(self, batch: str) -> list[dict[str, Any]]:
+        """Items of a batch that are failed or partial."""
+        found: list[dict[str, Any]] = self._call("GET", f"/v1/batches/{batch}/failures")["failures"]
+        return found
+
+    def search(
+        self, collection: str, fields: Mapping[str, Any], media: Mapping[str, bytes]
+    ) -> dict[str, Any]:
+        """Search; ``fields`` as in the JSON request, image and audio as bytes."""
+        form = {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in fields.items()
+        }
+        path = f"/v1/collections/{collection}/search"
+        if not media:
+            return self._call("POST", path, json=dict(fields))
+        return self._call("POST", path, data=form, files=dict(media))
+
+    def create_collection(self, collection: str) -> dict[str, Any]:
+        """Make a collection, or describe the one that exists."""
+        return self._call("PUT", f"/v1/collections/{collection}")
+
+    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        while True:
+            try:
+                response = self._http.request(method, path, **arguments)
+            except httpx.HTTPError as error:
+                raise ClientError(f"{self._http.base_url} can't be reached: {error}") from error
+            if response.status_code != _BUSY:
+                break
+            time.sleep(float(response.headers.get("retry-after", "1")))
+        if response.is_error:
+            raise ClientError(_detail(response), response.status_code)
+        body: dict[str, Any] = response.json()
+        return body
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {response.status_code}"
