@@ -68,13 +68,13 @@ def _show(stack: Stack, corpus: Corpus) -> bool:
         )
         console.print(
             f"{report.done} items in {report.seconds:.1f} s ({report.rate:.0f} a second), "
-            f"{report.failed} failed"
+            f"{report.failed} failed, {len(report.failures) - report.failed} partial"
         )
         for item in report.failures[:_SHOWN]:
             console.print(f"  {item['id']}: {item['errors']}", markup=False)
         threading.Event().wait(_REFRESH_SECONDS)
         answers = [_ask(client, question) for question in corpus.questions]
-    return all(answers) and report.failed == 0
+    return all(answers) and not report.failures
 
 
 def _ask(client: Client, question: Question) -> bool:

@@ -111,7 +111,7 @@ def _item(line: ItemLine, number: int) -> Item:
 
 
 def _path_entry(line: ItemLine, number: int) -> Entry:
-    paths = {part: name for part in MEDIA if (name := getattr(line, part))}
+    paths: dict[str, str] = {part: name for part in MEDIA if (name := getattr(line, part))}
     return Entry(_item(line, number), paths)
 
 

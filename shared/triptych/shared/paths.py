@@ -9,7 +9,7 @@ from triptych.shared.errors import InvalidInput, MediaError
 
 
 def resolve_inside(roots: tuple[Path, ...], name: str) -> Path:
-    """Return the real path of ``name`` under one of ``roots`` (relative names under the first).
+    """Return the real path of ``name``, absolute or relative to one of ``roots``.
 
     Raises:
         InvalidInput: outside every root, or no root is allowed.
@@ -17,13 +17,20 @@ def resolve_inside(roots: tuple[Path, ...], name: str) -> Path:
     """
     if not roots:
         raise InvalidInput(f"file {name!r}: this server allows no import root")
-    try:
-        real = (roots[0] / name).resolve(strict=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise MediaError(f"file {name!r} is not there") from error
-    if not any(real.is_relative_to(root) for root in roots):
+    found = [real for root in roots if (real := _real(root / name)) is not None]
+    if not found:
+        raise MediaError(f"file {name!r} is not there")
+    inside = [real for real in found if any(real.is_relative_to(root) for root in roots)]
+    if not inside:
         raise InvalidInput(f"file {name!r} is outside the allowed import roots")
-    return real
+    return inside[0]
+
+
+def _real(path: Path) -> Path | None:
+    try:
+        return path.resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        return None
 
 
 def open_inside(roots: tuple[Path, ...], name: str) -> BinaryIO:

@@ -4,26 +4,46 @@ import io
 import re
 import struct
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from triptych.shared.errors import MediaError, TooLarge
 
 Pixels = NDArray[np.uint8]
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
+_BY_PILLOW = frozenset({"GIF", "TIFF", "AVIF"})
+"""OpenCV turns some TIFFs itself, leaves AVIF at 10 bits, and does not know a TIFF's many kinds of
+pixels; it is for the formats that are common, where its speed counts."""
+_ORIENTED = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})  # Pillow turns a TIFF as it decodes it
 _ORIENTATION = 0x0112  # EXIF 2.32, tag 274
 _BACKGROUND = 255
 _SVG = re.compile(rb"<svg[\s>]", re.IGNORECASE)
 _ORIENTATIONS = range(1, 9)
-_GREY, _COLOUR, _COLOUR_ALPHA = 1, 3, 4  # channels
+_TIFF_TILE = (322, 323)  # width and height of a tile, TIFF 6.0
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_FRAME = 12  # bytes of a chunk around its content: length, type and checksum
+# A marker with a length behind it, or the end; not a stuffed byte or a restart marker.
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])", re.DOTALL)
+_JPEG_END = b"\xd9"
+_CONVERSIONS: Mapping[int, int] = {
+    1: cv2.COLOR_GRAY2RGB,
+    3: cv2.COLOR_BGR2RGB,
+    4: cv2.COLOR_BGRA2RGBA,
+}
 
 cv2.setNumThreads(1)
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+# What is wrong with a stranger's picture stands in the error, not on standard error as well.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 Image.MAX_IMAGE_PIXELS = None  # the limit of the settings is checked instead, and in every case
 
 
@@ -53,52 +73,98 @@ def decode_image(data: bytes, *, side: int, max_pixels: int) -> Pixels:
         raise TooLarge(
             f"image has {header.width} × {header.height} pixels, the limit is {max_pixels}"
         )
-    return fit_square(orient(_to_rgb(_decode(data, header, side)), header.orientation), side)
+    return fit_square(orient(_decode(data, header, side), header.orientation), side)
 
 
 def read_header(data: bytes) -> Header:
     """Read format, size and orientation. Raises MediaError for what is no picture."""
     if not data:
         raise MediaError("image is empty")
-    if data.lstrip()[:1] == b"<" and _SVG.search(data[:4096]):
+    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"<") and _SVG.search(start):
         raise MediaError("image is SVG, which is not supported: convert it to PNG")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow, about metadata that is not used
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                exif = image.getexif() if image.format in {"JPEG", "TIFF", "WEBP", "PNG"} else {}
-                orientation = exif.get(_ORIENTATION, 1)
-                return Header(str(image.format), *image.size, _checked_orientation(orientation))
+        with _open(data) as image:
+            # A photograph with others behind it (MPO) is a JPEG followed by more.
+            kind = "JPEG" if image.format == "MPO" else str(image.format)
+            return Header(kind, *_extent(image), _orientation(image, data))
     except UnidentifiedImageError as error:
         known = ", ".join(_FORMATS)
         raise MediaError(f"image is none of {known}, or its header is damaged") from error
-    except (OSError, ValueError, SyntaxError, struct.error, EOFError, KeyError) as error:
+    except Exception as error:  # hostile bytes: Pillow promises no list of what it raises
         raise MediaError(f"image header is damaged: {error}") from error
 
 
-def _checked_orientation(value: Any) -> int:
+@contextmanager
+def _open(data: bytes) -> Iterator[Image.Image]:
+    """Open with Pillow, which reads the header only; its warnings are about unused metadata."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            yield image
+
+
+def _extent(image: Image.Image) -> tuple[int, int]:
+    """Width and height that decoding takes: a TIFF's tile may be larger than its picture."""
+    if not isinstance(image, TiffImageFile):
+        return image.size
+    tile = (int(image.tag_v2.get(tag, 0)) for tag in _TIFF_TILE)
+    width, height = (max(sides) for sides in zip(image.size, tile, strict=True))
+    return width, height
+
+
+def _orientation(image: Image.Image, data: bytes) -> int:
+    if image.format == "PNG":
+        # PngImageFile.getexif would decode the picture, before its size is checked, to reach an
+        # eXIf chunk behind the pixels.
+        exif = next((body for kind, body in png_chunks(data) if kind == b"eXIf"), b"")
+        image.info.setdefault("exif", exif)
+    elif image.format not in _ORIENTED:
+        return 1
+    value = Image.Image.getexif(image).get(_ORIENTATION, 1)
     return value if value in _ORIENTATIONS else 1
 
 
-def _decode(data: bytes, header: Header, side: int) -> NDArray[Any]:
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Type and content of each whole chunk of a PNG."""
+    at = len(_PNG_SIGNATURE)
+    while at + _PNG_FRAME <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += _PNG_FRAME + length
+        if at <= len(data):
+            yield kind, data[at - 4 - length : at - 4]
+
+
+def _decode(data: bytes, header: Header, side: int) -> Pixels:
     if _is_truncated(data, header.format):
         raise MediaError(f"image is truncated: the {header.format} data ends too early")
+    if header.format in _BY_PILLOW:
+        return _decode_with_pillow(data, header.format)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _decode_flags(header, side))
     except cv2.error as error:
         raise MediaError(f"image can't be decoded: {error.err}") from error
     if pixels is None:
         raise MediaError(f"image can't be decoded: the {header.format} data is damaged")
-    decoded: NDArray[Any] = pixels
-    return decoded
+    return _to_rgb(pixels)
 
 
 def _is_truncated(data: bytes, kind: str) -> bool:
     """Whether the end marker is missing: OpenCV fills the rest of such a picture with grey."""
     if kind == "JPEG":
-        return data.rfind(b"\xff\xd9") < 0
+        return not _jpeg_ends(data)
     if kind == "PNG":
-        return data.rfind(b"IEND") < 0
+        return all(name != b"IEND" for name, _ in png_chunks(data))
+    return False
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    """Whether a JPEG has its own end marker; that of a thumbnail inside a segment is none."""
+    at = 2
+    while marker := _JPEG_MARKER.search(data, at):
+        if marker[1] == _JPEG_END:
+            return True
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
     return False
 
 
@@ -119,21 +185,45 @@ def _decode_flags(header: Header, side: int) -> int:
 
 
 def _to_rgb(pixels: NDArray[Any]) -> Pixels:
-    """Grey, BGR or BGRA of 8 or 16 bits to RGB of 8 bits, transparency over white."""
+    """What OpenCV decodes, grey, BGR or BGRA of 8 or 16 bits, to RGB of 8 bits."""
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
-    elif pixels.dtype != np.uint8:
-        pixels = np.clip(np.nan_to_num(pixels) * 255, 0, 255).astype(np.uint8)
-    channels = _GREY if pixels.ndim == 2 else pixels.shape[2]  # noqa: PLR2004
-    if channels == _GREY:
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.uint8)
-    if channels == _COLOUR_ALPHA:
-        alpha = pixels[:, :, 3:].astype(np.uint16)
-        colour = pixels[:, :, 2::-1] * alpha + _BACKGROUND * (255 - alpha)
-        return (colour // 255).astype(np.uint8)
-    if channels == _COLOUR:
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
-    raise MediaError(f"image has {channels} channels, which is not supported")
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]  # noqa: PLR2004
+    if channels not in _CONVERSIONS or pixels.dtype != np.uint8:
+        raise MediaError(f"image has {channels} channels of {pixels.dtype}: not supported")
+    converted = np.asarray(cv2.cvtColor(pixels, _CONVERSIONS[channels]), np.uint8)
+    return _over_white(converted)
+
+
+def _decode_with_pillow(data: bytes, kind: str) -> Pixels:
+    try:
+        with _open(data) as image:
+            image.load()
+            if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+                return np.repeat(_grey_levels(np.asarray(image))[..., np.newaxis], 3, axis=2)
+            mode = "RGBA" if image.has_transparency_data else "RGB"
+            return _over_white(np.asarray(image.convert(mode)))
+    except Exception as error:  # as in read_header
+        raise MediaError(f"image can't be decoded: the {kind} data is damaged: {error}") from error
+
+
+def _grey_levels(values: NDArray[Any]) -> Pixels:
+    """Measurements to 0 to 255; those without a range of their own from least to greatest."""
+    if values.dtype == np.uint16:
+        return np.asarray(values >> 8).astype(np.uint8)
+    finite = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+    least, greatest = finite.min(), finite.max()
+    scale = 255 / (greatest - least) if greatest > least else 0
+    return np.asarray((finite - least) * scale).round().astype(np.uint8)
+
+
+def _over_white(pixels: Pixels) -> Pixels:
+    """RGBA as it looks on a white page; RGB as it is."""
+    if pixels.shape[2] == 3:  # noqa: PLR2004
+        return pixels
+    alpha = pixels[:, :, 3:].astype(np.uint16)
+    colour = pixels[:, :, :3] * alpha + _BACKGROUND * (255 - alpha)
+    return (colour // 255).astype(np.uint8)
 
 
 def orient(pixels: Pixels, orientation: int) -> Pixels:

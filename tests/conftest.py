@@ -1,0 +1,64 @@
+"""One real stack for every test that needs one, started on first use."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from triptych.cli import tuxpaint
+from triptych.client import Client
+from triptych.local import Stack, StackOptions, running_stack
+
+LIMITS = {
+    "TRIPTYCH_MAX_BODY_BYTES": str(48 * 2**20),
+    "TRIPTYCH_MAX_FILE_BYTES": str(8 * 2**20),
+}
+
+
+@pytest.fixture(scope="session")
+def import_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that manifests of the stack may name files in."""
+    return tmp_path_factory.mktemp("import")
+
+
+@pytest.fixture(scope="session")
+def stamps() -> Path:
+    """The folder of the Tux Paint stamps, fetched into the cache on first use."""
+    try:
+        return tuxpaint.fetch()
+    except tuxpaint.CorpusUnavailable as error:
+        pytest.skip(f"the Tux Paint stamps can't be fetched: {error}")
+
+
+@pytest.fixture(scope="session")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, import_root: Path, stamps: Path
+) -> Iterator[Stack]:
+    """Valkey, Elasticsearch, a worker per kind, and the gateway: real processes."""
+    home = os.environ.get("XDG_DATA_HOME")
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+    options = StackOptions(
+        name="test", port=0, import_roots=(import_root, stamps), env=LIMITS, keep=False
+    )
+    with running_stack(options) as running:
+        if home is None:
+            del os.environ["XDG_DATA_HOME"]
+        else:
+            os.environ["XDG_DATA_HOME"] = home
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(stack: Stack) -> Iterator[Client]:
+    """The Python client of the stack's gateway."""
+    with Client(stack.gateway_url) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def http(stack: Stack) -> Iterator[httpx.Client]:
+    """Plain HTTP to the stack's gateway."""
+    with httpx.Client(base_url=stack.gateway_url, timeout=60) as connected:
+        yield connected

@@ -1,0 +1,233 @@
+"""Each kind of bad input gets an error that names the item and the reason; all else goes on."""
+
+import io
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from support import ids
+
+from triptych.cli.variations import wav
+
+Fill = Callable[..., dict[str, Any]]
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds next to nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + checksum
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(b"\0" * 100)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.fixture(scope="module")
+def good(stamps: Path) -> dict[str, bytes]:
+    """A whole picture and a whole sound."""
+    return {
+        "image": (stamps / "animals/birds/drake.png").read_bytes(),
+        "audio": (stamps / "animals/mammals/elephant.ogg").read_bytes(),
+    }
+
+
+def test_bad_files_fail_alone(
+    fill: Fill, http: httpx.Client, collection: str, good: dict[str, bytes]
+):
+    """Eight broken files beside a good item: eight reasons, each under its name, one item found."""
+    report = fill(
+        {
+            "good.png": good["image"],
+            "good.txt": b"A drake.",
+            "corrupt.png": good["image"][:60] + b"\xff" * 400 + good["image"][460:],
+            "cut.png": good["image"][: len(good["image"]) // 2],
+            "cut.ogg": good["audio"][: len(good["audio"]) // 2],
+            "empty.png": b"",
+            "latin.txt": "Übergröße".encode("latin-1"),
+            "sound-named.png": wav_tone(),
+            "picture-named.ogg": good["image"],
+            "vast.png": png_header(30_000, 30_000),
+            "program.exe": b"MZ",
+        }
+    )
+    failures = {name: entry["errors"] for name, entry in report["failures"].items()}
+    assert "truncated" in failures["cut"]["image"]
+    assert set(failures["cut"]) == {"image", "audio"}
+    assert "image" in failures["corrupt"]
+    assert "empty" in failures["empty"]["image"]
+    assert "UTF-8" in failures["latin"]["text"]
+    assert "none of JPEG" in failures["sound-named"]["image"]
+    assert "decoded" in failures["picture-named"]["audio"]
+    assert "30000 × 30000" in failures["vast"]["image"]
+    assert "extension" in failures["program.exe"]["item"]
+    assert report["status"].done == report["status"].total == 9
+    assert report["status"].failed == 8
+    answer = http.post(f"/v1/collections/{collection}/search", json={"text": "drake"}).json()
+    assert ids(answer) == ["good"]
+
+
+def wav_tone() -> bytes:
+    """A second of a tone."""
+    import numpy as np
+
+    return wav(np.sin(np.arange(22_050) / 20).astype(np.float32))
+
+
+def test_broken_part_leaves_the_item_partial(
+    fill: Fill, http: httpx.Client, collection: str, good: dict[str, bytes]
+):
+    """An item with a broken sound is indexed by its picture and text, and says what is missing."""
+    report = fill({"x.png": good["image"], "x.txt": b"A drake.", "x.ogg": good["audio"][:200]})
+    assert report["status"].failed == 0
+    item = http.get(f"/v1/collections/{collection}/items/x").json()
+    assert item["status"] == "partial"
+    assert set(item["modalities"]) == {"image", "text"}
+    assert set(item["errors"]) == {"audio"}
+
+
+def test_bad_manifest_lines_fail_alone(
+    fill: Fill, http: httpx.Client, collection: str, import_root: Path, good: dict[str, bytes]
+):
+    """Lines that are no items, and files that may not be read, are failures with their reason."""
+    (import_root / "in.png").write_bytes(good["image"])
+    outside = import_root.parent / "outside.png"
+    outside.write_bytes(good["image"])
+    link = import_root / "link.png"
+    link.unlink(missing_ok=True)
+    link.symlink_to(outside)
+    lines = [
+        json.dumps({"id": "good", "image": "in.png", "text": "A drake."}).encode(),
+        b"{no json",
+        b'"a string"',
+        json.dumps({"id": "unknown-field", "text": "x", "colour": "red"}).encode(),
+        json.dumps({"id": "nothing"}).encode(),
+        json.dumps({"id": "dots", "image": "../outside.png"}).encode(),
+        json.dumps({"id": "absolute", "image": "/etc/passwd"}).encode(),
+        json.dumps({"id": "link", "image": "link.png"}).encode(),
+        json.dumps({"id": "missing", "image": "nowhere.png"}).encode(),
+        json.dumps({"id": "folder", "image": "."}).encode(),
+        b'{"id": "latin", "text": "\xdcber"}',
+        json.dumps({"id": "types", "text": "a", "metadata": {"when": {"deep": 1}}}).encode(),
+    ]
+    report = fill(manifest=b"\n".join(lines))
+    reasons = {
+        name: " ".join(entry["errors"].values()) for name, entry in report["failures"].items()
+    }
+    assert "good" not in reasons
+    assert "colour: unknown field" in reasons["unknown-field"]
+    assert "no image, text or audio" in reasons["nothing"]
+    for name in ("dots", "absolute", "link"):
+        assert "outside the allowed import roots" in reasons[name]
+    assert "not there" in reasons["missing"]
+    assert "not a regular file" in reasons["folder"]
+    assert "metadata" in reasons["types"]
+    others = " ".join(reason for name, reason in reasons.items() if name.startswith("line-"))
+    assert "line 2 is not JSON" in others
+    assert "line 3 is not a JSON object" in others
+    assert "line 11 is not UTF-8" in others
+    assert report["status"].total == len(lines)
+    assert report["status"].failed == len(lines) - 1
+    assert [entry["line"] for entry in report["accepted"]["rejected"]] == [2, 3, 4, 5, 11, 12]
+
+
+def test_metadata_of_another_type_fails_alone(fill: Fill, http: httpx.Client, collection: str):
+    """A value that the index can't take in its field is refused with the field's name."""
+    fill(manifest=json.dumps({"id": "a", "text": "one", "metadata": {"year": 1999}}).encode())
+    lines = [
+        {"id": "b", "text": "two", "metadata": {"year": "long ago"}},
+        {"id": "c", "text": "three", "metadata": {"year": 2000.5}},
+    ]
+    report = fill(manifest="\n".join(map(json.dumps, lines)).encode())
+    assert list(report["failures"]) == ["b"]
+    assert "metadata.year" in report["failures"]["b"]["errors"]["index"]
+    assert http.get(f"/v1/collections/{collection}/items/c").json()["status"] == "indexed"
+
+
+BAD_SEARCHES: dict[str, tuple[dict[str, Any], int, str]] = {
+    "nothing": ({}, 400, "nothing to search for"),
+    "blank": ({"text": "  "}, 422, "empty"),
+    "unknown field": ({"text": "a", "colour": 1}, 400, "colour"),
+    "weight below zero": ({"text": "a", "weights": {"text": -1}}, 400, "weights.text"),
+    "weight of nothing": ({"text": "a", "weights": {"smell": 1}}, 400, "smell"),
+    "weight is text": ({"text": "a", "weights": {"text": "much"}}, 400, "weights.text"),
+    "weights all zero": ({"text": "a", "weights": {"text": 0, "keyword": 0}}, 400, "zero"),
+    "fusion unknown": ({"text": "a", "fusion": "magic"}, 400, "linear"),
+    "limit too high": ({"text": "a", "limit": 1000}, 400, "limit"),
+    "not base64": ({"image": "no base64!"}, 400, "base64"),
+    "no picture": ({"image": "aGVsbG8="}, 422, "image"),
+    "text too long": ({"text": "x" * 200_000}, 413, "limit"),
+    "filter unknown": ({"text": "a", "filter": {"size": 1}}, 400, "size"),
+    "NUL": ({"text": "a\0b"}, 422, "NUL"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SEARCHES)
+def test_bad_search(http: httpx.Client, stamp_collection: str, case: str):
+    """A search that can't be answered is a 4xx problem document that names the place."""
+    body, status, reason = BAD_SEARCHES[case]
+    response = http.post(f"/v1/collections/{stamp_collection}/search", json=body)
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["type"].startswith("urn:triptych:problem:")
+    assert reason in json.dumps(problem)
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff\xfe", b'{"text": NaN}', b"[" * 100_000])
+def test_body_that_is_no_json_object(http: httpx.Client, stamp_collection: str, body: bytes):
+    """A body that is no JSON object is a 400, whatever it is."""
+    headers = {"content-type": "application/json"}
+    path = f"/v1/collections/{stamp_collection}/search"
+    response = http.post(path, content=body, headers=headers)
+    assert response.status_code == 400, response.text
+
+
+def test_weight_that_is_not_a_number(http: httpx.Client, stamp_collection: str):
+    """NaN, which Python's JSON lets through, is refused as a weight."""
+    path = f"/v1/collections/{stamp_collection}/search"
+    body = b'{"text": "a", "weights": {"text": NaN}}'
+    response = http.post(path, content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 400
+    assert "weights.text" in response.text
+
+
+def test_body_over_the_limit(http: httpx.Client, collection: str):
+    """A body above the limit is a 413, for a whole request and for one file of it."""
+    path = f"/v1/collections/{collection}/batches"
+    headers = {"content-type": "application/x-ndjson"}
+    whole = http.post(path, content=b" " * (49 * 2**20), headers=headers)
+    one = http.post(path, files={"files": ("big.txt", io.BytesIO(b"x" * (9 * 2**20)))})
+    assert (whole.status_code, one.status_code) == (413, 413)
+    assert "big.txt" in one.json()["detail"]
+
+
+def test_unknown_places(http: httpx.Client, collection: str):
+    """What is not there is a 404 problem document; a bad name is a 400."""
+    for path in ("items/x", "search"):
+        method = http.post if path == "search" else http.get
+        arguments = {"json": {"text": "a"}} if path == "search" else {}
+        response = method(f"/v1/collections/{collection}/{path}", **arguments)
+        assert response.status_code == 404
+        assert collection in response.json()["detail"]
+    assert http.get("/v1/batches/nosuchbatch").status_code == 404
+    assert http.get("/v1/batches/..%2f..%2fetc").status_code == 404
+    assert http.post("/v1/collections/UPPER/search", json={"text": "a"}).status_code == 400
+    assert http.get("/nowhere").headers["content-type"] == "application/problem+json"
+
+
+def test_empty_submissions(http: httpx.Client, collection: str):
+    """An empty batch, an item of nothing, and a form of unknown fields are refused."""
+    base = f"/v1/collections/{collection}"
+    kind = {"content-type": "application/x-ndjson"}
+    assert http.post(f"{base}/batches", content=b"\n\n", headers=kind).status_code == 400
+    assert http.post(f"{base}/batches", content=b"x").status_code == 400
+    assert http.post(f"{base}/items", json={}).status_code == 400
+    assert http.post(f"{base}/items", json={"text": "a", "colour": "red"}).status_code == 400
+    assert http.post(f"{base}/items", files={"video": b"x"}).status_code == 400
