@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from support import Lines, settle, wait_for
 
+from support import Lines, settle, wait_for
 from triptych.cli import tuxpaint
 from triptych.client import Client
 

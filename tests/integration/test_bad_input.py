@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from support import ids
 
+from support import ids
 from triptych.cli.variations import wav
 
 Fill = Callable[..., dict[str, Any]]
@@ -25,7 +25,11 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + checksum
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(b"\0" * 100)), chunk(b"IEND", b""))
+    parts = (
+        chunk(b"IHDR", header),
+        chunk(b"IDAT", zlib.compress(b"\0" * 100)),
+        chunk(b"IEND", b""),
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 

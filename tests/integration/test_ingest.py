@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from support import Lines, ids, settle, wait_for
 
+from support import Lines, ids, settle, wait_for
 from triptych.client import Client
 from triptych.local import Stack
 
@@ -65,7 +65,9 @@ def test_item_can_be_deleted(http: httpx.Client, collection: str):
     assert answer["hits"] == []
 
 
-def test_files_of_one_stem_are_one_item(fill: Fill, http: httpx.Client, collection: str, stamps: Path):
+def test_files_of_one_stem_are_one_item(
+    fill: Fill, http: httpx.Client, collection: str, stamps: Path
+):
     """Uploaded files are grouped by stem, folders kept apart."""
     picture = (stamps / "animals/birds/drake.png").read_bytes()
     report = fill(
@@ -95,7 +97,9 @@ def test_missing_modalities_do_not_hide_an_item(
 ):
     """Items of one part alone are found by that part, and a picture also by what it shows."""
     parts = {"i.png": "animals/mammals/cats/tiger.png", "s.ogg": "animals/mammals/elephant.ogg"}
-    fill({name: (stamps / path).read_bytes() for name, path in parts.items()} | {"t.txt": b"A boat"})
+    fill(
+        {name: (stamps / path).read_bytes() for name, path in parts.items()} | {"t.txt": b"A boat"}
+    )
     assert settle(http, collection)["indexed"] == 3
     by_text = client.search(collection, {"text": "boat", "limit": 1}, {})
     by_image = client.search(collection, {}, {"image": (stamps / parts["i.png"]).read_bytes()})
@@ -145,7 +149,9 @@ def test_killed_worker_loses_nothing(
     assert settle(http, collection)["indexed"] == len(lines)
 
 
-def test_command_line(stack: Stack, collection: str, stamps: Path, tmp_path: Path, http: httpx.Client):
+def test_command_line(
+    stack: Stack, collection: str, stamps: Path, tmp_path: Path, http: httpx.Client
+):
     """``triptych add`` and ``triptych search`` speak JSON to machines."""
     folder = tmp_path / "media"
     folder.mkdir()
@@ -172,7 +178,9 @@ def test_many_batches_at_once(client: Client, http: httpx.Client, collection: st
     batches = [
         client.submit_manifest(
             collection,
-            "\n".join(json.dumps({"id": f"{b}-{i}", "text": f"item {i}"}) for i in range(40)).encode(),
+            "\n".join(
+                json.dumps({"id": f"{b}-{i}", "text": f"item {i}"}) for i in range(40)
+            ).encode(),
         )["batch"]
         for b in range(3)
     ]

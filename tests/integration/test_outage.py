@@ -4,8 +4,8 @@ import json
 
 import httpx
 import pytest
-from support import settle, wait_for
 
+from support import settle, wait_for
 from triptych.client import Client
 from triptych.local import Stack
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import Lines, ids
 
+from support import Lines, ids
 from triptych.cli.variations import mirrored_crop, second_half
 from triptych.client import Client
 from triptych.shared.encoders.minilm import MiniLM
@@ -131,9 +131,7 @@ def test_weights_decide(client: Client, stamp_collection: str, stamps: Path):
     media = {"image": (stamps / "animals/birds/drake.png").read_bytes()}
     fields = {"text": "a tractor", "limit": 1}
     words = client.search(stamp_collection, {**fields, "weights": {"image": 0}}, media)
-    looks = client.search(
-        stamp_collection, {**fields, "weights": {"text": 0, "keyword": 0}}, media
-    )
+    looks = client.search(stamp_collection, {**fields, "weights": {"text": 0, "keyword": 0}}, media)
     assert ids(words)[0].startswith("vehicles/")
     assert ids(looks) == ["animals/birds/drake"]
 

@@ -32,7 +32,7 @@ class Item:
 
     def has(self, modality: Modality) -> bool:
         """Whether the item has this part and nothing went wrong with it so far."""
-        return getattr(self, modality) is not None and modality not in self.errors
+        return getattr(self, modality) is not None and not {modality, "item"} & set(self.errors)
 
     def with_media(self, part: str, digest: str) -> Self:
         """A copy whose image or audio is this one of the media store."""

@@ -3,10 +3,7 @@
 from functools import cache
 from typing import Any
 
-import structlog
-
 from triptych.shared import jobs
-from triptych.shared.errors import NotFound
 from triptych.shared.index import SearchIndex, open_index
 from triptych.shared.item import Chunk
 from triptych.shared.manifest import read_manifest
@@ -14,8 +11,6 @@ from triptych.shared.settings import settings
 from triptych.workers.indexing import index_chunk
 from triptych.workers.plan import plan
 from triptych.workers.runtime import app, on_start, patient, progress, store
-
-log = structlog.get_logger(__name__)
 
 
 @cache
@@ -29,10 +24,7 @@ def run(message: dict[str, Any]) -> None:
     """Fuse and index a chunk; while the index or Redis is away, put it back into the queue."""
     chunk = Chunk.from_message(message)
     with patient():
-        try:
-            index_chunk(chunk, index(), progress())
-        except NotFound:
-            log.warning("collection was deleted, its chunk is dropped", collection=chunk.collection)
+        index_chunk(chunk, index(), progress())
 
 
 @app.task(name=jobs.task_name(jobs.PLAN))

@@ -1,31 +1,38 @@
 """The last step: fuse the blocks of a chunk and write one document per item."""
 
+from dataclasses import replace
+
+import structlog
+
 from triptych.shared import mapping
-from triptych.shared.errors import FingerprintMismatch
+from triptych.shared.errors import NotFound, Unavailable
 from triptych.shared.fusion.blocks import LAYOUT, fuse
 from triptych.shared.index import SearchIndex
 from triptych.shared.index.protocol import Outcome, Versioned
 from triptych.shared.item import Chunk
 from triptych.shared.progress import Progress
 
+log = structlog.get_logger(__name__)
+
 
 def index_chunk(chunk: Chunk, index: SearchIndex, progress: Progress) -> None:
     """Write the documents, then count them. Doing it twice changes nothing.
 
     Raises:
-        FingerprintMismatch: the chunk was made by other models than this process has.
         IndexUnavailable: nothing is counted; the chunk is to come again.
     """
-    documents = _documents(chunk)
-    outcomes = index.bulk(chunk.collection, documents)
-    refused = _refused(documents, outcomes)
-    if refused:
-        index.bulk(chunk.collection, refused)
+    try:
+        failed = _write(chunk, index)
+    except Unavailable:
+        raise
+    except NotFound as error:
+        log.warning("collection was deleted meanwhile", reason=error.reason, batch=chunk.batch)
+        failed = {item.id for item in chunk.items}
+    except Exception:
+        # A defect must not leave a batch that never ends: its items are counted as failed.
+        log.exception("chunk can't be indexed", collection=chunk.collection, batch=chunk.batch)
+        failed = {item.id for item in chunk.items}
     if chunk.batch is not None:
-        failed = {
-            entry.document["id"] for entry in documents if entry.document["status"] == "failed"
-        }
-        failed |= {entry.document["id"] for entry in refused}
         progress.mark(
             chunk.batch,
             done=[item.ordinal for item in chunk.items],
@@ -33,11 +40,21 @@ def index_chunk(chunk: Chunk, index: SearchIndex, progress: Progress) -> None:
         )
 
 
+def _write(chunk: Chunk, index: SearchIndex) -> set[str]:
+    """Write one document per item; return the ids of those that failed."""
+    documents = _documents(chunk)
+    refused = _refused(documents, index.bulk(chunk.collection, documents))
+    if refused:
+        index.bulk(chunk.collection, refused)
+    written = [entry.document for entry in (*documents, *refused)]
+    return {document["id"] for document in written if document["status"] == "failed"}
+
+
 def _documents(chunk: Chunk) -> list[Versioned]:
     if chunk.features and chunk.fingerprint != LAYOUT.fingerprint:
-        raise FingerprintMismatch(
-            f"chunk made by models {chunk.fingerprint}, this worker has {LAYOUT.fingerprint}"
-        )
+        reason = f"made by models {chunk.fingerprint}, this worker has {LAYOUT.fingerprint}"
+        items = tuple(item.failing("item", reason) for item in chunk.items)
+        chunk = replace(chunk, items=items, features={})
     fused = fuse(chunk.features, len(chunk.items))
     # The ordinal orders lines of one batch that name the same item: the last line wins.
     return [

@@ -19,6 +19,7 @@ from triptych.shared.mapping import Document
 
 _BUSY = 429
 _CONFLICT = 409
+_NO_INDEX = "index_not_found_exception"
 _BACK_OFF_SECONDS = (0.5, 1, 2, 4, 8)
 
 log = structlog.get_logger(__name__)
@@ -101,6 +102,8 @@ class ElasticIndex:
                     require_alias=True,  # a typing error must not create an index without mapping
                 )["items"]
             answers = dict(zip(waiting, (item["index"] for item in items), strict=True))
+            if any(_error_type(answer) == _NO_INDEX for answer in answers.values()):
+                raise NotFound(f"no collection {collection!r}")
             waiting = [row for row, answer in answers.items() if answer["status"] == _BUSY]
             outcomes |= {
                 row: _outcome(documents[row].document["id"], answer)
@@ -195,6 +198,10 @@ def _operations(
             }
         }
         yield dict(entry.document)
+
+
+def _error_type(answer: dict[str, Any]) -> str:
+    return str(answer.get("error", {}).get("type", ""))
 
 
 def _outcome(item_id: str, answer: dict[str, Any]) -> Outcome:

@@ -20,6 +20,16 @@ _OGG_HEADER = 27
 _PIPED = 0x7FFF_0000
 
 
+class _Stream(io.BytesIO):
+    """Bytes in which libsndfile may seek to wherever a damaged header sends it."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):  # before the start: stay, and the next read tells
+            return self.tell()
+
+
 def decode_audio(data: bytes, *, max_seconds: int) -> Samples:
     """Decode a sound to float32 of shape (samples,), mono, 22,050 Hz, not yet normalised.
 
@@ -34,7 +44,7 @@ def decode_audio(data: bytes, *, max_seconds: int) -> Samples:
     if _is_truncated(data):
         raise MediaError("audio is truncated: the file ends too early")
     try:
-        with sf.SoundFile(io.BytesIO(data)) as file:
+        with sf.SoundFile(_Stream(data)) as file:
             return _read(file, max_seconds, exact=file.format != "MP3" or _has_xing(data))
     except sf.LibsndfileError as error:
         raise MediaError(f"audio can't be decoded: {error.error_string}") from error
