@@ -1,6 +1,5 @@
 """One real stack for every test that needs one, started on first use."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,17 +36,13 @@ def stack(
     tmp_path_factory: pytest.TempPathFactory, import_root: Path, stamps: Path
 ) -> Iterator[Stack]:
     """Valkey, Elasticsearch, a worker per kind, and the gateway: real processes."""
-    home = os.environ.get("XDG_DATA_HOME")
-    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
-    options = StackOptions(
-        name="test", port=0, import_roots=(import_root, stamps), env=LIMITS, keep=False
-    )
-    with running_stack(options) as running:
-        if home is None:
-            del os.environ["XDG_DATA_HOME"]
-        else:
-            os.environ["XDG_DATA_HOME"] = home
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        options = StackOptions(
+            name="test", port=0, import_roots=(import_root, stamps), env=LIMITS, keep=False
+        )
+        with running_stack(options) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

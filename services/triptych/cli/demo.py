@@ -25,7 +25,7 @@ def run(*, name: str, port: int, once: bool) -> int:
 
     try:
         corpus = fetch_corpus()
-        options = StackOptions(name=name, port=port, import_roots=(corpus.root,), fresh=True)
+        options = StackOptions(name=name, port=port, import_roots=(corpus.root,), keep=False)
         with (
             interruptible() as pause,
             running_stack(
@@ -34,7 +34,7 @@ def run(*, name: str, port: int, once: bool) -> int:
                 say=lambda line: console.print(line, style="dim", markup=False),
             ) as stack,
         ):
-            good = _show(stack, corpus)
+            good = show(stack, corpus)
             if not once:
                 _explain(stack)
                 while True:
@@ -59,7 +59,8 @@ def fetch_corpus() -> Corpus:
         return sample.corpus(cache_home() / "sample")
 
 
-def _show(stack: Stack, corpus: Corpus) -> bool:
+def show(stack: Stack, corpus: Corpus) -> bool:
+    """Ingest a corpus and ask its questions; whether all went as it should."""
     with Client(stack.gateway_url) as client:
         client.create_collection(COLLECTION)
         manifest = "\n".join(json.dumps(line) for line in corpus.lines).encode()

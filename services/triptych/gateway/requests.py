@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from flask import Request
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -91,7 +92,7 @@ def _form_values(form: Mapping[str, str], model: type[BaseModel]) -> dict[str, A
     values: dict[str, Any] = {}
     for name, value in form.items():
         declared = model.model_fields.get(name)
-        if declared is None or declared.annotation in {str, str | None}:
+        if declared is None or _is_text(declared.annotation):
             values[name] = value
             continue
         try:
@@ -99,6 +100,13 @@ def _form_values(form: Mapping[str, str], model: type[BaseModel]) -> dict[str, A
         except (ValueError, RecursionError):
             values[name] = value  # the model says what it expects
     return values
+
+
+def _is_text(annotation: Any) -> bool:
+    """Whether a field is a string, bounded or not: an id of digits is no number."""
+    union = get_origin(annotation) in {Union, UnionType}
+    parts = get_args(annotation) if union else (annotation,)
+    return {getattr(part, "__origin__", part) for part in parts} <= {str, NoneType}
 
 
 def _uploads(request: Request, accepted: Collection[str]) -> dict[str, bytes]:

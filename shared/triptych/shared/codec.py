@@ -19,9 +19,10 @@ _DTYPES = frozenset({"<f4", "<f2", "|i1", "|u1", "<i8"})
 
 def _pack_array(value: Any) -> msgpack.ExtType:
     if isinstance(value, np.ndarray):
-        array = np.ascontiguousarray(value)
-        header = [array.dtype.str, list(array.shape)]
-        return msgpack.ExtType(_NDARRAY, msgpack.packb(header) + array.tobytes())
+        if value.dtype.str not in _DTYPES:
+            raise TypeError(f"an array of dtype {value.dtype} can't travel in a message")
+        header = [value.dtype.str, list(value.shape)]
+        return msgpack.ExtType(_NDARRAY, msgpack.packb(header) + value.tobytes())
     raise TypeError(f"{type(value).__name__} can't travel in a message")
 
 
@@ -44,7 +45,10 @@ def dumps(value: Any) -> bytes:
 
 def loads(data: bytes) -> Any:
     """Decode what ``dumps`` made; arrays are read-only views. Raises ValueError."""
-    return msgpack.unpackb(data, ext_hook=_unpack_array, raw=False, strict_map_key=False)
+    try:
+        return msgpack.unpackb(data, ext_hook=_unpack_array, raw=False, strict_map_key=False)
+    except (TypeError, msgpack.UnpackException) as error:
+        raise ValueError(f"message is damaged: {error}") from error
 
 
 def register_codec() -> None:

@@ -1,7 +1,8 @@
 """Files that belong together: ``cat.png``, ``cat.txt`` and ``cat.ogg`` are one item, ``cat``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import PurePosixPath
 
 from triptych.shared.encoders.cards import Modality
@@ -29,6 +30,12 @@ def modality_of(name: str) -> Modality | None:
     return next((kind for kind, known in EXTENSIONS.items() if suffix in known), None)
 
 
+def _ids(stem: str, name: str) -> Iterator[str]:
+    """What an item may be called, best first; the last are for names that are others' stems."""
+    yield from (stem, name)
+    yield from (f"{name}-{number}" for number in count(2))
+
+
 def group_files(names: Iterable[str]) -> tuple[list[Group], list[str]]:
     """Group relative file names by their stem, in order; return the names of no known kind too.
 
@@ -43,8 +50,7 @@ def group_files(names: Iterable[str]) -> tuple[list[Group], list[str]]:
             unknown.append(name)
             continue
         stem = str(PurePosixPath(name).with_suffix(""))
-        group = groups.setdefault(stem, Group(stem))
-        if kind in group.files:
-            group = groups.setdefault(name, Group(name))
-        group.files[kind] = name
+        free = (i for i in _ids(stem, name) if i not in groups or kind not in groups[i].files)
+        chosen = next(free)
+        groups.setdefault(chosen, Group(chosen)).files[kind] = name
     return list(groups.values()), unknown

@@ -169,7 +169,11 @@ def _vector_signal(
     for term in query.terms:
         if term.signal != name or term.weight <= 0:
             continue
-        cosine = (matrix[:, query.layout.slices[term.block]] @ term.vector).astype(np.float64)
+        # Row by row: in a matrix product equal rows may differ in the last bit, and not be a tie.
+        products = np.multiply(
+            matrix[:, query.layout.slices[term.block]], term.vector, dtype=np.float64
+        )
+        cosine = products.sum(axis=1)
         modality = query.block_modality(term.block)
         has = np.array([modality in candidate.modalities for candidate in candidates])
         cosines[term.block] = np.where(has, cosine, 0.0)
