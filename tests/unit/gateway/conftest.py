@@ -1,0 +1,81 @@
+"""The application over services that need no backend."""
+
+import uuid
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from triptych.gateway.app import create_app
+from triptych.gateway.services import Services
+from triptych.shared.blobs import MediaStore
+from triptych.shared.settings import Limits, Settings
+
+LIMITS = Limits(file_bytes=1000, body_bytes=10_000)
+
+
+class Lists:
+    """A Redis of which only the lengths of lists are asked."""
+
+    waiting = 0
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def pipeline(self, **_: object) -> "Lists":
+        """Itself."""
+        return self
+
+    def llen(self, _: str) -> None:
+        """One more list."""
+        self._asked += 1
+
+    def execute(self) -> list[int]:
+        """All messages in the first list."""
+        asked, self._asked = self._asked, 0
+        return [self.waiting] + [0] * (asked - 1)
+
+
+class Nothing:
+    """Stands where a test must not reach; raises what it is told to."""
+
+    def __init__(self) -> None:
+        self.error: Exception = AssertionError("reached")
+
+    def __getattr__(self, name: str) -> Any:
+        raise self.error
+
+
+@pytest.fixture
+def lists() -> Lists:
+    """The queues."""
+    return Lists()
+
+
+@pytest.fixture
+def nothing() -> Nothing:
+    """The index."""
+    return Nothing()
+
+
+@pytest.fixture
+def app(lists: Lists, nothing: Nothing) -> Flask:
+    """The application."""
+    settings = Settings(limits=LIMITS, queue_bound=10)
+    services = Services(
+        settings=settings,
+        store=MediaStore(f"memory://{uuid.uuid4().hex}"),
+        queue=Nothing(),
+        redis=lists,
+        progress=Nothing(),
+        index=nothing,
+        extractors={},
+    )
+    return create_app(settings, services)
+
+
+@pytest.fixture
+def http(app: Flask) -> FlaskClient:
+    """A client of the application."""
+    return app.test_client()

@@ -1,0 +1,131 @@
+"""Every error is a problem document."""
+
+import json
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from triptych.shared import errors
+
+
+def problem(response) -> dict[str, object]:
+    """The body of an answer that must be a problem."""
+    assert response.content_type == "application/problem+json"
+    body = json.loads(response.data)
+    assert body["status"] == response.status_code
+    assert body["type"].startswith("urn:triptych:problem:")
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def subclasses(kind: type) -> list[type]:
+    """A class and all below it in the same module."""
+    children = [child for child in kind.__subclasses__() if child.__module__ == kind.__module__]
+    return [kind, *(found for child in children for found in subclasses(child))]
+
+
+@pytest.mark.parametrize("kind", subclasses(errors.TriptychError))
+def test_our_errors_keep_their_slug_status_and_field(http, nothing, kind):
+    """Whatever part of the system they come from."""
+    nothing.error = kind("the reason", field="a.b")
+    response = http.put("/v1/collections/c")
+    body = problem(response)
+    assert body["type"] == f"urn:triptych:problem:{kind.slug}"
+    assert (response.status_code, body["detail"], body["field"]) == (
+        kind.status,
+        "the reason",
+        "a.b",
+    )
+
+
+def test_every_kind_of_error_has_its_own_slug():
+    """It is what clients switch on."""
+    slugs = [kind.slug for kind in subclasses(errors.TriptychError)]
+    assert len(set(slugs)) == len(slugs)
+
+
+def test_a_field_that_is_wrong_is_named(http):
+    """By its path in the body."""
+    body = problem(http.post("/v1/collections/c/search", json={"weights": {"text": "heavy"}}))
+    assert body["status"] == 400
+    assert body["field"] == "weights.text"
+    assert "weights.text" in body["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("DELETE", "/healthz", 405),
+        ("POST", "/v1/collections/A/search", 400),
+    ],
+)
+def test_errors_of_the_framework_are_problems_too(http, method, path, status):
+    """And keep their headers."""
+    response = http.open(path, method=method, json={"text": "x"})
+    assert problem(response)["status"] == status
+    if status == 405:
+        assert "GET" in response.headers["Allow"]
+
+
+def test_a_body_above_the_limit_is_too_large(http):
+    """Whatever it holds."""
+    response = http.post("/v1/collections/c/search", json={"text": "x" * 20_000})
+    assert problem(response)["type"] == "urn:triptych:problem:too-large"
+    assert response.status_code == 413
+
+
+def test_a_defect_is_logged_and_not_shown(http, nothing):
+    """The caller learns that it is not their fault, and nothing of the inside."""
+    nothing.error = ZeroDivisionError("password=secret")
+    with structlog.testing.capture_logs() as logs:
+        body = problem(http.put("/v1/collections/c"))
+    assert body["status"] == 500
+    assert "secret" not in json.dumps(body)
+    assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
+
+
+def test_nothing_to_search_for(http):
+    """An empty query is the caller's mistake."""
+    body = problem(http.post("/v1/collections/c/search", json={}))
+    assert body["detail"] == "nothing to search for: give text, image or audio"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "status"),
+    [
+        ({"text": " "}, "text", 422),
+        ({"text": "a\0"}, "text", 422),
+        ({"image": "AAAA"}, "image", 422),
+        ({"audio": "AAAA"}, "audio", 422),
+        ({"image": "?"}, "image", 400),
+    ],
+)
+def test_the_part_of_a_query_that_is_wrong_is_named(http, fields, field, status):
+    """Before any model or index is asked."""
+    body = problem(http.post("/v1/collections/c/search", json=fields))
+    assert (body["field"], body["status"]) == (field, status)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+)
+FIELDS = st.sampled_from(["image", "weights", "filter", "fusion", "limit", "text", "x"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.dictionaries(FIELDS, JSON, min_size=1).filter(
+        lambda body: not isinstance(body.get("text"), str)
+    )
+)
+def test_no_body_is_a_defect(http, body):
+    """Whatever the JSON, the caller is told what is wrong with it."""
+    response = http.post("/v1/collections/c/search", json=json.loads(json.dumps(body)))
+    assert problem(response)["status"] in {400, 422}

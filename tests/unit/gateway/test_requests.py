@@ -1,0 +1,147 @@
+"""From a request to checked values."""
+
+import base64
+import io
+import json
+
+import pytest
+from flask import Flask, request
+
+from triptych.gateway.requests import (
+    collection_name,
+    read_request,
+    refuse_when_busy,
+)
+from triptych.gateway.schemas import ItemRequest, SearchRequest
+from triptych.shared.errors import Busy, InvalidInput, TooLarge
+
+FILES = ("image", "audio", "text")
+
+
+def read(app: Flask, model=ItemRequest, **options):
+    """What is read of a request."""
+    with app.test_request_context("/", method="POST", **options):
+        return read_request(request, model, files=FILES)
+
+
+def form(**fields) -> dict[str, object]:
+    """A multipart body; bytes are files."""
+    data = {
+        name: (io.BytesIO(value), f"{name}.bin") if isinstance(value, bytes) else value
+        for name, value in fields.items()
+    }
+    return {"data": data, "content_type": "multipart/form-data"}
+
+
+def test_json_with_media(app):
+    """Base64 becomes bytes."""
+    body = {"text": "x", "image": base64.b64encode(b"pixels").decode(), "tags": ["a"]}
+    fields, media = read(app, json=body)
+    assert (fields.text, fields.tags) == ("x", ["a"])
+    assert media == {"image": b"pixels"}
+
+
+def test_a_form_with_files(app):
+    """Strings are strings, whatever they look like; everything else is JSON."""
+    options = form(text="5", id="null", tags='["a","b"]', metadata='{"n":1}', image=b"pixels")
+    fields, media = read(app, **options)
+    assert (fields.text, fields.id, fields.tags, fields.metadata) == (
+        "5",
+        "null",
+        ["a", "b"],
+        {"n": 1},
+    )
+    assert media == {"image": b"pixels"}
+
+
+def test_a_form_of_a_search(app):
+    """Weights and filter are JSON, the limit is a number."""
+    options = form(
+        weights='{"text":2}', filter='{"tags":["a"]}', limit="3", fusion="rrf", image=b"x"
+    )
+    with pytest.raises(Exception, match="fusion"):
+        read(app, SearchRequest, **form(fusion="no"))
+    fields, _ = read(app, SearchRequest, **options)
+    assert (fields.weights, fields.filter.tags, fields.limit, fields.fusion) == (
+        {"text": 2},
+        ["a"],
+        3,
+        "rrf",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"data": b"{", "content_type": "application/json"}, "body is not JSON"),
+        ({"data": b"", "content_type": "application/json"}, "body is not JSON"),
+        ({"data": b"[" * 5000, "content_type": "application/json"}, "body is not JSON"),
+        ({"data": b"[]", "content_type": "application/json"}, "body is not a JSON object"),
+        ({"data": b'"\xff"', "content_type": "application/json"}, "not UTF-8: byte 1"),
+        ({"data": b"x", "content_type": "text/plain"}, "content type 'text/plain'"),
+        ({"json": {"image": "!"}}, "image is not base64"),
+        (form(image="words"), "image must be a file"),
+        (form(video=b"x"), "file field 'video' is unknown; image, audio, text are accepted"),
+    ],
+)
+def test_what_can_not_be_read_is_refused(app, options, reason):
+    """With what would be accepted."""
+    with pytest.raises(InvalidInput, match=reason):
+        read(app, **options)
+
+
+def test_what_is_given_twice_is_refused(app):
+    """As two files, or as a file and a field."""
+    twice = {"image": [(io.BytesIO(b"1"), "a"), (io.BytesIO(b"2"), "b")]}
+    with pytest.raises(InvalidInput, match="file 'image' is given twice"):
+        read(app, data=twice, content_type="multipart/form-data")
+    both = {"text": ["words", (io.BytesIO(b"1"), "a.txt")]}
+    with pytest.raises(InvalidInput, match="text is given twice, as a file and as a field"):
+        read(app, data=both, content_type="multipart/form-data")
+
+
+def test_files_are_bounded(app):
+    """In a form and in JSON; exactly the limit is fine."""
+    limit = app.extensions["triptych"].settings.limits.file_bytes
+    assert read(app, **form(image=b"x" * limit))[1] == {"image": b"x" * limit}
+    with pytest.raises(TooLarge) as caught:
+        read(app, **form(image=b"x" * (limit + 1)))
+    assert caught.value.field == "image"
+    with pytest.raises(TooLarge):
+        read(app, json={"image": base64.b64encode(b"x" * (limit + 1)).decode()})
+
+
+@pytest.mark.parametrize("name", ["photos", "a", "0-9_x", "a" * 64])
+def test_names_of_collections(name):
+    """Lower-case letters, digits, dash and underscore."""
+    assert collection_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "A", "-a", "_a", "a" * 65, "a b", "a\n", "é", "*", "a,b", ".."]
+)
+def test_other_names_are_refused(name):
+    """They would mean something to the index."""
+    with pytest.raises(InvalidInput) as caught:
+        collection_name(name)
+    assert caught.value.field == "collection"
+
+
+def test_a_full_queue_is_busy(app, lists):
+    """From the bound on, and not below."""
+    with app.app_context():
+        lists.waiting = 9
+        refuse_when_busy()
+        lists.waiting = 10
+        with pytest.raises(Busy, match="10 chunks wait, the bound is 10"):
+            refuse_when_busy()
+
+
+def test_a_busy_gateway_does_not_read_the_body(http, lists):
+    """429 with the time to wait, for items and batches."""
+    lists.waiting = 99
+    for resource in ("items", "batches"):
+        response = http.post(f"/v1/collections/c/{resource}", data=b"{", content_type="text/plain")
+        assert response.status_code == 429
+        assert int(response.headers["Retry-After"]) > 0
+        assert json.loads(response.data)["type"] == "urn:triptych:problem:busy"

@@ -1,0 +1,66 @@
+"""What a request may hold."""
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from triptych.gateway.schemas import ItemRequest, SearchRequest, decode_base64
+from triptych.shared.errors import InvalidInput
+from triptych.shared.fusion.query import WEIGHTS
+
+
+def test_a_search_has_defaults():
+    """Linear, ten hits, the default weights."""
+    found = SearchRequest(text="cat")
+    assert (found.fusion, found.limit, found.filter.tags) == ("linear", 10, [])
+    assert found.all_weights() == WEIGHTS
+
+
+def test_given_weights_replace_the_defaults():
+    """The others stay."""
+    found = SearchRequest(weights={"text": 0, "image": 2.5}).all_weights()
+    assert found == {**WEIGHTS, "text": 0, "image": 2.5}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"limit": 0}, {"limit": 101}, {"fusion": "borda"}, {"weights": {"smell": 1}},
+        {"weights": {"text": -1}}, {"weights": {"text": float("nan")}},
+        {"weights": {"text": float("inf")}}, {"filter": {"tags": [""]}}, {"filter": {"year": 1}},
+        {"txt": "x"}, {"text": 5},
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(bad):
+    """Each with its field."""
+    with pytest.raises(ValidationError) as caught:
+        SearchRequest(**bad)
+    assert caught.value.errors()[0]["loc"][0] == next(iter(bad))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"id": ""}, {"id": "a\nb"}, {"id": "x" * 257}, {"tags": ["t"] * 257},
+     {"metadata": {"a": [1]}}, {"metadata": {"a": float("nan")}}, {"source": "x" * 2049}],
+)  # fmt: skip
+def test_items_are_bounded(bad):
+    """In every field."""
+    with pytest.raises(ValidationError):
+        ItemRequest(text="x", **bad)
+
+
+@given(st.binary(max_size=50))
+def test_base64_is_decoded(data):
+    """Whatever the bytes."""
+    assert decode_base64(base64.b64encode(data).decode(), "image") == data
+
+
+@pytest.mark.parametrize("value", ["a", "a=b", "aGk", "aGk=\n", "data:image/png;base64,aGk=", "é"])
+def test_what_is_not_base64_is_refused(value):
+    """With the field; nothing is skipped over."""
+    with pytest.raises(InvalidInput, match="image is not base64") as caught:
+        decode_base64(value, "image")
+    assert caught.value.field == "image"

@@ -1,0 +1,147 @@
+"""Heads: from pooled features to blocks."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from triptych.shared.encoders.heads import (
+    CONCEPT,
+    VISUAL_DIMS,
+    ConSE,
+    VisualProjection,
+    class_names,
+    name_vectors,
+    sign_matrix,
+)
+from triptych.shared.encoders.minilm import CARD
+
+
+@pytest.fixture(scope="module")
+def names(minilm, tmp_path_factory):
+    """The class names in the space of the text encoder."""
+    return name_vectors(minilm, class_names(), tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def pooled():
+    """Features like those of a network: not negative, mostly small."""
+    return np.random.default_rng(3).gamma(0.5, 0.5, size=(40, 1280)).astype(np.float32)
+
+
+def test_signs_are_the_same_bits_everywhere():
+    """Pinned: a change would make every stored vector worthless."""
+    matrix = sign_matrix(1280, 256, b"x")
+    assert set(np.unique(matrix)) == {-1, 1}
+    assert (
+        hashlib.sha256(matrix.tobytes()).hexdigest()
+        == "82b4cf0dee780e6a92f016cfa1c26952adde491ba5dabe753a046d5d05c67825"
+    )
+    assert not np.array_equal(matrix, sign_matrix(1280, 256, b"y"))
+    assert abs(matrix.mean()) < 0.01
+
+
+def test_the_projection_keeps_cosines(pooled):
+    """Unit rows whose cosines are close to those before."""
+    found = VisualProjection(1280)(pooled)
+    assert found.shape == (40, VISUAL_DIMS)
+    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    centred = np.sqrt(pooled) - 0.29
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    error = found @ found.T - centred @ centred.T
+    assert np.sqrt((error**2).mean()) < 0.08
+
+
+def test_conse_is_a_convex_combination_of_the_likeliest():
+    """Of eleven classes the ten best count, weighted by softmax at half sharpness."""
+    names = np.eye(11, 384, dtype=np.float32)
+    bias = np.arange(11, dtype=np.float32)
+    found = ConSE((np.zeros((11, 5), np.float32), bias), names)(np.ones((1, 5), np.float32))[0]
+    shares = np.exp(bias / 2) * (np.arange(11) > 0)
+    assert np.allclose(found[:11], shares / np.linalg.norm(shares), atol=1e-6)
+    assert not found[11:].any()
+
+
+def test_large_logits_do_not_overflow():
+    """One class takes all."""
+    bias = np.zeros(20, np.float32)
+    bias[7] = 1e4
+    names = np.eye(20, 384, dtype=np.float32)
+    found = ConSE((np.zeros((20, 5), np.float32), bias), names)(np.ones((2, 5), np.float32))
+    assert found[:, 7].tolist() == [1, 1]
+
+
+def test_a_picture_is_found_by_words_nobody_wrote(efficientnet, minilm, names, clock):
+    """The drawing of a clock is nearer to "clock" than to anything else."""
+    concept = ConSE(efficientnet.classifier, names)(efficientnet.encode([clock]))
+    assert np.linalg.norm(concept) == pytest.approx(1, abs=1e-5)
+    words = minilm.encode(["clock", "a dog", "a cup of coffee", "piano"])
+    cosines = words @ concept[0]
+    assert cosines[0] > 0.7
+    assert cosines[1:].max() < 0.4
+
+
+@pytest.mark.parametrize("width", [0, 3])
+def test_the_number_of_rows_is_kept(width, efficientnet, names, pooled):
+    """Also none."""
+    rows = pooled[:width]
+    assert ConSE(efficientnet.classifier, names)(rows).shape == (width, CONCEPT.dims)
+    assert VisualProjection(1280)(rows).shape == (width, VISUAL_DIMS)
+
+
+def test_there_are_a_thousand_names():
+    """In the order of the classifier."""
+    names = class_names()
+    assert len(names) == 1000
+    assert names[0] == "tench"
+
+
+class CountingEncoder:
+    """Encodes texts to their length, and counts how often."""
+
+    card = CARD
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def encode(self, batch):
+        """One number a text."""
+        self.calls += 1
+        return np.array([[len(text)] for text in batch], np.float32)
+
+
+def test_name_vectors_are_encoded_once(tmp_path):
+    """The second process reads what the first wrote."""
+    encoder = CountingEncoder()
+    cache = tmp_path / "deep" / "cache"
+    first = name_vectors(encoder, ["a", "bb"], cache)
+    second = name_vectors(encoder, ["a", "bb"], cache)
+    assert first.tolist() == second.tolist() == [[1], [2]]
+    assert encoder.calls == 1
+    (path,) = cache.iterdir()
+    assert CARD.fingerprint in path.name
+    assert CONCEPT.fingerprint in path.name
+
+
+def test_a_cache_is_never_unpickled(tmp_path):
+    """Who can write there must not run code here."""
+    encoder = CountingEncoder()
+    name_vectors(encoder, ["a"], tmp_path)
+    (path,) = tmp_path.iterdir()
+    np.save(path, np.array([{"an": "object"}]), allow_pickle=True)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        name_vectors(encoder, ["a"], tmp_path)
+
+
+def test_half_a_cache_is_never_seen(tmp_path, monkeypatch):
+    """A process that dies while it writes leaves no file of that name."""
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", die)
+        with pytest.raises(KeyboardInterrupt):
+            name_vectors(CountingEncoder(), ["a"], tmp_path)
+    assert not list(tmp_path.glob("*.npy"))
+    assert name_vectors(CountingEncoder(), ["a"], tmp_path).tolist() == [[1]]

@@ -1,0 +1,107 @@
+"""Queries in the space of the fused vector."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triptych.shared.fusion.scores import score
+from triptych.shared.item import MODALITIES
+
+PARTS = st.sets(st.sampled_from(MODALITIES), min_size=1)
+WEIGHT = st.floats(0.01, 100)
+WEIGHTS = st.fixed_dictionaries(dict.fromkeys(("keyword", "text", "image", "audio"), WEIGHT))
+
+
+@given(parts=PARTS, weights=WEIGHTS, keyword=st.booleans())
+def test_weights_sum_to_one(make_query, parts, weights, keyword):
+    """Whatever was given."""
+    query = make_query(parts, weights, keyword=keyword)
+    total = sum(term.weight for term in query.terms) + query.keyword_weight
+    assert total == pytest.approx(1, abs=1e-9)
+    assert (query.keyword_weight > 0) == keyword
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [({"audio"}, 1), ({"image"}, 1), ({"text"}, 3), ({"text", "image"}, 3),
+     ({"image", "audio"}, 3), ({"text", "audio"}, 7), ({"text", "image", "audio"}, 7)],
+)  # fmt: skip
+def test_there_is_a_class_for_every_set_of_parts(make_query, parts, expected):
+    """One, three or seven; they are disjoint and cover every item that has any of the parts."""
+    classes = make_query(parts).presence_classes()
+    asked = {part for entry in classes for part in entry.present}
+    assert len(classes) == expected == 2 ** len(asked) - 1
+    assert len({entry.present for entry in classes}) == expected
+    assert all(set(entry.present) | set(entry.absent) == asked for entry in classes)
+    assert not any(set(entry.present) & set(entry.absent) for entry in classes)
+
+
+def test_a_part_of_weight_zero_has_no_class(make_query):
+    """The index is not asked in vain."""
+    query = make_query({"image", "audio"}, {"audio": 0})
+    assert [entry.present for entry in query.presence_classes()] == [("image",)]
+
+
+@given(
+    asked=PARTS, has=PARTS, weights=WEIGHTS, keyword=st.booleans(), alpha=st.floats(0, 1),
+    seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_the_index_ranks_by_the_very_score(  # noqa: PLR0917
+    make_query, make_item, asked, has, weights, keyword, alpha, seed
+):
+    """⟨vector of the item's class, item⟩ is its score without the words' part."""
+    keyword = keyword and "text" in asked  # only a text has words
+    query = make_query(asked, weights, keyword=keyword, seed=seed, alpha=alpha)
+    item = make_item("a", has, keyword=3.0 if keyword and "text" in has else None, seed=seed + 1)
+    (scored,) = score(query, [item], "linear")
+    words = scored.why["keyword"].contribution if "keyword" in scored.why else 0
+    fitting = [
+        entry
+        for entry in query.presence_classes()
+        if has.issuperset(entry.present) and not has & set(entry.absent)
+    ]
+    assert len(fitting) <= 1
+    product = float(fitting[0].vector @ item.features) if fitting else 0
+    assert product == pytest.approx(scored.score - words, abs=2e-6)
+
+
+def test_a_whole_item_is_scored_by_the_plain_sum(make_query, make_item):
+    """With every part that is asked for, nothing is corrected."""
+    query = make_query({"text", "image"}, keyword=True)
+    whole = frozenset({"text", "image"})
+    assert query.mass(whole) == pytest.approx(1)
+    assert query.scale(whole) == pytest.approx(1)
+    assert query.scale(frozenset({"audio"})) == 0
+    by_hand = sum(
+        term.weight
+        * float(term.vector @ make_item("a", whole).features[query.layout.slices[term.block]])
+        for term in query.terms
+    )
+    assert float(query.vector() @ make_item("a", whole).features) == pytest.approx(
+        by_hand, abs=1e-6
+    )
+
+
+def test_alpha_chooses_between_sum_and_mean(make_query):
+    """0 divides by nothing, 1 by the shared weight."""
+    present = frozenset({"image"})
+    for alpha, power in ((0.0, 0), (0.5, -0.5), (1.0, -1)):
+        query = make_query({"image", "audio"}, alpha=alpha)
+        assert query.scale(present) == pytest.approx(query.mass(present) ** power)
+
+
+@pytest.mark.parametrize("keyword", [True, False])
+def test_weights_that_are_all_zero_are_refused(make_query, keyword):
+    """Those of what the query has."""
+    zero = {"keyword": 0, "image": 0}
+    with pytest.raises(ValueError, match="are zero"):
+        make_query({"image"}, zero, keyword=keyword)
+
+
+def test_words_alone_are_a_query(make_query):
+    """Of weight one, with no class of vectors."""
+    query = make_query(set(), keyword=True)
+    assert query.keyword_weight == 1
+    assert query.presence_classes() == []
+    assert not np.any(query.vector())

@@ -1,0 +1,99 @@
+"""Texts are cleaned or refused; words are what an index and a query share."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triptych.shared.errors import MediaError, TooLarge
+from triptych.shared.media.text import STOP_WORDS, clean_text, decode_text, terms
+
+
+def decode(data: bytes) -> str:
+    """Decode with a generous limit."""
+    return decode_text(data, max_chars=1000)
+
+
+def test_text_is_stripped_and_normalised():
+    """A byte order mark and spaces go; e and accent become one letter."""
+    assert decode(b"\xef\xbb\xbf  caf\x65\xcc\x81 \n") == "café"
+
+
+def test_the_place_of_the_first_wrong_byte_is_named():
+    """So that the caller finds it."""
+    with pytest.raises(MediaError, match="not UTF-8: byte 4"):
+        decode(b"good\xff")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(b"", "empty"), (b" \n\t", "empty"), (b"\xef\xbb\xbf", "empty"), (b"a\0b", "NUL")],
+)
+def test_what_is_no_text_is_refused(data, reason):
+    """Empty or binary."""
+    with pytest.raises(MediaError, match=reason):
+        decode(data)
+
+
+def test_a_lone_surrogate_is_refused():
+    """JSON can carry what UTF-8 can't."""
+    with pytest.raises(MediaError, match="not Unicode: surrogates"):
+        clean_text("a\ud800b", max_chars=10)
+
+
+def test_too_long_is_refused():
+    """Exactly the limit is fine."""
+    assert clean_text("x" * 10, max_chars=10) == "x" * 10
+    with pytest.raises(TooLarge, match="11 characters, the limit is 10"):
+        clean_text("x" * 11, max_chars=10)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_clean_text_or_a_reason(data):
+    """And clean text stays as it is."""
+    try:
+        text = decode(data)
+    except (MediaError, TooLarge):
+        return
+    assert clean_text(text, max_chars=10_000) == text
+    assert unicodedata.is_normalized("NFC", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The quick brown foxes are jumping", ["quick", "brown", "fox", "jump"]),
+        ("to be or not to be", ["to", "be", "or", "not", "to", "be"]),
+        ("The", ["the"]),
+        ("It's the dog's bone", ["it", "dog", "bone"]),
+        ("the dog’s bone", ["dog", "bone"]),
+        ("fire, cry; computer!", ["fire", "cri", "comput"]),
+        ("ＦＵＬＬ width", ["full", "width"]),
+        ("Straße STRASSE", ["strass", "strass"]),
+        ("日本語", ["日本", "本語"]),
+        ("猫", ["猫"]),
+        ("สวัสดี", ["สว", "วั", "ัส", "สด", "ดี"]),
+        ("Привет, мир", ["привет", "мир"]),
+        ("snake_case 3d 42", ["snake_cas", "3d", "42"]),
+        ("", []),
+        ("!?…", []),
+    ],
+)
+def test_words_as_the_index_knows_them(text, expected):
+    """Stop words, stems, scripts without spaces."""
+    assert terms(text) == expected
+
+
+def test_stop_words_are_folded():
+    """Else they would never match."""
+    assert all(word == word.casefold() for word in STOP_WORDS)
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_words_without_spaces(text):
+    """They travel in one field, separated by spaces."""
+    words = terms(text)
+    assert all(word and not any(char.isspace() for char in word) for word in words)
+    assert " ".join(words).split() == words
+    assert terms(text) == words

@@ -1,0 +1,72 @@
+"""What an image, text or audio worker does with a chunk."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from triptych.shared.errors import MediaError, NotFound, StoreUnavailable, TooLarge
+from triptych.shared.item import Item
+from triptych.workers.features import add_features
+
+
+def decode(item: Item) -> tuple[Item, str]:
+    """Texts are themselves; some words stand for an error."""
+    errors = {
+        "bad": MediaError("cut"),
+        "big": TooLarge("too big"),
+        "gone": NotFound("not there"),
+        "away": StoreUnavailable("store is away"),
+    }
+    if item.text in errors:
+        raise errors[item.text]
+    return replace(item, terms=f"terms of {item.text}"), item.text
+
+
+def extract(batch):
+    """One block: the length of the text."""
+    assert batch, "the models are not run for nothing"
+    return {"semantic": np.array([[len(text)] for text in batch], np.float32)}
+
+
+def test_one_bad_item_spoils_nothing(make_chunk):
+    """It gets its reason; the others get their features, each its own."""
+    texts = ["a", "bad", "ccc", None, "big", "gone", "dd"]
+    chunk = make_chunk(*(Item(str(i), text=text) for i, text in enumerate(texts)))
+    after = add_features(chunk, "text", decode, extract)
+    assert after.features["semantic"].rows == (0, 2, 6)
+    assert after.features["semantic"].vectors.tolist() == [[1], [3], [2]]
+    reasons = [item.errors.get("text") for item in after.items]
+    assert reasons == [None, "cut", None, None, "too big", "not there", None]
+    assert after.items[2].terms == "terms of ccc"
+    assert [item.id for item in after.items] == [item.id for item in chunk.items]
+    assert after.slip == ("fusion",)
+
+
+def test_an_item_that_failed_before_is_left_alone(make_chunk):
+    """Its first reason stays."""
+    chunk = make_chunk(Item("a", text="x").failing("text", "first"))
+    after = add_features(chunk, "text", decode, extract)
+    assert after.items[0].errors == {"text": "first"}
+    assert after.features == {}
+
+
+def test_nothing_to_do_moves_on(make_chunk):
+    """The models are not run, the slip gets shorter."""
+    after = add_features(make_chunk(Item("a", image="d")), "text", decode, extract)
+    assert (after.slip, after.features) == (("fusion",), {})
+
+
+def test_other_models_are_refused(make_chunk):
+    """Every item with the reason, no features."""
+    chunk = make_chunk(Item("a", text="x"), Item("b", text="y"), fingerprint="other")
+    after = add_features(chunk, "text", decode, extract)
+    assert after.features == {}
+    assert all("made for models other" in item.errors["text"] for item in after.items)
+    assert after.slip == ("fusion",)
+
+
+def test_a_store_that_is_away_is_not_the_items_fault(make_chunk):
+    """The chunk is to come again."""
+    with pytest.raises(StoreUnavailable):
+        add_features(make_chunk(Item("a", text="away")), "text", decode, extract)
