@@ -1,0 +1,117 @@
+"""The yardstick of the pipeline: two processes, the same models, and nothing in between."""
+
+import hashlib
+import multiprocessing
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from elasticsearch import Elasticsearch, helpers
+from tests.bench.setting import Line, connect
+
+from triptych.shared import mapping
+from triptych.shared.encoders.cards import Modality
+from triptych.shared.encoders.efficientnet import SIDE
+from triptych.shared.encoders.extractors import Extractor, load_extractor
+from triptych.shared.fusion.blocks import LAYOUT, Rows, fuse
+from triptych.shared.item import MODALITIES, Chunk, Item
+from triptych.shared.media.audio import decode_audio
+from triptych.shared.media.image import decode_image
+from triptych.shared.media.text import clean_text, terms
+from triptych.shared.settings import cache_home
+
+_PROCESSES = 2
+_TOGETHER = 32
+_NO_LIMIT = 10**9
+
+
+class BareLoop:
+    """Two warm processes that decode, encode and write; use it as a context manager."""
+
+    def __init__(self, url: str, root: Path) -> None:
+        self._pool = ProcessPoolExecutor(
+            _PROCESSES,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_load,
+            initargs=(url, root),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def run(self, index: str, lines: Sequence[Line]) -> tuple[float, float]:
+        """Write every line into an index; wall seconds, and CPU seconds of both processes."""
+        started = time.perf_counter()
+        groups = [lines[start : start + _TOGETHER] for start in range(0, len(lines), _TOGETHER)]
+        cpu = sum(self._pool.map(_write, [index] * len(groups), groups))
+        return time.perf_counter() - started, cpu
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    client: Elasticsearch
+    root: Path
+    extractors: Mapping[Modality, Extractor]
+
+
+_loaded: list[_Loaded] = []
+
+
+def _load(url: str, root: Path) -> None:
+    terms("the first call loads the stemmer")
+    extractors = {m: load_extractor(m, threads=1, cache=cache_home()) for m in MODALITIES}
+    _loaded.append(_Loaded(connect(url), root, extractors))
+
+
+def _write(index: str, lines: Sequence[Line]) -> float:
+    """Decode, encode, fuse and index a few lines; the CPU seconds that took."""
+    started = sum(os.times()[:2])
+    found = _loaded[0]
+    items, features = _encode(found, lines)
+    chunk = Chunk("bare", 1, LAYOUT.fingerprint, (), tuple(items), batch="bare")
+    actions = (
+        {
+            "_index": index,
+            "_id": item.id,
+            "_source": mapping.document(chunk, item, vector),
+        }
+        for item, vector in zip(items, fuse(features, len(items)), strict=True)
+    )
+    helpers.bulk(found.client, actions)
+    return sum(os.times()[:2]) - started
+
+
+def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], dict[str, Rows]]:
+    items: list[Item] = []
+    media: dict[Modality, dict[int, Any]] = {modality: {} for modality in MODALITIES}
+    for row, line in enumerate(lines):
+        facts: dict[str, Any] = {"names": {}}
+        if "text" in line:
+            text = media["text"][row] = clean_text(line["text"], max_chars=_NO_LIMIT)
+            facts |= {"text": text, "terms": " ".join(terms(text))}
+        if "image" in line:
+            data = (found.root / line["image"]).read_bytes()
+            media["image"][row] = decode_image(data, side=SIDE, max_pixels=_NO_LIMIT)
+            facts["image"] = hashlib.sha256(data).hexdigest()
+            facts["names"]["image"] = Path(line["image"]).name
+        if "audio" in line:
+            data = (found.root / line["audio"]).read_bytes()
+            media["audio"][row] = decode_audio(data, max_seconds=_NO_LIMIT)
+            facts["audio"] = hashlib.sha256(data).hexdigest()
+            facts["names"]["audio"] = Path(line["audio"]).name
+        tags = tuple(line["tags"])
+        items.append(Item(id=line["id"], ordinal=row, tags=tags, source=line["source"], **facts))
+    features = {
+        block: Rows(tuple(media[modality]), vectors)
+        for modality in MODALITIES
+        if media[modality]
+        for block, vectors in found.extractors[modality](list(media[modality].values())).items()
+    }
+    return items, features

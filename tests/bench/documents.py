@@ -1,0 +1,103 @@
+"""Collections as arrays: read from the index, or made from real ones, and scored exactly."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.bench.figures import Floats
+from tests.bench.setting import Setting
+
+from triptych.shared.encoders.cards import Vectors, unit_rows
+from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.fusion.query import FusedQuery
+from triptych.shared.item import MODALITIES
+from triptych.shared.mapping import unpack_features
+
+_PAGE = 500
+_PRESENCE = {"text": 0.9, "image": 0.7, "audio": 0.3}
+_NOISE = 0.4
+"""Length of the noise that is added to a unit vector before it is normalised again."""
+
+
+@dataclass(frozen=True)
+class Documents:
+    """All documents of a collection, as far as scores depend on them."""
+
+    ids: list[str]
+    features: Vectors
+    """float32 (n, layout.dims), rounded to the float16 that the index keeps."""
+    has: Mapping[str, NDArray[np.bool_]]
+
+    def scores(self, query: FusedQuery) -> Floats:
+        """The formula of ``triptych.shared.fusion.query`` over every document; no keywords."""
+        total = np.zeros(len(self.ids))
+        mass = np.zeros(len(self.ids))
+        for term in query.terms:
+            has = self.has[query.block_modality(term.block)]
+            cosine = self.features[:, LAYOUT.slices[term.block]] @ term.vector
+            total += np.where(has, term.weight * cosine, 0.0)
+            mass += np.where(has, term.weight, 0.0)
+        scale = np.power(mass, -query.alpha, out=np.zeros_like(mass), where=mass > 0)
+        return np.where(mass > 0, total * scale, -np.inf)
+
+
+def read(setting: Setting, collection: str) -> Documents:
+    """Every document of a collection, through a point in time and search_after."""
+    found = list(_pages(setting, collection))
+    return Documents(
+        [source["id"] for source in found],
+        np.stack([unpack_features(source.get("features")) for source in found]),
+        {
+            part: np.array([part in source.get("modalities", ()) for source in found])
+            for part in MODALITIES
+        },
+    )
+
+
+def _pages(setting: Setting, collection: str) -> Iterator[dict[str, Any]]:
+    elastic = setting.elastic
+    alias = setting.alias(collection)
+    pit = elastic.open_point_in_time(index=alias, keep_alive="1m")["id"]
+    after: dict[str, Any] = {}
+    try:
+        while True:
+            answer = elastic.search(
+                pit={"id": pit, "keep_alive": "1m"},
+                sort=[{"_shard_doc": "asc"}],
+                size=_PAGE,
+                source_includes=["id", "modalities", "features"],
+                **after,
+            )
+            hits = answer["hits"]["hits"]
+            if not hits:
+                return
+            yield from (hit["_source"] for hit in hits)
+            after = {"search_after": hits[-1]["sort"]}
+    finally:
+        elastic.close_point_in_time(id=pit)
+
+
+def synthetic(real: Documents, count: int) -> Documents:
+    """Documents between two real ones each, with noise, and parts missing at random.
+
+    Each part mixes two items that have it, at a random ratio; its blocks share the pair. A real
+    collection is clustered, and so is this one.
+    """
+    draw = np.random.default_rng(7)
+    has = {part: draw.random(count) < share for part, share in _PRESENCE.items()}
+    has["text"] |= ~np.logical_or.reduce(list(has.values()))
+    features = np.zeros((count, LAYOUT.dims), np.float32)
+    for part in MODALITIES:
+        rows = np.flatnonzero(has[part])
+        pairs = draw.choice(np.flatnonzero(real.has[part]), (2, len(rows)))
+        ratio = draw.random((len(rows), 1), np.float32)
+        for block in LAYOUT.filled_by(part):
+            where = LAYOUT.slices[block.name]
+            first, second = (real.features[pair][:, where] for pair in pairs)
+            noise = unit_rows(draw.standard_normal((len(rows), block.dims), np.float32))
+            mixed = unit_rows(ratio * first + (1 - ratio) * second)
+            features[rows, where] = unit_rows(mixed + _NOISE * noise)
+    rounded = features.astype(np.float16).astype(np.float32)
+    return Documents([f"synthetic-{number}" for number in range(count)], rounded, has)

@@ -1,0 +1,54 @@
+"""Queries that are never the very file that was indexed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.bench.setting import Setting
+
+from triptych.cli.variations import mirrored_crop, second_half
+from triptych.gateway.schemas import SearchRequest
+from triptych.gateway.searching import EncodedQuery, encode
+
+MIXES: Mapping[str, tuple[str, ...]] = {
+    "text": ("text",),
+    "image": ("image",),
+    "audio": ("audio",),
+    "text+image": ("text", "image"),
+    "text+image+audio": ("text", "image", "audio"),
+}
+
+_VARY: Mapping[str, Callable[[bytes], bytes]] = {"image": mirrored_crop, "audio": second_half}
+
+
+@dataclass(frozen=True)
+class Query:
+    """A search request: its fields, and its media as bytes."""
+
+    fields: Mapping[str, Any]
+    media: Mapping[str, bytes]
+
+    def request(self) -> SearchRequest:
+        """The request as the gateway reads it."""
+        return SearchRequest.model_validate(self.fields)
+
+    def encoded(self, setting: Setting) -> EncodedQuery:
+        """The query as the gateway encodes it."""
+        return encode(setting.services, self.request(), self.media)
+
+
+def make_queries(setting: Setting, parts: Sequence[str], count: int, **fields: Any) -> list[Query]:
+    """Queries from items that have all these parts, evenly picked: caption, crop, half a sound."""
+    able = [line for line in setting.lines if all(part in line for part in parts)]
+    chosen = [able[i * len(able) // count] for i in range(count)]
+    return [
+        Query(
+            {**fields, **({"text": line["text"]} if "text" in parts else {})},
+            {
+                part: vary((setting.root / line[part]).read_bytes())
+                for part, vary in _VARY.items()
+                if part in parts
+            },
+        )
+        for line in chosen
+    ]

@@ -1,0 +1,242 @@
+"""What each stage of an item costs, in one process: the next thing to make cheaper is on top."""
+
+import random
+import tempfile
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from kombu.simple import SimpleQueue
+from tests.bench.figures import Floats, emit, resampled, say
+from tests.bench.setting import Line, Setting
+
+from triptych.shared import codec, jobs, mapping
+from triptych.shared.blobs import MediaStore
+from triptych.shared.encoders.efficientnet import SIDE
+from triptych.shared.encoders.extractors import AudioExtractor, ImageExtractor, TextExtractor
+from triptych.shared.fusion.blocks import LAYOUT, Rows, fuse
+from triptych.shared.index.protocol import Versioned
+from triptych.shared.item import Chunk, Item
+from triptych.shared.media.audio import decode_audio
+from triptych.shared.media.image import decode_image
+from triptych.shared.media.text import clean_text, terms
+
+_TOGETHER = 32
+_NO_LIMIT = 10**9
+_COLLECTION = "stages"
+
+
+@dataclass
+class Clock:
+    """Seconds per stage, one entry per chunk that was measured."""
+
+    cpu: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    wall: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a block, by this process's processor time and by the wall."""
+        cpu, wall = time.process_time(), time.perf_counter()
+        yield
+        self.cpu[name].append(time.process_time() - cpu)
+        self.wall[name].append(time.perf_counter() - wall)
+
+
+def run(setting: Setting) -> None:
+    """Put every item through all stages, a mixed chunk at a time; report the mean item."""
+    lines = random.Random(1).sample(setting.lines, len(setting.lines))  # noqa: S311
+    groups = [lines[i : i + _TOGETHER] for i in range(0, len(lines), _TOGETHER)]
+    setting.client.create_collection(_COLLECTION)
+    clock = Clock()
+    with tempfile.TemporaryDirectory(dir=setting.stack.home) as folder:
+        steps = _Steps(setting, MediaStore(Path(folder).as_uri()))
+        steps.run(Clock(), groups[0])
+        for number, group in enumerate(groups):
+            if number % 5 == 0:
+                say(f"stages: chunk {number} of {len(groups)}")
+            steps.run(clock, group)
+    setting.drop(_COLLECTION)
+    _report(clock, [len(group) for group in groups])
+
+
+def _report(clock: Clock, sizes: Sequence[int]) -> None:
+    inside = {"json"}  # is part of bulk, and shown beside it
+    total = np.sum([v for name, v in clock.cpu.items() if name not in inside], axis=0)
+    whole = {**clock.cpu, "all": total}
+    for name, seconds in sorted(whole.items(), key=lambda entry: -sum(entry[1])):
+        emit(resampled(f"stages.{name}.cpu", _per_item, (seconds, sizes), "ms/item"))
+        if name in clock.cpu:
+            emit(resampled(f"stages.{name}.share", _percent, (seconds, total), "%"))
+    for name in ("store", "queue", "bulk"):
+        emit(resampled(f"stages.{name}.wall", _per_item, (clock.wall[name], sizes), "ms/item"))
+
+
+def _per_item(seconds: Floats, sizes: Floats) -> float:
+    return float(1000 * seconds.sum() / sizes.sum())
+
+
+def _percent(part: Floats, whole: Floats) -> float:
+    return float(100 * part.sum() / whole.sum())
+
+
+class _Steps:
+    """The stages of the pipeline in one process, in the order an item meets them."""
+
+    def __init__(self, setting: Setting, store: MediaStore) -> None:
+        self._setting = setting
+        self._store = store
+        extractors = setting.services.extractors
+        image, text, audio = (extractors[part] for part in ("image", "text", "audio"))
+        assert isinstance(image, ImageExtractor)
+        assert isinstance(text, TextExtractor)
+        assert isinstance(audio, AudioExtractor)
+        self._image, self._text, self._audio = image, text, audio
+        connection = setting.services.queue.connection_for_write()
+        self._queue: Any = SimpleQueue(  # type: ignore[no-untyped-call]
+            connection, f"bench-{uuid.uuid4().hex}"
+        )
+
+    def run(self, clock: Clock, lines: Sequence[Line]) -> None:
+        """All stages over one chunk."""
+        items = self._stored(clock, lines)
+        items, features = self._encoded(clock, items)
+        chunk = Chunk(
+            collection=_COLLECTION,
+            sequence=jobs.submission_sequence(),
+            fingerprint=LAYOUT.fingerprint,
+            slip=("image", "text", "audio", jobs.FUSION),
+            items=tuple(items),
+            batch="stages",
+        )
+        self._travel(clock, chunk, features)
+        self._index(clock, chunk, features)
+
+    def _stored(self, clock: Clock, lines: Sequence[Line]) -> list[Item]:
+        items = [
+            Item(
+                id=line["id"],
+                ordinal=row,
+                text=line.get("text"),
+                tags=tuple(line["tags"]),
+                source=line["source"],
+                names={p: Path(line[p]).name for p in ("image", "audio") if p in line},
+            )
+            for row, line in enumerate(lines)
+        ]
+        with clock.stage("store"):
+            for row, line in enumerate(lines):
+                for part in ("image", "audio"):
+                    if part in line:
+                        digest = self._store.put((self._setting.root / line[part]).read_bytes())
+                        items[row] = items[row].with_media(part, digest)
+        return items
+
+    def _encoded(
+        self, clock: Clock, items: list[Item]
+    ) -> tuple[list[Item], dict[str, dict[str, Rows]]]:
+        """The items with their words, and the blocks by the queue that makes them."""
+        pictures = {row: item for row, item in enumerate(items) if item.image}
+        texts = {row: item for row, item in enumerate(items) if item.text}
+        sounds = {row: item for row, item in enumerate(items) if item.audio}
+        with clock.stage("load"):
+            data = {
+                part: self._loaded(part, found)
+                for part, found in (("image", pictures), ("audio", sounds))
+            }
+        with clock.stage("image_decode"):
+            pixels = [decode_image(d, side=SIDE, max_pixels=_NO_LIMIT) for d in data["image"]]
+        with clock.stage("cnn"):
+            pooled = self._image.encoder.encode(pixels)
+        with clock.stage("heads"):
+            concept, visual = self._image.concept(pooled), self._image.visual(pooled)
+        with clock.stage("terms"):
+            clean = [clean_text(str(i.text), max_chars=_NO_LIMIT) for i in texts.values()]
+            for row, text in zip(texts, clean, strict=True):
+                items[row] = replace(items[row], text=text, terms=" ".join(terms(text)))
+        with clock.stage("minilm"):
+            semantic = self._text.encoder.encode(clean)
+        with clock.stage("audio_decode"):
+            samples = [decode_audio(d, max_seconds=_NO_LIMIT) for d in data["audio"]]
+        with clock.stage("mfcc"):
+            acoustic = self._audio.encoder.encode(samples)
+        return items, {
+            "image": {
+                "concept": Rows(tuple(pictures), concept),
+                "visual": Rows(tuple(pictures), visual),
+            },
+            "text": {"semantic": Rows(tuple(texts), semantic)},
+            "audio": {"acoustic": Rows(tuple(sounds), acoustic)},
+        }
+
+    def _loaded(self, part: str, items: Mapping[int, Item]) -> list[bytes]:
+        return [self._store.get(getattr(item, part)) for item in items.values()]
+
+    def _travel(
+        self, clock: Clock, chunk: Chunk, features: Mapping[str, Mapping[str, Rows]]
+    ) -> None:
+        """To every queue of the slip; items without a part do not visit its queue."""
+        codec_cpu = codec_wall = queue_cpu = queue_wall = 0.0
+        for queue in chunk.slip:
+            hop = Clock()
+            here = [row for row, item in enumerate(chunk.items) if _visits(item, queue)]
+            part = _only(replace(chunk, slip=(queue,)), here)
+            with hop.stage("codec"):
+                data = codec.dumps(part.to_message())
+            with hop.stage("queue"):
+                self._queue.put(data)
+                message = self._queue.get(timeout=10)
+                received = message.body
+                message.ack()
+            with hop.stage("codec"):
+                Chunk.from_message(codec.loads(received))
+            codec_cpu += sum(hop.cpu["codec"])
+            codec_wall += sum(hop.wall["codec"])
+            queue_cpu += sum(hop.cpu["queue"])
+            queue_wall += sum(hop.wall["queue"])
+            chunk = chunk.advance(chunk.items, features.get(queue, {}))
+        for name, cpu, wall in (
+            ("codec", codec_cpu, codec_wall),
+            ("queue", queue_cpu, queue_wall),
+        ):
+            clock.cpu[name].append(cpu)
+            clock.wall[name].append(wall)
+
+    def _index(
+        self, clock: Clock, chunk: Chunk, features: Mapping[str, Mapping[str, Rows]]
+    ) -> None:
+        blocks = {name: rows for part in features.values() for name, rows in part.items()}
+        with clock.stage("fuse"):
+            fused = fuse(blocks, len(chunk.items))
+        with clock.stage("document"):
+            documents: list[dict[str, Any]] = [
+                mapping.document(chunk, item, vector)
+                for item, vector in zip(chunk.items, fused, strict=True)
+            ]
+        with clock.stage("json"):
+            for document in documents:
+                orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+        with clock.stage("bulk"):
+            self._setting.services.index.bulk(
+                chunk.collection, [Versioned(document, chunk.sequence) for document in documents]
+            )
+
+
+def _visits(item: Item, queue: str) -> bool:
+    return queue == jobs.FUSION or getattr(item, queue) is not None
+
+
+def _only(chunk: Chunk, rows: Sequence[int]) -> Chunk:
+    """The chunk with some of its items, and their features."""
+    place = {row: number for number, row in enumerate(rows)}
+    features = {}
+    for name, part in chunk.features.items():
+        kept = [i for i, row in enumerate(part.rows) if row in place]
+        features[name] = Rows(tuple(place[part.rows[i]] for i in kept), part.vectors[kept])
+    return replace(chunk, items=tuple(chunk.items[row] for row in rows), features=features)
