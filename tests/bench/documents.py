@@ -35,7 +35,7 @@ class Documents:
         total = np.zeros(len(self.ids))
         mass = np.zeros(len(self.ids))
         for term in query.terms:
-            has = self.has[query.block_modality(term.block)]
+            has = self.has[query.layout.modalities[term.block]]
             cosine = self.features[:, LAYOUT.slices[term.block]] @ term.vector
             total += np.where(has, term.weight * cosine, 0.0)
             mass += np.where(has, term.weight, 0.0)

@@ -72,6 +72,25 @@ def test_bulk_reports_each_document(index: SearchIndex, collection: str):
         index.get(collection, "b")
 
 
+def test_one_impossible_document_does_not_spoil_a_bulk(index: SearchIndex, collection: str):
+    """An id that the server refuses the whole request for is found and refused alone."""
+    documents = [make(f"good{n}") for n in range(5)]
+    documents.insert(2, make("x" * 600))
+    outcomes = index.bulk(collection, documents)
+    assert [o.result for o in outcomes] == ["written"] * 2 + ["refused"] + ["written"] * 3
+    assert "512" in outcomes[2].reason
+    assert index.count(collection) == {"indexed": 5}
+
+
+def test_a_very_long_query_is_answered(index: SearchIndex, collection: str):
+    """A text of more words than the index takes clauses is asked by its beginning."""
+    index.bulk(collection, [make("a", terms="first")])
+    index.refresh(collection)
+    terms = ["first", *(f"w{n}" for n in range(30_000))]
+    results = index.search(collection, IndexQuery(terms=terms))
+    assert [found.candidate.id for found in results.found] == ["a"]
+
+
 def test_older_version_never_wins(index: SearchIndex, collection: str):
     """The same version may come again, an older one is superseded."""
     assert index.bulk(collection, [make("a", version=5, text="new")])[0].result == "written"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from triptych.gateway.schemas import SearchRequest
@@ -18,7 +18,7 @@ from triptych.shared.media.audio import decode_audio
 from triptych.shared.media.image import decode_image
 from triptych.shared.media.text import clean_text, terms
 
-_CANDIDATES = 30
+_CANDIDATES = 20
 """Least number of candidates per list; twice the limit where that is more."""
 
 
@@ -39,8 +39,9 @@ def search(
     encoded = time.perf_counter()
     results = services.index.search(collection, index_query(query, request))
     searched = time.perf_counter()
-    scored = score(query.fused, [found.candidate for found in results.found], request.fusion)
-    hits = [_hit(entry, results.found[entry.index]) for entry in scored[: request.limit]]
+    candidates = [found.candidate for found in results.found]
+    scored = score(query.fused, candidates, request.fusion, request.limit)
+    hits = [_hit(entry, results.found[entry.index]) for entry in scored]
     finished = time.perf_counter()
     return {
         "hits": hits,
@@ -114,7 +115,7 @@ def _hit(entry: Scored, found: Found) -> dict[str, Any]:
         "id": found.candidate.id,
         "score": entry.score,
         "item": mapping.public(found.document),
-        "why": {name: asdict(reason) for name, reason in entry.why.items()},
+        "why": entry.why,
     }
 
 

@@ -43,6 +43,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_proc_alive_timeout=300,  # a process loads its models before it says that it lives
         worker_send_task_events=False,
+        worker_redirect_stdouts=False,  # Celery's redirection swallows what our logs write
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options={

@@ -53,7 +53,7 @@ def mapping(layout: Layout = LAYOUT) -> dict[str, Any]:
                 "type": "dense_vector",
                 "dims": layout.dims,
                 "similarity": "max_inner_product",
-                "index_options": {"type": "bbq_hnsw"},
+                "index_options": {"type": "int8_hnsw"},
             },
             # The same numbers as float16: half the bytes, exact scores and explanations without
             # a second request, and later re-fusion without touching media.

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     index_prefix: str = Field("triptych", pattern=r"^[a-z][a-z0-9]*$")
     chunk_items: int = Field(32, ge=1, le=256, description="items that travel together")
     queue_bound: int = Field(10_000, ge=1, description="waiting chunks; above it, 429")
-    visibility_timeout: int = Field(3600, ge=60, description="seconds; above the longest task")
+    visibility_timeout: int = Field(900, ge=60, description="seconds; above the longest task")
     batch_ttl: int = Field(7 * 86_400, ge=60, description="seconds a batch's progress is kept")
     compute_threads: int = Field(1, ge=1, description="threads of one model in one process")
     limits: Limits = Field(default_factory=Limits)

@@ -8,7 +8,7 @@ import pytest
 from triptych.shared.blobs import MediaStore
 from triptych.shared.item import Item
 from triptych.shared.manifest import Entry, Manifest
-from triptych.workers.plan import plan
+from triptych.workers.plan import WINDOW, plan
 
 MAX_BYTES = 10
 
@@ -34,7 +34,7 @@ def planned(store, root, *entries: Entry, size: int = 10):
     """The chunks of a batch of these entries."""
     manifest = Manifest("b", "photos", 42, "print", len(entries), entries)
     roots = () if root is None else (root,)
-    return list(plan(manifest, store, roots=roots, max_bytes=MAX_BYTES, size=size))
+    return plan(manifest, 0, store, roots=roots, max_bytes=MAX_BYTES, size=size)
 
 
 def test_files_are_imported(store, root):
@@ -90,3 +90,16 @@ def test_a_rejected_line_goes_straight_to_the_index(store, root):
     """So that the batch tells of it."""
     (chunk,) = planned(store, root, Entry(Item("a").failing("item", "line 1 is not JSON")))
     assert chunk.slip == ("fusion",)
+
+
+def test_a_batch_is_planned_in_windows(store, root):
+    """Each window is planned by itself, and together they are the batch."""
+    entries = [Entry(Item(f"{n}", ordinal=n, text="x")) for n in range(2 * WINDOW + 3)]
+    manifest = Manifest("b", "photos", 42, "print", len(entries), entries)
+    found = [
+        item.ordinal
+        for start in range(0, len(entries), WINDOW)
+        for chunk in plan(manifest, start, store, roots=(), max_bytes=1, size=10)
+        for item in chunk.items
+    ]
+    assert found == list(range(len(entries)))

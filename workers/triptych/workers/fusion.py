@@ -3,14 +3,19 @@
 from functools import cache
 from typing import Any
 
+import structlog
+
 from triptych.shared import jobs
+from triptych.shared.errors import Unavailable
 from triptych.shared.index import SearchIndex, open_index
 from triptych.shared.item import Chunk
 from triptych.shared.manifest import read_manifest
 from triptych.shared.settings import settings
 from triptych.workers.indexing import index_chunk
-from triptych.workers.plan import plan
+from triptych.workers.plan import WINDOW, plan
 from triptych.workers.runtime import app, on_start, patient, progress, store
+
+log = structlog.get_logger(__name__)
 
 
 @cache
@@ -29,17 +34,32 @@ def run(message: dict[str, Any]) -> None:
 
 @app.task(name=jobs.task_name(jobs.PLAN))
 def run_plan(message: dict[str, Any]) -> None:
-    """Cut a stored batch into chunks and send each to its first queue."""
-    limits = settings().limits
+    """Cut the next part of a stored batch into chunks, send them, and ask for the part after."""
+    batch, start = message["batch"], message.get("start", 0)
+    sent: set[int] = set()
     with patient():
-        for chunk in plan(
-            read_manifest(store(), message["batch"]),
-            store(),
-            roots=settings().import_roots,
-            max_bytes=limits.file_bytes,
-            size=settings().chunk_items,
-        ):
-            jobs.send(app, chunk)
+        manifest = read_manifest(store(), batch)
+        try:
+            ready = plan(
+                manifest,
+                start,
+                store(),
+                roots=settings().import_roots,
+                max_bytes=settings().limits.file_bytes,
+                size=settings().chunk_items,
+            )
+            for chunk in ready:
+                jobs.send(app, chunk)
+                sent.update(item.ordinal for item in chunk.items)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("part of a batch can't be planned", batch=batch, start=start)
+            lost = set(range(start, min(start + WINDOW, manifest.total))) - sent
+            progress().mark(batch, done=lost, failed=lost)
+        if start + WINDOW < manifest.total:
+            after = {"batch": batch, "start": start + WINDOW}
+            jobs.send_task(app, jobs.PLAN, after, priority=jobs.BULK)
 
 
 on_start(index)

@@ -21,33 +21,34 @@ def index_chunk(chunk: Chunk, index: SearchIndex, progress: Progress) -> None:
     Raises:
         IndexUnavailable: nothing is counted; the chunk is to come again.
     """
+    everything = {item.ordinal for item in chunk.items}
     try:
         failed = _write(chunk, index)
     except Unavailable:
         raise
     except NotFound as error:
         log.warning("collection was deleted meanwhile", reason=error.reason, batch=chunk.batch)
-        failed = {item.id for item in chunk.items}
+        failed = everything
     except Exception:
         # A defect must not leave a batch that never ends: its items are counted as failed.
         log.exception("chunk can't be indexed", collection=chunk.collection, batch=chunk.batch)
-        failed = {item.id for item in chunk.items}
+        failed = everything
     if chunk.batch is not None:
-        progress.mark(
-            chunk.batch,
-            done=[item.ordinal for item in chunk.items],
-            failed=[item.ordinal for item in chunk.items if item.id in failed],
-        )
+        progress.mark(chunk.batch, done=everything, failed=failed)
 
 
-def _write(chunk: Chunk, index: SearchIndex) -> set[str]:
-    """Write one document per item; return the ids of those that failed."""
+def _write(chunk: Chunk, index: SearchIndex) -> set[int]:
+    """Write one document per item; return the ordinals of those that failed."""
     documents = _documents(chunk)
-    refused = _refused(documents, index.bulk(chunk.collection, documents))
+    outcomes = index.bulk(chunk.collection, documents)
+    refused = _refused(documents, outcomes)
     if refused:
         index.bulk(chunk.collection, refused)
-    written = [entry.document for entry in (*documents, *refused)]
-    return {document["id"] for document in written if document["status"] == "failed"}
+    return {
+        item.ordinal
+        for item, entry, outcome in zip(chunk.items, documents, outcomes, strict=True)
+        if entry.document["status"] == "failed" or outcome.result == "refused"
+    }
 
 
 def _documents(chunk: Chunk) -> list[Versioned]:

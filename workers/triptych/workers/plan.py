@@ -1,7 +1,7 @@
 """The planner: a stored manifest to chunks, reading server-side files into the media store."""
 
-from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from triptych.shared.blobs import MediaStore
@@ -11,12 +11,26 @@ from triptych.shared.jobs import BULK, chunks
 from triptych.shared.manifest import Entry, Manifest
 from triptych.shared.paths import open_inside
 
+WINDOW = 256
+"""Entries that one task plans: a single upload waits for no more than this."""
+
 
 def plan(
-    manifest: Manifest, store: MediaStore, *, roots: tuple[Path, ...], max_bytes: int, size: int
-) -> Iterator[Chunk]:
-    """Yield the chunks of a batch as soon as each is full."""
-    items = (import_files(entry, store, roots, max_bytes) for entry in manifest.entries)
+    manifest: Manifest,
+    start: int,
+    store: MediaStore,
+    *,
+    roots: tuple[Path, ...],
+    max_bytes: int,
+    size: int,
+) -> list[Chunk]:
+    """The chunks of ``WINDOW`` entries from ``start`` on, their files in the media store.
+
+    All files are read before anything is returned, so that a store that fails half-way leaves
+    nothing half sent.
+    """
+    window = islice(manifest.entries, start, start + WINDOW)
+    items = [import_files(entry, store, roots, max_bytes) for entry in window]
     common = {
         "collection": manifest.collection,
         "sequence": manifest.sequence,
@@ -24,7 +38,7 @@ def plan(
         "batch": manifest.batch,
         "priority": BULK,
     }
-    return chunks(items, size=size, common=common)
+    return list(chunks(items, size=size, common=common))
 
 
 def import_files(entry: Entry, store: MediaStore, roots: tuple[Path, ...], max_bytes: int) -> Item:

@@ -34,7 +34,10 @@ def store() -> MediaStore:
 @cache
 def progress() -> Progress:
     """The batch counters of this process."""
-    return Progress(redis.Redis.from_url(settings().redis_url), ttl=settings().batch_ttl)
+    return Progress(
+        redis.Redis.from_url(settings().redis_url, socket_connect_timeout=3, socket_timeout=30),
+        ttl=settings().batch_ttl,
+    )
 
 
 def on_start(load: Callable[[], object]) -> None:

@@ -7,6 +7,7 @@ index field serves every mix and every weighting, and the terms of the sum expla
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,17 +36,22 @@ class Layout:
 
     blocks: tuple[Block, ...]
 
-    @property
+    @cached_property
     def dims(self) -> int:
         """The width of the fused vector."""
         return sum(block.dims for block in self.blocks)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Sixteen hex digits over every block and model."""
         return fingerprint([[b.name, [card.fingerprint for card in b.cards]] for b in self.blocks])
 
-    @property
+    @cached_property
+    def modalities(self) -> Mapping[str, Modality]:
+        """Which part of an item fills each block."""
+        return {block.name: block.modality for block in self.blocks}
+
+    @cached_property
     def slices(self) -> dict[str, slice]:
         """Where each block lies in the fused vector."""
         found, start = {}, 0

@@ -36,6 +36,9 @@ SHARES: Mapping[Modality, Mapping[str, float]] = {
 WEIGHTS: Mapping[str, float] = {"keyword": 0.5, "text": 1.0, "image": 1.0, "audio": 1.0}
 """Default weights of the signals."""
 
+_NEGLIGIBLE = 1e-6
+"""A part below this share of the largest weight is left out: float32 could not hold its sum."""
+
 
 @dataclass(frozen=True)
 class Term:
@@ -65,15 +68,11 @@ class FusedQuery:
     alpha: float = ALPHA
     layout: Layout = LAYOUT
 
-    def block_modality(self, block: str) -> Modality:
-        """Which part of an item fills a block."""
-        return next(entry.modality for entry in self.layout.blocks if entry.name == block)
-
     def mass(self, present: frozenset[str]) -> float:
         """The sum of the weights that the query shares with items that have these parts."""
         keyword = self.keyword_weight if "text" in present else 0.0
         return keyword + sum(
-            term.weight for term in self.terms if self.block_modality(term.block) in present
+            term.weight for term in self.terms if self.layout.modalities[term.block] in present
         )
 
     def scale(self, present: frozenset[str]) -> float:
@@ -90,7 +89,7 @@ class FusedQuery:
 
     def presence_classes(self) -> list[PresenceClass]:
         """One class per non-empty set of the item parts that the terms look at: 1, 3 or 7."""
-        asked = sorted({self.block_modality(t.block) for t in self.terms if t.weight > 0})
+        asked = sorted({self.layout.modalities[term.block] for term in self.terms})
         fused = self.vector()
         return [
             PresenceClass(
@@ -121,14 +120,18 @@ def fuse_query(
     Raises:
         ValueError: the weights of what the query has are all zero.
     """
+    used = {name: weights[name] for name in (*vectors, *([KEYWORD] if keyword else []))}
+    largest = max(used.values(), default=0.0)
+    if largest <= 0:
+        raise ValueError("the weights of everything in the query are zero")
+    scaled = {name: weight / largest for name, weight in used.items()}
     raw = [
-        Term(part, block, weights[part] * SHARES[part][block], vector)
+        Term(part, block, scaled[part] * SHARES[part][block], vector)
         for part, blocks in vectors.items()
         for block, vector in blocks.items()
+        if scaled[part] >= _NEGLIGIBLE
     ]
-    keyword_weight = weights[KEYWORD] if keyword else 0.0
+    keyword_weight = scaled.get(KEYWORD, 0.0)
     total = keyword_weight + sum(term.weight for term in raw)
-    if total <= 0:
-        raise ValueError("the weights of everything in the query are zero")
     terms = tuple(Term(t.signal, t.block, t.weight / total, t.vector) for t in raw)
     return FusedQuery(terms, keyword_weight / total, alpha)

@@ -69,15 +69,17 @@ class _Signal:
 
     def ranks(self) -> NDArray[np.int64]:
         """1 for the candidate it adds most to; meaningless where the signal is not present."""
-        gain = self.weight * self.normalised
-        order = np.argsort(np.where(self.present, -gain, np.inf), kind="stable")
-        ranks = np.empty(len(order), np.int64)
-        ranks[order] = np.arange(1, len(order) + 1)
-        return ranks
+        loss = np.where(self.present, -self.weight * self.normalised, np.inf)
+        return np.searchsorted(np.sort(loss), loss) + 1  # equals share the better rank
 
 
-def score(query: FusedQuery, candidates: Sequence[Candidate], method: Method) -> list[Scored]:
-    """Score candidates exactly, best first; ties are broken by id so that pages are stable."""
+def score(
+    query: FusedQuery,
+    candidates: Sequence[Candidate],
+    method: Method,
+    limit: int | None = None,
+) -> list[Scored]:
+    """Score candidates exactly; the best ``limit`` with their reasons, ties broken by id."""
     if not candidates:
         return []
     signals = _signals(query, candidates)
@@ -96,7 +98,7 @@ def score(query: FusedQuery, candidates: Sequence[Candidate], method: Method) ->
                 if signal.present[index]
             },
         )
-        for index in order
+        for index in order[:limit]
     ]
 
 
@@ -120,8 +122,7 @@ def _linear(signal: _Signal) -> tuple[Floats, Floats]:
 
 def _rrf(signal: _Signal) -> tuple[Floats, Floats]:
     reciprocal = (RRF_K + 1) / (RRF_K + signal.ranks())
-    weight = np.full(len(signal.raw), signal.weight.max(initial=0.0))
-    return np.where(signal.present, weight * reciprocal, 0.0), weight
+    return np.where(signal.present, signal.weight * reciprocal, 0.0), signal.weight
 
 
 _METHODS: Mapping[Method, Callable[[_Signal], tuple[Floats, Floats]]] = {
@@ -132,7 +133,9 @@ _METHODS: Mapping[Method, Callable[[_Signal], tuple[Floats, Floats]]] = {
 
 def _signals(query: FusedQuery, candidates: Sequence[Candidate]) -> list[_Signal]:
     """The keyword signal and one signal per query part, over all candidates."""
-    scales = np.array([query.scale(candidate.modalities) for candidate in candidates])
+    parts = {candidate.modalities for candidate in candidates}
+    scale = {present: query.scale(present) for present in parts}
+    scales = np.array([scale[candidate.modalities] for candidate in candidates])
     matrix = np.stack([candidate.features for candidate in candidates])
     signals = [_vector_signal(name, query, candidates, matrix, scales) for name in _parts(query)]
     if query.keyword_weight > 0:
@@ -141,7 +144,7 @@ def _signals(query: FusedQuery, candidates: Sequence[Candidate]) -> list[_Signal
 
 
 def _parts(query: FusedQuery) -> list[str]:
-    return list(dict.fromkeys(term.signal for term in query.terms if term.weight > 0))
+    return list(dict.fromkeys(term.signal for term in query.terms))
 
 
 def _keyword_signal(query: FusedQuery, candidates: Sequence[Candidate], scales: Floats) -> _Signal:
@@ -167,14 +170,14 @@ def _vector_signal(
     weighted = np.zeros(len(candidates))
     weights = np.zeros(len(candidates))
     for term in query.terms:
-        if term.signal != name or term.weight <= 0:
+        if term.signal != name:
             continue
         # Row by row: in a matrix product equal rows may differ in the last bit, and not be a tie.
         products = np.multiply(
             matrix[:, query.layout.slices[term.block]], term.vector, dtype=np.float64
         )
         cosine = products.sum(axis=1)
-        modality = query.block_modality(term.block)
+        modality = query.layout.modalities[term.block]
         has = np.array([modality in candidate.modalities for candidate in candidates])
         cosines[term.block] = np.where(has, cosine, 0.0)
         weighted += term.weight * cosines[term.block]

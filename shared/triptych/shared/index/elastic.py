@@ -17,8 +17,10 @@ from triptych.shared.index import queries
 from triptych.shared.index.protocol import IndexQuery, Outcome, Results, Versioned
 from triptych.shared.mapping import Document
 
-_BUSY = 429
+_BUSY = frozenset({429, 502, 503, 504})
+_WHOLE_REFUSED = frozenset({400, 413})
 _CONFLICT = 409
+_REMEMBER_DELETES = "24h"
 _NO_INDEX = "index_not_found_exception"
 _BACK_OFF_SECONDS = (0.5, 1, 2, 4, 8)
 
@@ -64,7 +66,12 @@ class ElasticIndex:
                     index=name,
                     aliases={alias: {}},
                     mappings=mapping.mapping(),
-                    settings={"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+                    settings={
+                        "number_of_shards": 1,
+                        "auto_expand_replicas": "0-1",
+                        # A late redelivery must not bring back what was deleted meanwhile.
+                        "gc_deletes": _REMEMBER_DELETES,
+                    },
                 )
             except BadRequestError as error:
                 if error.error != "resource_already_exists_exception":
@@ -97,15 +104,8 @@ class ElasticIndex:
         outcomes: dict[int, Outcome] = {}
         waiting = list(range(len(documents)))
         for pause in (*_BACK_OFF_SECONDS, None):
-            with _errors(f"no collection {collection!r}"):
-                items = self._client.bulk(
-                    operations=list(_operations(self._alias(collection), documents, waiting)),
-                    require_alias=True,  # a typing error must not create an index without mapping
-                )["items"]
-            answers = dict(zip(waiting, (item["index"] for item in items), strict=True))
-            if any(_error_type(answer) == _NO_INDEX for answer in answers.values()):
-                raise NotFound(f"no collection {collection!r}")
-            waiting = [row for row, answer in answers.items() if answer["status"] == _BUSY]
+            answers = self._send_bulk(collection, documents, waiting)
+            waiting = [row for row, answer in answers.items() if answer["status"] in _BUSY]
             outcomes |= {
                 row: _outcome(documents[row].document["id"], answer)
                 for row, answer in answers.items()
@@ -114,11 +114,37 @@ class ElasticIndex:
             if not waiting:
                 return [outcomes[row] for row in range(len(documents))]
             if pause is not None:
-                log.warning(
-                    "index is busy", collection=collection, waiting=len(waiting), pause=pause
-                )
+                log.warning("index is busy", waiting=len(waiting), pause=pause)
                 self._sleep(pause)
         raise IndexUnavailable(f"the index still refuses {len(waiting)} documents: too busy")
+
+    def _send_bulk(
+        self, collection: str, documents: Sequence[Versioned], rows: Sequence[int]
+    ) -> dict[int, dict[str, Any]]:
+        """Send some of the documents; the answer per row.
+
+        One document can make the server refuse the whole request (an id it does not take, a body
+        that is too large). Then each half is sent on its own, until that one stands alone.
+        """
+        try:
+            with _errors(f"no collection {collection!r}"):
+                items = self._client.bulk(
+                    operations=list(_operations(self._alias(collection), documents, rows)),
+                    require_alias=True,  # a typing error must not create an index without mapping
+                )["items"]
+        except ApiError as error:
+            if error.meta.status not in _WHOLE_REFUSED:
+                raise
+            if len(rows) == 1:
+                return {rows[0]: {"status": error.meta.status, "error": {"reason": str(error)}}}
+            half = len(rows) // 2
+            return self._send_bulk(collection, documents, rows[:half]) | self._send_bulk(
+                collection, documents, rows[half:]
+            )
+        answers = dict(zip(rows, (item["index"] for item in items), strict=True))
+        if any(_error_type(answer) == _NO_INDEX for answer in answers.values()):
+            raise NotFound(f"no collection {collection!r}")
+        return answers
 
     def get(self, collection: str, item_id: str) -> Document:
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
@@ -229,7 +255,7 @@ def _errors(missing: str = "") -> Iterator[None]:
     except NotFoundError as error:
         raise NotFound(missing or str(error)) from error
     except ApiError as error:
-        if error.meta.status in {_BUSY, 502, 503, 504}:
+        if error.meta.status in _BUSY:
             raise IndexUnavailable(f"Elasticsearch refuses for now: {error}") from error
         raise
     except elastic_transport.TransportError as error:

@@ -1,6 +1,6 @@
 """Pure functions from a query to the body of one Elasticsearch request, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triptych.shared.fusion.query import KEYWORD, PresenceClass
@@ -14,8 +14,13 @@ _VECTOR_FIRST = 1e6
 """Above any BM25 score: the first ``candidates`` hits are those of the vectors, the rest the best
 of the words, so a page of twice that size holds the whole of both lists."""
 
-_OVERSAMPLE = 3.0
+_OVERSAMPLE = 30.0
+"""A query looks at some blocks only, and quantisation blurs them all: the exact vectors of this
+many times ``candidates`` are compared. Measured in docs/benchmarks.md."""
 _EXPLORE = 2
+
+_MAX_TERMS = 1024
+"""Elasticsearch refuses queries of too many clauses; a longer text is asked by its beginning."""
 
 
 def search_body(query: IndexQuery) -> dict[str, Any]:
@@ -23,7 +28,7 @@ def search_body(query: IndexQuery) -> dict[str, Any]:
     filters = [{"term": {"tags": tag}} for tag in query.tags]
     should: list[dict[str, Any]] = [_knn(entry, filters, query) for entry in query.classes]
     if query.terms:
-        words = {"query": " ".join(query.terms), "_name": KEYWORD}
+        words = {"query": " ".join(_distinct(query.terms)), "_name": KEYWORD}
         should.append({"match": {"terms": words}})
     lists = len(query.classes) + bool(query.terms)
     return {
@@ -32,6 +37,10 @@ def search_body(query: IndexQuery) -> dict[str, Any]:
         "_source": _SOURCE,
         "track_total_hits": True,
     }
+
+
+def _distinct(terms: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(terms))[:_MAX_TERMS]
 
 
 def _knn(entry: PresenceClass, filters: list[dict[str, Any]], query: IndexQuery) -> dict[str, Any]:
@@ -94,8 +103,11 @@ def failures_body(batch: str, limit: int) -> dict[str, Any]:
 
 
 def index_name(prefix: str, collection: str, schema: int, fingerprint: str) -> str:
-    """The index behind a collection's alias: what it was built with is in its name."""
-    return f"{alias_name(prefix, collection)}-v{schema}-{fingerprint}"
+    """The index behind a collection's alias: what it was built with is in its name.
+
+    No collection can be called like it, since their names hold no dots.
+    """
+    return f"{alias_name(prefix, collection)}.v{schema}.{fingerprint}"
 
 
 def alias_name(prefix: str, collection: str) -> str:

@@ -105,3 +105,14 @@ def test_words_alone_are_a_query(make_query):
     assert query.keyword_weight == 1
     assert query.presence_classes() == []
     assert not np.any(query.vector())
+
+
+@pytest.mark.parametrize("tiny", [1e-77, 1e-300, 5e-324])
+def test_tiny_weights_do_no_harm(make_query, tiny):
+    """A weight next to nothing is left out beside others, and is everything when alone."""
+    beside = make_query({"image", "audio"}, {"image": 1, "audio": tiny})
+    assert {term.signal for term in beside.terms} == {"image"}
+    alone = make_query({"text"}, {"text": tiny})
+    for query in (beside, alone):
+        assert sum(term.weight for term in query.terms) == pytest.approx(1)
+        assert all(np.isfinite(entry.vector).all() for entry in query.presence_classes())

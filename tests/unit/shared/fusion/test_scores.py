@@ -54,7 +54,7 @@ def test_a_reason_is_there_only_for_parts_that_are(make_query, make_item, asked,
     for entry in score(query, items, "linear"):
         item = items[entry.index]
         expected = {
-            t.signal for t in query.terms if query.block_modality(t.block) in item.modalities
+            t.signal for t in query.terms if query.layout.modalities[t.block] in item.modalities
         }
         assert set(entry.why) == expected
         for term in query.terms:
@@ -74,13 +74,31 @@ def test_ties_are_broken_by_id(make_query, make_item, method):
     """So that pages are stable, whatever order the index answers in."""
     item = make_item("a", {"image"})
     items = [replace(item, id=name) for name in ("c", "a", "b")]
-    if method == "linear":  # equal items never have equal ranks, so rrf has no ties here
-        found = score(make_query({"image"}), items, method)
-        assert [items[entry.index].id for entry in found] == ["a", "b", "c"]
+    found = score(make_query({"image"}), items, method)
+    assert [items[entry.index].id for entry in found] == ["a", "b", "c"]
+    assert len({entry.score for entry in found}) == 1
     nothing = [replace(i, modalities=frozenset({"audio"})) for i in items]
     found = score(make_query({"image"}), nothing, method)
     assert [nothing[entry.index].id for entry in found] == ["a", "b", "c"]
     assert [entry.score for entry in found] == [0, 0, 0]
+
+
+def test_reciprocal_ranks_are_at_most_one(make_query, make_item):
+    """First everywhere is 1, whoever else is a candidate, and a poorer item never has more."""
+    query = make_query({"text", "image"}, keyword=True)
+    whole = replace(make_item("whole", {"text", "image"}), keyword=5.0)
+    others = [make_item(f"{n}", {"text"}, seed=n) for n in range(1, 5)]
+    for candidates in ([whole], [whole, *others]):
+        assert all(entry.score <= 1 + 1e-12 for entry in score(query, candidates, "rrf"))
+    assert score(query, [whole], "rrf")[0].score == pytest.approx(1)
+
+
+@every_method
+def test_a_limit_only_cuts(make_query, make_item, method):
+    """The best few are the same, with the same reasons, as without a limit."""
+    items = [make_item(f"{n}", {"image", "audio"}, seed=n) for n in range(9)]
+    query = make_query({"image", "audio"})
+    assert score(query, items, method, 4) == score(query, items, method)[:4]
 
 
 def test_a_signal_of_more_weight_counts_more(make_query, make_item):

@@ -110,7 +110,7 @@ def test_failures_of_one_batch():
 def test_names_tell_what_an_index_was_built_with():
     """Alias for clients, schema and models for us."""
     assert alias_name("triptych", "photos") == "triptych-photos"
-    assert index_name("triptych", "photos", 3, "abc") == "triptych-photos-v3-abc"
+    assert index_name("triptych", "photos", 3, "abc") == "triptych-photos.v3.abc"
 
 
 def test_an_index_of_another_scheme_is_refused():
