@@ -2,9 +2,11 @@
 
 import io
 import json
+import socket
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from support import ids
 from triptych.cli.variations import wav
+from triptych.local import Stack
 
 Fill = Callable[..., dict[str, Any]]
 
@@ -139,6 +142,61 @@ def test_bad_manifest_lines_fail_alone(
     assert report["status"].total == len(lines)
     assert report["status"].failed == len(lines) - 1
     assert [entry["line"] for entry in report["accepted"]["rejected"]] == [2, 3, 4, 5, 11, 12]
+
+
+def test_names_that_can_be_no_ids_fail_alone_or_are_hashed(
+    fill: Fill, http: httpx.Client, collection: str
+):
+    """Long, strange and climbing names take no other item of their batch with them."""
+    lines = [
+        {"id": "good", "text": "one"},
+        {"id": "é" * 300, "text": "two"},
+        {"id": "a/../b", "text": "three"},
+        {"id": "big", "text": "four", "metadata": {"n": 2**70}},
+        {"id": "surrogate", "text": "five", "source": "\ud800"},
+        {"id": "no-text", "text": "\ud800"},
+        {"id": "long", "text": "x" * 100_001},
+    ]
+    report = fill(manifest="\n".join(map(json.dumps, lines)).encode())
+    assert (report["status"].done, report["status"].failed) == (7, 6)
+    assert report["accepted"]["rejected_total"] == len(report["accepted"]["rejected"]) == 4
+    assert "metadata.n" in report["failures"]["big"]["errors"]["item"]
+    assert "source" in report["failures"]["surrogate"]["errors"]["item"]
+    assert "not Unicode" in report["failures"]["no-text"]["errors"]["text"]
+    assert "limit" in report["failures"]["long"]["errors"]["text"]
+    assert http.get(f"/v1/collections/{collection}/items/good").json()["status"] == "indexed"
+    names = [f"{'ü' * 300}.txt", "/etc/a.txt", "b.txt", f"{'x' * 600}.exe"]
+    report = fill(dict.fromkeys(names, b"some words"))
+    assert (report["status"].done, report["status"].failed) == (4, 1)
+    ((failed_id, failed),) = report["failures"].items()
+    assert len(failed_id) == 32
+    assert failed["names"]["item"].startswith("xxx")
+    for item in [*report["failures"], "b"]:
+        assert http.get(f"/v1/collections/{collection}/items/{item}").status_code == 200
+
+
+def test_a_broken_transfer_encoding(stack: Stack, collection: str):
+    """A chunk of no size is a 400, and a client that stalls is let go of."""
+    head = (
+        f"POST /v1/collections/{collection}/search HTTP/1.1\r\nHost: localhost\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ).encode()
+    address = httpx.URL(stack.gateway_url)
+    for rest, status in ((b"zz\r\n", b"HTTP/1.1 400"), (b"5\r\n{", b"HTTP/1.1 400")):
+        with socket.create_connection((address.host, address.port), timeout=30) as connection:
+            connection.sendall(head + rest)
+            assert connection.recv(100).startswith(status)
+
+
+def test_stalled_connections_do_not_stop_the_gateway(stack: Stack, http: httpx.Client):
+    """Headers that never end hold every thread for some seconds, not for ever."""
+    address = httpx.URL(stack.gateway_url)
+    with ExitStack() as connections:
+        for _ in range(20):
+            connection = socket.create_connection((address.host, address.port))
+            connections.enter_context(connection)
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
+        assert http.get("/healthz", timeout=45).status_code == 200
 
 
 def test_metadata_of_another_type_fails_alone(fill: Fill, http: httpx.Client, collection: str):

@@ -1,16 +1,18 @@
 """The application factory."""
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 
 from triptych.gateway import batches, collections, health, items, problems, search
 from triptych.gateway.services import Services, make_services
+from triptych.shared.errors import CrossOrigin
 from triptych.shared.settings import Settings, settings
 
 _FORM_MEMORY_BYTES = 16 * 2**20
 _FORM_PARTS = 10_000
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class _OrjsonProvider(JSONProvider):
@@ -36,11 +38,13 @@ def create_app(config: Settings | None = None, made: Services | None = None) -> 
         MAX_CONTENT_LENGTH=chosen.limits.body_bytes,
         MAX_FORM_MEMORY_SIZE=_FORM_MEMORY_BYTES,
         MAX_FORM_PARTS=_FORM_PARTS,
+        TRUSTED_HOSTS=list(chosen.trusted_hosts) or None,
     )
     app.extensions["triptych"] = made or make_services(chosen)
     for module in (batches, collections, health, items, search):
         app.register_blueprint(module.blueprint)
     problems.register(app)
+    app.before_request(_refuse_other_origins)
 
     @app.get("/")
     def index() -> ResponseReturnValue:
@@ -49,3 +53,12 @@ def create_app(config: Settings | None = None, made: Services | None = None) -> 
         return {"name": "triptych", "paths": paths}
 
     return app
+
+
+def _refuse_other_origins() -> None:
+    """A browser says which page a request comes from; nobody else sends an Origin."""
+    origin = request.headers.get("Origin")
+    if origin is None or request.method in _SAFE_METHODS:
+        return
+    if origin.partition("://")[2].lower() != request.headers.get("Host", "").lower():
+        raise CrossOrigin("the request comes from a page of another origin")

@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from triptych.gateway import ingest
-from triptych.gateway.requests import collection_name, read_upload, refuse_when_busy
+from triptych.gateway.requests import batch_id, collection_name, read_upload, refuse_when_busy
 from triptych.gateway.services import services
 from triptych.shared import mapping
 from triptych.shared.errors import InvalidInput, NotFound
@@ -14,6 +14,7 @@ blueprint = Blueprint("batches", __name__, url_prefix="/v1")
 
 _MANIFEST_TYPES = {"application/x-ndjson", "application/jsonl", "application/jsonlines"}
 _MAX_FAILURES = 1000
+_MAX_REJECTED = 100
 
 
 @blueprint.post("/collections/<collection>/batches")
@@ -36,7 +37,8 @@ def create(collection: str) -> ResponseReturnValue:
         "batch": accepted.batch,
         "total": accepted.total,
         "status_url": url,
-        "rejected": [vars(rejection) for rejection in accepted.rejected],
+        "rejected": [vars(rejection) for rejection in accepted.rejected[:_MAX_REJECTED]],
+        "rejected_total": len(accepted.rejected),
     }
     return jsonify(body), 202, {"Location": url}
 
@@ -66,16 +68,17 @@ def _accept_form(collection: str) -> ingest.Accepted:
 @blueprint.get("/batches/<batch>")
 def show(batch: str) -> ResponseReturnValue:
     """How far a batch is."""
-    status = services().progress.status(batch)
+    known = batch_id(batch)
+    status = services().progress.status(known)
     if status is None:
-        manifest = read_manifest(services().store, batch)
+        manifest = read_manifest(services().store, known)
         raise NotFound(
-            f"the progress of batch {batch} ({manifest.total} items) is no longer kept: "
+            f"the progress of batch {known} ({manifest.total} items) is no longer kept: "
             f"its items are in collection {manifest.collection!r}"
         )
     eta = status.eta
     return jsonify(
-        batch=batch,
+        batch=known,
         state=status.state,
         total=status.total,
         done=status.done,
@@ -88,6 +91,6 @@ def show(batch: str) -> ResponseReturnValue:
 @blueprint.get("/batches/<batch>/failures")
 def failures(batch: str) -> ResponseReturnValue:
     """The items of a batch that are failed or partial, each with its reasons."""
-    manifest = read_manifest(services().store, batch)
+    manifest = read_manifest(services().store, batch_id(batch))
     documents = services().index.failures(manifest.collection, batch, _MAX_FAILURES)
     return jsonify(batch=batch, failures=[mapping.public(document) for document in documents])

@@ -1,16 +1,33 @@
 """Gunicorn's settings: one process with threads, since models and index client are shared."""
 
 import os
+import socket
+import struct
+from typing import Any
 
+from triptych.shared.settings import settings
 from triptych.shared.threads import limit_threads
 
 limit_threads()
 
 worker_class = "gthread"
 workers = int(os.environ.get("TRIPTYCH_GATEWAY_WORKERS", "1"))
-threads = int(os.environ.get("TRIPTYCH_GATEWAY_THREADS", "8"))
+threads = settings().gateway_threads
 timeout = 120  # models load before the first answer
 graceful_timeout = 20
 keepalive = 30
 accesslog = None
 control_socket_disable = True
+
+_STALLED_SECONDS = 10
+
+
+def when_ready(server: Any) -> None:
+    """Let no client hold a thread by a request, or an answer, that does not move on.
+
+    Gunicorn makes each connection blocking again, so a timeout of Python's would not last; these
+    are the kernel's, and connections inherit them from the socket that listens.
+    """
+    for listener in server.LISTENERS:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", _STALLED_SECONDS, 0))

@@ -1,13 +1,21 @@
 """Accepting a batch: everything durable first, then one message that starts it all."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from triptych.gateway.services import Services
 from triptych.shared import jobs
 from triptych.shared.encoders.cards import Modality
-from triptych.shared.errors import InvalidInput, MediaError, TooLarge, TriptychError
+from triptych.shared.errors import (
+    InvalidInput,
+    MediaError,
+    QueueUnavailable,
+    TooLarge,
+    TriptychError,
+)
 from triptych.shared.fusion.blocks import LAYOUT
 from triptych.shared.grouping import group_files
 from triptych.shared.item import Item
@@ -20,7 +28,8 @@ from triptych.shared.manifest import (
     read_lines,
     write_manifest,
 )
-from triptych.shared.media.text import decode_text
+from triptych.shared.media.text import clean_text, decode_text
+from triptych.shared.names import derive_id, printable
 
 MEDIA: tuple[Modality, ...] = ("image", "audio")
 
@@ -34,23 +43,24 @@ class Accepted:
     rejected: Sequence[Rejection]
 
 
-def submit(services: Services, collection: str, entries: Sequence[Entry]) -> str:
+def submit(services: Services, collection: str, entries: Iterable[Entry]) -> Manifest:
     """Store the manifest, begin to count, and enqueue; either all of it or nothing."""
-    if not entries:
-        raise InvalidInput("batch is empty")
     limit = services.settings.limits.batch_items
-    if len(entries) > limit:
-        raise TooLarge(f"batch has {len(entries)} items, the limit is {limit}")
+    numbered = [
+        replace(entry, item=replace(entry.item, ordinal=ordinal))
+        for ordinal, entry in enumerate(islice(entries, limit + 1))
+    ]
+    if not numbered:
+        raise InvalidInput("batch is empty")
+    if len(numbered) > limit:
+        raise TooLarge(f"batch has more than {limit} items")
     manifest = Manifest(
         batch=uuid.uuid4().hex,
         collection=collection,
         sequence=jobs.submission_sequence(),
         fingerprint=LAYOUT.fingerprint,
-        total=len(entries),
-        entries=[
-            replace(entry, item=replace(entry.item, ordinal=ordinal))
-            for ordinal, entry in enumerate(entries)
-        ],
+        total=len(numbered),
+        entries=numbered,
     )
     write_manifest(services.store, manifest)
     try:
@@ -58,8 +68,10 @@ def submit(services: Services, collection: str, entries: Sequence[Entry]) -> str
         jobs.send_task(services.queue, jobs.PLAN, {"batch": manifest.batch}, priority=jobs.BULK)
     except TriptychError:
         delete_manifest(services.store, manifest.batch)
+        with suppress(QueueUnavailable):
+            services.progress.forget(manifest.batch)
         raise
-    return manifest.batch
+    return manifest
 
 
 def accept_manifest(
@@ -68,16 +80,22 @@ def accept_manifest(
     """Accept a JSONL manifest whose files are uploads, or on the server under an allowed root."""
     services.index.ensure(collection)
     rejected: list[Rejection] = []
-    entries: list[Entry] = []
-    for number, line in read_lines(data):
-        if isinstance(line, Rejection):
-            rejected.append(line)
-            entries.append(_rejected_entry(line))
-        elif uploads is None:
-            entries.append(_path_entry(line, number))
-        else:
-            entries.append(_upload_entry(services, line, number, uploads))
-    return Accepted(submit(services, collection, entries), len(entries), rejected)
+
+    def entries() -> Iterator[Entry]:
+        for number, line in read_lines(data):
+            if isinstance(line, Rejection):
+                rejected.append(line)
+                yield _rejected_entry(line)
+                continue
+            item = _item(line, number, services.settings.limits.text_chars)
+            files: dict[Modality, str] = {p: name for p in MEDIA if (name := getattr(line, p))}
+            if uploads is None:
+                yield Entry(item, dict(files.items()))
+            else:
+                yield Entry(_with_files(services, item, files, uploads))
+
+    manifest = submit(services, collection, entries())
+    return Accepted(manifest.batch, manifest.total, rejected)
 
 
 def accept_files(services: Services, collection: str, uploads: Mapping[str, bytes]) -> Accepted:
@@ -85,41 +103,38 @@ def accept_files(services: Services, collection: str, uploads: Mapping[str, byte
     services.index.ensure(collection)
     groups, unknown = group_files(uploads)
     entries = [Entry(_with_files(services, Item(id=g.id), g.files, uploads)) for g in groups]
-    rejected = [
-        Rejection(0, f"file {name!r} is of no known kind by its extension", name)
-        for name in unknown
-    ]
-    entries += [_rejected_entry(rejection) for rejection in rejected]
-    return Accepted(submit(services, collection, entries), len(entries), rejected)
+    taken = {group.id for group in groups}
+    rejected = []
+    for name in unknown:
+        reason = f"file '{printable(name)}' is of no known kind by its extension"
+        item_id = derive_id(name)
+        rejection = Rejection(0, reason, None if item_id in taken else item_id)
+        rejected.append(rejection)
+        entries.append(_rejected_entry(rejection, name))
+    manifest = submit(services, collection, entries)
+    return Accepted(manifest.batch, manifest.total, rejected)
 
 
-def _rejected_entry(rejection: Rejection) -> Entry:
-    """A line that is no item becomes a failed item, so that the batch tells of it."""
-    item_id = rejection.id or f"line-{rejection.line}-{uuid.uuid4().hex[:8]}"
-    return Entry(Item(id=item_id).failing("item", rejection.reason))
+def _rejected_entry(rejection: Rejection, file: str | None = None) -> Entry:
+    """A line or file that is no item becomes a failed item, so that the batch tells of it."""
+    names = {} if file is None else {"item": printable(file)}
+    item = Item(id=rejection.id or _new_id(rejection.line), names=names)
+    return Entry(item.failing("item", rejection.reason))
 
 
-def _item(line: ItemLine, number: int) -> Item:
+def _new_id(line: int) -> str:
+    return f"line-{line}-{uuid.uuid4().hex[:8]}"
+
+
+def _item(line: ItemLine, number: int, max_chars: int) -> Item:
     files = "+".join(filter(None, (line.image, line.audio)))
-    return Item(
-        id=line.id or files or f"line-{number}-{uuid.uuid4().hex[:8]}",
-        text=line.text,
+    item = Item(
+        id=line.id or (derive_id(files) if files else _new_id(number)),
         tags=tuple(line.tags),
         metadata=line.metadata,
         source=line.source,
     )
-
-
-def _path_entry(line: ItemLine, number: int) -> Entry:
-    paths: dict[str, str] = {part: name for part in MEDIA if (name := getattr(line, part))}
-    return Entry(_item(line, number), paths)
-
-
-def _upload_entry(
-    services: Services, line: ItemLine, number: int, uploads: Mapping[str, bytes]
-) -> Entry:
-    files: dict[Modality, str] = {p: name for p in MEDIA if (name := getattr(line, p))}
-    return Entry(_with_files(services, _item(line, number), files, uploads))
+    return item if line.text is None else _with_text(item, line.text, max_chars)
 
 
 def _with_files(
@@ -127,9 +142,10 @@ def _with_files(
 ) -> Item:
     """Store the named uploads as parts of the item; one that is not there is a failure."""
     for part, name in files.items():
-        item = replace(item, names={**item.names, part: name})
+        shown = printable(name)
+        item = replace(item, names={**item.names, part: shown})
         if name not in uploads:
-            item = item.failing(part, f"file {name!r} is not among the uploaded files")
+            item = item.failing(part, f"file '{shown}' is not among the uploaded files")
         elif part == "text":
             item = _with_text(item, uploads[name], services.settings.limits.text_chars)
         else:
@@ -137,8 +153,16 @@ def _with_files(
     return item
 
 
-def _with_text(item: Item, data: bytes, max_chars: int) -> Item:
+def _with_text(item: Item, given: str | bytes, max_chars: int) -> Item:
+    """A copy with this text; one that can't be used is a failure, and goes no further."""
     try:
-        return replace(item, text=decode_text(data, max_chars=max_chars))
+        return replace(item, text=read_text(given, max_chars))
     except (MediaError, TooLarge) as error:
         return item.failing("text", error.reason)
+
+
+def read_text(given: str | bytes, max_chars: int) -> str:
+    """The clean text of a field or a file. Raises MediaError, TooLarge."""
+    if isinstance(given, bytes):
+        return decode_text(given, max_chars=max_chars)
+    return clean_text(given, max_chars=max_chars)

@@ -2,23 +2,31 @@
 
 import hashlib
 import time
+from contextlib import suppress
 
 from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
-from triptych.gateway.requests import MEDIA, collection_name, read_request, refuse_when_busy
+from triptych.gateway.ingest import read_text
+from triptych.gateway.requests import (
+    MEDIA,
+    collection_name,
+    item_id,
+    read_request,
+    refuse_when_busy,
+)
 from triptych.gateway.schemas import ItemRequest
 from triptych.gateway.services import services
 from triptych.shared import jobs, mapping
-from triptych.shared.errors import InvalidInput, MediaError, NotFound
+from triptych.shared.errors import IndexUnavailable, InvalidInput, MediaError, NotFound, TooLarge
 from triptych.shared.fusion.blocks import LAYOUT
 from triptych.shared.item import Chunk, Item
-from triptych.shared.media.text import decode_text
+from triptych.shared.names import printable
 
 blueprint = Blueprint("items", __name__, url_prefix="/v1/collections/<collection>/items")
 
 _MAX_WAIT_SECONDS = 60.0
-_POLL_SECONDS = 0.05
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 
 
 @blueprint.post("")
@@ -39,40 +47,46 @@ def create(collection: str) -> ResponseReturnValue:
         priority=jobs.URGENT,
     )
     jobs.send(services().queue, chunk)
-    document = _await_document(chunk, wait)
-    url = url_for("items.show", collection=name, item_id=item.id)
+    document = _await_document(chunk, wait) if wait else None
+    url = url_for("items.show", collection=name, item=item.id)
     if document is not None:
         return jsonify(mapping.public(document)), 200, {"Location": url}
     return jsonify(id=item.id, collection=name, status_url=url), 202, {"Location": url}
 
 
-@blueprint.get("/<path:item_id>")
-def show(collection: str, item_id: str) -> ResponseReturnValue:
+@blueprint.get("/<path:item>")
+def show(collection: str, item: str) -> ResponseReturnValue:
     """The document of an item, with its status and its errors per modality."""
-    return jsonify(mapping.public(services().index.get(collection_name(collection), item_id)))
+    name, known = collection_name(collection), item_id(item)
+    document = services().index.get(name, known)
+    return jsonify(mapping.public(document))
 
 
-@blueprint.delete("/<path:item_id>")
-def delete(collection: str, item_id: str) -> ResponseReturnValue:
+@blueprint.delete("/<path:item>")
+def delete(collection: str, item: str) -> ResponseReturnValue:
     """Delete an item from the index; its media stay in the store."""
-    version = jobs.submission_sequence()
-    services().index.delete(collection_name(collection), item_id, version)
+    name, known = collection_name(collection), item_id(item)
+    services().index.delete(name, known, jobs.submission_sequence())
     return "", 204
 
 
 def _store_item(fields: ItemRequest, files: dict[str, bytes]) -> Item:
-    """Put the media into the store; an unreadable text file is a failure of that part alone."""
+    """Put the media into the store; an unreadable text is a failure of that part alone."""
     if not files and fields.text is None:
         raise InvalidInput("item has no image, text or audio")
-    digests = {part: services().store.put(files[part]) for part in MEDIA if part in files}
-    text, errors = fields.text, {}
-    if "text" in files:
+    text, errors = None, {}
+    given = files.get("text", fields.text)
+    if given is not None:
         try:
-            text = decode_text(files["text"], max_chars=services().settings.limits.text_chars)
+            text = read_text(given, services().settings.limits.text_chars)
+        except TooLarge as error:
+            error.field = "text"
+            raise
         except MediaError as error:
             errors["text"] = error.reason
+    digests = {part: services().store.put(files[part]) for part in MEDIA if part in files}
     content = [
-        text,
+        fields.text,
         *digests.values(),
         hashlib.sha256(files.get("text", b"")).hexdigest(),
     ]
@@ -83,24 +97,39 @@ def _store_item(fields: ItemRequest, files: dict[str, bytes]) -> Item:
         metadata=fields.metadata,
         source=fields.source,
         errors=errors,
-        names={part: upload.filename for part, upload in request.files.items() if upload.filename},
+        names={
+            part: printable(upload.filename)
+            for part, upload in request.files.items()
+            if upload.filename
+        },
         image=digests.get("image"),
         audio=digests.get("audio"),
     )
 
 
 def _await_document(chunk: Chunk, seconds: float) -> mapping.Document | None:
-    """Look until the index has this submission (or a later one), at most so long."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
-        try:
-            document = services().index.get(chunk.collection, chunk.items[0].id)
-        except NotFound:
-            continue
-        if document["sequence"] >= chunk.sequence:
-            return document
-    return None
+    """Look until the index has this submission (or a later one), at most so long.
+
+    Half of the threads may wait like this; for a request beyond them the answer is None at once.
+    """
+    waiters = services().waiters
+    if not waiters.acquire(blocking=False):
+        return None
+    try:
+        deadline = time.monotonic() + seconds
+        pause = _FIRST_PAUSE
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(1.5 * pause, _LONGEST_PAUSE)
+            # The item is accepted already: an index that is away, or a collection whose shard is
+            # still starting, only means that its document is not there yet.
+            with suppress(NotFound, IndexUnavailable):
+                document = services().index.get(chunk.collection, chunk.items[0].id)
+                if document["sequence"] >= chunk.sequence:
+                    return document
+        return None
+    finally:
+        waiters.release()
 
 
 def _wait_seconds(value: str) -> float:

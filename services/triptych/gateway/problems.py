@@ -5,11 +5,15 @@ from http import HTTPStatus
 
 import structlog
 from flask import Flask, Response
+from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from triptych.shared.errors import Busy, TriptychError
 from triptych.shared.manifest import describe
+from triptych.shared.names import printable
+
+_DETAIL_CHARS = 2000
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +24,10 @@ def problem(status: int, slug: str, detail: str, field: str | None = None) -> Re
         "type": f"urn:triptych:problem:{slug}",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        "detail": printable(detail, _DETAIL_CHARS),
     }
     if field is not None:
-        body["field"] = field
+        body["field"] = printable(field)
     return Response(json.dumps(body), status, content_type="application/problem+json")
 
 
@@ -32,6 +36,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(TriptychError, _ours)
     app.register_error_handler(ValidationError, _validation)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(ParseException, _unreadable)
     app.register_error_handler(Exception, _defect)
 
 
@@ -56,6 +61,12 @@ def _http(error: HTTPException) -> Response:
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value
     return response
+
+
+def _unreadable(error: ParseException) -> Response:
+    """The server found out that a chunked body is none while it was being read."""
+    log.info("unreadable body", reason=str(error))
+    return problem(HTTPStatus.BAD_REQUEST, "http", "the body's transfer encoding is broken")
 
 
 def _defect(error: Exception) -> Response:

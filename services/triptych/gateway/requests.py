@@ -1,22 +1,27 @@
 """From a Flask request to checked values: JSON or multipart, whichever was sent."""
 
 import json
-from collections.abc import Collection, Mapping
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+import re
+from collections.abc import Collection
+from typing import Any, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, MultiDict
 
 from triptych.gateway.schemas import CollectionName, decode_base64
 from triptych.gateway.services import services
 from triptych.shared import jobs
-from triptych.shared.errors import Busy, InvalidInput, TooLarge
+from triptych.shared.errors import Busy, InvalidInput, NotFound, TooLarge
+from triptych.shared.names import is_id
 
 Model = TypeVar("Model", bound=BaseModel)
 
 MEDIA = ("image", "audio")
+_JSON_FIELDS = frozenset({"tags", "metadata", "weights", "filter", "limit"})
+"""What is JSON in a form; all else is taken literally, so that an id of digits is no number."""
+
+_BATCH = re.compile(r"[0-9a-f]{32}")
 _collection_name: TypeAdapter[str] = TypeAdapter(CollectionName)
 
 
@@ -29,6 +34,20 @@ def collection_name(value: str) -> str:
             f"collection {value!r}: lower-case letters, digits, - and _, at most 64, are accepted",
             field="collection",
         ) from error
+
+
+def batch_id(value: str) -> str:
+    """Check the id of a batch in a path. Raises NotFound for what can't be one."""
+    if not _BATCH.fullmatch(value):
+        raise NotFound(f"no batch {value!r}")
+    return value
+
+
+def item_id(value: str) -> str:
+    """Check the id of an item in a path. Raises NotFound for what can't be one."""
+    if not is_id(value):
+        raise NotFound(f"no item {value!r}")
+    return value
 
 
 def refuse_when_busy() -> None:
@@ -69,7 +88,7 @@ def read_request(
 ) -> tuple[Model, dict[str, bytes]]:
     """Read a JSON or multipart request: its fields, checked, and its media as bytes.
 
-    In a form, fields that are no plain strings (tags, weights, …) are JSON.
+    In a form, fields that are no strings (tags, weights, …) are JSON.
     """
     if not is_multipart(request):
         fields = model.model_validate(read_json(request))
@@ -85,28 +104,23 @@ def read_request(
         raise InvalidInput(f"{clash[0]} is given twice, as a file and as a field", field=clash[0])
     if media_fields := sorted(set(MEDIA) & set(request.form)):
         raise InvalidInput(f"{media_fields[0]} must be a file in a form", field=media_fields[0])
-    return model.model_validate(_form_values(request.form, model)), uploads
+    return model.model_validate(_form_values(request.form)), uploads
 
 
-def _form_values(form: Mapping[str, str], model: type[BaseModel]) -> dict[str, Any]:
+def _form_values(form: MultiDict[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, value in form.items():
-        declared = model.model_fields.get(name)
-        if declared is None or _is_text(declared.annotation):
-            values[name] = value
-            continue
-        try:
-            values[name] = json.loads(value)
-        except (ValueError, RecursionError):
-            values[name] = value  # the model says what it expects
+    for name, given in form.lists():
+        if len(given) > 1:
+            raise InvalidInput(f"field {name!r} is given twice", field=name)
+        values[name] = _from_json(given[0]) if name in _JSON_FIELDS else given[0]
     return values
 
 
-def _is_text(annotation: Any) -> bool:
-    """Whether a field is a string, bounded or not: an id of digits is no number."""
-    union = get_origin(annotation) in {Union, UnionType}
-    parts = get_args(annotation) if union else (annotation,)
-    return {getattr(part, "__origin__", part) for part in parts} <= {str, NoneType}
+def _from_json(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value  # the model says what it expects
 
 
 def _uploads(request: Request, accepted: Collection[str]) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """What the request handlers work with, made once per process."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ class Services:
     progress: Progress
     index: SearchIndex
     extractors: Mapping[Modality, Extractor]
+    waiters: threading.Semaphore
+    """Held by each request that waits for its item: others must find a thread, too."""
 
 
 def make_services(settings: Settings) -> Services:
@@ -48,6 +51,7 @@ def make_services(settings: Settings) -> Services:
             modality: load_extractor(modality, threads=settings.compute_threads, cache=cache_home())
             for modality in MODALITIES
         },
+        waiters=threading.Semaphore(max(1, settings.gateway_threads // 2)),
     )
 
 

@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -37,7 +36,7 @@ class MediaStore:
             if not self._fs.exists(path):
                 self._write(path, data)
         except OSError as error:
-            raise StoreUnavailable(f"media store can't write: {error}") from error
+            raise StoreUnavailable(f"media store can't write: {_reason(error)}") from error
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -49,7 +48,7 @@ class MediaStore:
         try:
             self._write(self._document_path(folder, name), data)
         except OSError as error:
-            raise StoreUnavailable(f"media store can't write: {error}") from error
+            raise StoreUnavailable(f"media store can't write: {_reason(error)}") from error
 
     def read_document(self, folder: str, name: str) -> bytes:
         """Return a named document. Raises NotFound, StoreUnavailable."""
@@ -62,15 +61,7 @@ class MediaStore:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise StoreUnavailable(f"media store can't delete: {error}") from error
-
-    def document_names(self, folder: str) -> Iterator[str]:
-        """The names of the documents in a folder."""
-        try:
-            paths = self._fs.ls(f"{self._root}/{folder}", detail=False)
-        except FileNotFoundError:
-            return
-        yield from sorted(str(path).rsplit("/", 1)[-1] for path in paths)
+            raise StoreUnavailable(f"media store can't delete: {_reason(error)}") from error
 
     def _media_path(self, digest: str) -> str:
         if not _DIGEST.fullmatch(digest):
@@ -88,7 +79,7 @@ class MediaStore:
         except FileNotFoundError as error:
             raise NotFound(missing) from error
         except OSError as error:
-            raise StoreUnavailable(f"media store can't read: {error}") from error
+            raise StoreUnavailable(f"media store can't read: {_reason(error)}") from error
         return data
 
     def _write(self, path: str, data: bytes) -> None:
@@ -106,6 +97,11 @@ class MediaStore:
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(parent)
+
+
+def _reason(error: OSError) -> str:
+    """What went wrong, without the path where it did: clients see this."""
+    return error.strerror or type(error).__name__
 
 
 def _make_folder(folder: Path) -> Path:

@@ -39,6 +39,13 @@ class TooLarge(InvalidInput):
     status = 413
 
 
+class CrossOrigin(TriptychError):
+    """A page of another site made the browser send this."""
+
+    slug = "cross-origin"
+    status = 403
+
+
 class NotFound(TriptychError):
     """No collection, item, batch or file of that name."""
 

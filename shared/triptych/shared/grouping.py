@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from triptych.shared.encoders.cards import Modality
+from triptych.shared.names import derive_id
 
 EXTENSIONS: Mapping[Modality, frozenset[str]] = {
     "image": frozenset(
@@ -50,7 +51,8 @@ def group_files(names: Iterable[str]) -> tuple[list[Group], list[str]]:
             unknown.append(name)
             continue
         stem = str(PurePosixPath(name).with_suffix(""))
-        free = (i for i in _ids(stem, name) if i not in groups or kind not in groups[i].files)
+        ids = map(derive_id, _ids(stem, name))
+        free = (i for i in ids if i not in groups or kind not in groups[i].files)
         chosen = next(free)
         groups.setdefault(chosen, Group(chosen)).files[kind] = name
     return list(groups.values()), unknown

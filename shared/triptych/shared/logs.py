@@ -26,6 +26,7 @@ def configure(level: str = "INFO") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.getLogger("elastic_transport").setLevel(logging.WARNING)  # else a line per request
     structlog.configure(
         processors=[
             *shared,

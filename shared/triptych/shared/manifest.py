@@ -4,43 +4,76 @@ The lines a user writes (``ItemLine``) name files; the lines that are stored (``
 what the workers need, and the lines that could not be read are stored with their reason.
 """
 
+import io
 import json
-import re
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
 
 from triptych.shared.blobs import MediaStore
 from triptych.shared.item import Item
+from triptych.shared.names import check_file_name, check_id, check_text, is_id, printable
 
 FOLDER = "batches"
 
-_ITEM_ID = re.compile(r"^[^\x00-\x1f\x7f]{1,256}$")
-ItemId = Annotated[str, Field(pattern=_ITEM_ID.pattern)]
-Tag = Annotated[str, Field(min_length=1, max_length=256)]
-Scalar = Annotated[str, Field(max_length=1024)] | bool | int | float | None
+_MAX_VALUE_CHARS = 1024
+_MAX_PROBLEMS = 5
+
+
+def _check_scalar(value: Any) -> Any:
+    """One validator instead of a union: a reason, not one per type that it might have been."""
+    match value:
+        case str() if len(value) <= _MAX_VALUE_CHARS:
+            return check_text(value)
+        case str():
+            raise ValueError(f"{len(value)} characters, the limit is {_MAX_VALUE_CHARS}")
+        case int() if not -(2**63) <= value < 2**63:
+            raise ValueError("a whole number must fit into 64 bits")
+        case float() if not math.isfinite(value):
+            raise ValueError("a number must be finite")
+        case bool() | int() | float() | None:
+            return value
+    raise ValueError("a string, a number, true, false or null is accepted")
+
+
+Text = Annotated[str, AfterValidator(check_text)]
+ItemId = Annotated[str, AfterValidator(check_id)]
+FileName = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(check_file_name)]
+Tag = Annotated[Text, Field(min_length=1, max_length=256)]
+Scalar = Annotated[
+    str | bool | int | float | None,
+    PlainValidator(_check_scalar, json_schema_input_type=str | bool | int | float | None),
+]
 MetadataName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
 class ItemFields(BaseModel):
     """What every way to send an item has in common."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid")
 
     id: ItemId | None = Field(None, description="yours; else made from the content")
     text: str | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=256)
     metadata: dict[MetadataName, Scalar] = Field(default_factory=dict, max_length=64)
-    source: str | None = Field(None, max_length=2048, description="where the item comes from")
+    source: Text | None = Field(None, max_length=2048, description="where the item comes from")
 
 
 class ItemLine(ItemFields):
     """One line of a manifest: image and audio are paths, relative to the manifest's root."""
 
-    image: str | None = Field(None, min_length=1, max_length=4096)
-    audio: str | None = Field(None, min_length=1, max_length=4096)
+    image: FileName | None = None
+    audio: FileName | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +87,7 @@ class Rejection:
 
 def read_lines(data: bytes) -> Iterator[tuple[int, ItemLine | Rejection]]:
     """Read a JSONL manifest, line numbers from 1; a bad line becomes a Rejection."""
-    for number, line in enumerate(data.splitlines(), start=1):
+    for number, line in enumerate(io.BytesIO(data), start=1):
         if line.strip():
             yield number, _read_line(number, line)
 
@@ -72,7 +105,7 @@ def _read_line(number: int, line: bytes) -> ItemLine | Rejection:
         item = ItemLine.model_validate(value)
     except ValidationError as error:
         known = value.get("id")
-        item_id = known if isinstance(known, str) and _ITEM_ID.match(known) else None
+        item_id = known if is_id(known) else None
         return Rejection(number, f"line {number}: {describe(error)}", item_id)
     if item.text is None and item.image is None and item.audio is None:
         return Rejection(number, f"line {number} has no image, text or audio", item.id)
@@ -80,15 +113,21 @@ def _read_line(number: int, line: bytes) -> ItemLine | Rejection:
 
 
 def describe(error: ValidationError) -> str:
-    """All problems of a pydantic error in one line, each with its field."""
-    return "; ".join(
+    """The first problems of a pydantic error in one line, each with its field."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    reasons = [
         f"{'.'.join(map(str, problem['loc'])) or 'value'}: {_message(problem)}"
-        for problem in error.errors(include_url=False, include_context=False)
-    )
+        for problem in problems[:_MAX_PROBLEMS]
+    ]
+    if len(problems) > _MAX_PROBLEMS:
+        reasons.append(f"and {len(problems) - _MAX_PROBLEMS} more")
+    return printable("; ".join(reasons))
 
 
 def _message(problem: Mapping[str, Any]) -> str:
-    return "unknown field" if problem["type"] == "extra_forbidden" else str(problem["msg"])
+    if problem["type"] == "extra_forbidden":
+        return "unknown field"
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ One module builds the mapping and the documents, so they can't drift. ``SCHEMA_V
 with every change that an existing index can't take.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pybase64
+from numpy.typing import NDArray
 
 from triptych.shared.encoders.cards import Vectors
 from triptych.shared.fusion.blocks import LAYOUT, Layout
@@ -16,6 +17,8 @@ from triptych.shared.item import MODALITIES, Chunk, Item
 
 Document = Mapping[str, Any]
 """One item as the index holds it."""
+
+Features = NDArray[np.float16]
 
 SCHEMA_VERSION = 1
 
@@ -111,14 +114,14 @@ def refused(document: Mapping[str, Any], reason: str) -> dict[str, Any]:
 
 def pack_features(fused: Vectors) -> str:
     """Base64 of the fused vector as little-endian float16."""
-    return base64.b64encode(fused.astype("<f2").tobytes()).decode("ascii")
+    return pybase64.b64encode_as_string(fused.astype("<f2").tobytes())
 
 
-def unpack_features(packed: str | None, layout: Layout = LAYOUT) -> Vectors:
-    """The fused vector, float32 (layout.dims,); zeros for a document without features."""
+def unpack_features(packed: str | None, layout: Layout = LAYOUT) -> Features:
+    """The fused vector, float16 (layout.dims,); zeros for a document without features."""
     if packed is None:
-        return np.zeros(layout.dims, np.float32)
-    return np.frombuffer(base64.b64decode(packed), "<f2").astype(np.float32)
+        return np.zeros(layout.dims, np.float16)
+    return np.frombuffer(pybase64.b64decode(packed), "<f2")
 
 
 def public(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Limits(BaseSettings):
 
     body_bytes: int = Field(256 * 2**20, gt=0, description="one HTTP request body")
     file_bytes: int = Field(64 * 2**20, gt=0, description="one image, text or sound")
-    image_pixels: int = Field(100_000_000, gt=0, description="width × height of an image")
+    image_pixels: int = Field(64_000_000, gt=0, description="width × height of an image")
     text_chars: int = Field(100_000, gt=0, description="characters of an item's text")
     audio_seconds: int = Field(3600, gt=0, description="length of a sound")
     batch_items: int = Field(100_000, gt=0, description="lines of one manifest")
@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         default=(),
         description="folders that a manifest may name files in, separated by ':'; none by default",
     )
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="hosts that the gateway answers to, separated by ','; any by default",
+    )
+    gateway_threads: int = Field(16, ge=1, description="requests that one gateway works on at once")
     index_prefix: str = Field("triptych", pattern=r"^[a-z][a-z0-9]*$")
     chunk_items: int = Field(32, ge=1, le=256, description="items that travel together")
     queue_bound: int = Field(10_000, ge=1, description="waiting chunks; above it, 429")
@@ -66,6 +71,13 @@ class Settings(BaseSettings):
     def _split_roots(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = tuple(Path(part).resolve() for part in value.split(":") if part)
+        return value
+
+    @field_validator("trusted_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = tuple(host for part in value.split(",") if (host := part.strip()))
         return value
 
 

@@ -1,5 +1,6 @@
 """The application over services that need no backend."""
 
+import threading
 import uuid
 from typing import Any
 
@@ -71,6 +72,7 @@ def app(lists: Lists, nothing: Nothing) -> Flask:
         progress=Nothing(),
         index=nothing,
         extractors={},
+        waiters=threading.Semaphore(1),
     )
     return create_app(settings, services)
 

@@ -1,12 +1,16 @@
 """Every error is a problem document."""
 
+import io
 import json
+from typing import Never
 
 import pytest
 import structlog
+from gunicorn.http.errors import InvalidChunkSize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from triptych.gateway.app import create_app
 from triptych.shared import errors
 
 
@@ -86,6 +90,63 @@ def test_a_defect_is_logged_and_not_shown(http, nothing):
     assert body["status"] == 500
     assert "secret" not in json.dumps(body)
     assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
+
+
+@pytest.mark.parametrize("path", ["batches/x", "batches/" + "a" * 32 + ":done", "batches/a%0A",
+                                  "batches/x/failures", "collections/c/items/a%00b",
+                                  "collections/c/items/" + "x" * 513])  # fmt: skip
+def test_a_path_that_can_name_nothing_is_not_found(http, path):
+    """Neither Redis nor the index is asked."""
+    assert problem(http.get(f"/v1/{path}"))["type"] == "urn:triptych:problem:not-found"
+
+
+def test_a_broken_chunk_is_the_callers_mistake(http):
+    """The server finds it while the body is read."""
+
+    class Broken(io.RawIOBase):
+        def readinto(self, _) -> Never:
+            raise InvalidChunkSize(b"zz")
+
+    response = http.post(
+        "/v1/collections/c/search",
+        content_type="application/json",
+        environ_overrides={"wsgi.input": Broken(), "wsgi.input_terminated": True},
+    )
+    assert problem(response)["status"] == 400
+
+
+def test_a_long_detail_is_cut(http, nothing):
+    """And what no UTF-8 can hold is escaped."""
+    nothing.error = errors.InvalidInput("\ud800" + "x" * 9000, field="\ud800")
+    body = problem(http.put("/v1/collections/c"))
+    assert len(body["detail"]) < 2100
+    assert (body["detail"][:6], body["field"]) == ("\\ud800", "\\ud800")
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://[", "http://localhost:1"]
+)
+def test_another_origin_may_change_nothing(http, origin):
+    """A page that the user has open must not send items, not even delete them."""
+    for method in (http.post, http.put, http.delete):
+        response = method("/v1/collections/c", headers={"Origin": origin})
+        assert problem(response)["type"] == "urn:triptych:problem:cross-origin"
+    assert http.get("/healthz", headers={"Origin": origin}).status_code == 200
+
+
+def test_the_same_origin_may(http, nothing):
+    """It gets as far as the index."""
+    nothing.error = errors.NotFound("reached")
+    headers = {"Origin": "http://Localhost:8080", "Host": "localhost:8080"}
+    assert problem(http.delete("/v1/collections/c", headers=headers))["detail"] == "reached"
+
+
+def test_only_trusted_hosts_are_answered(app):
+    """A name that an attacker points at this machine is none."""
+    chosen = app.extensions["triptych"].settings.model_copy(update={"trusted_hosts": ("a.org",)})
+    http = create_app(chosen, app.extensions["triptych"]).test_client()
+    assert http.get("/healthz", headers={"Host": "a.org:8080"}).status_code == 200
+    assert problem(http.get("/healthz", headers={"Host": "evil.org"}))["status"] == 400
 
 
 def test_nothing_to_search_for(http):

@@ -100,6 +100,21 @@ def test_what_is_given_twice_is_refused(app):
         read(app, data=both, content_type="multipart/form-data")
 
 
+def test_fields_are_taken_literally(app):
+    """An id that looks like JSON is what was typed; only tags and the like are JSON."""
+    for value in ("42", "null", '"x"', "[1]"):
+        fields, _ = read(app, **form(id=value, text=value, source=value))
+        assert (fields.id, fields.text, fields.source) == (value, value, value)
+
+
+def test_a_field_given_twice_is_refused(app):
+    """As a file given twice is."""
+    twice = {"data": {"id": ["a", "b"]}, "content_type": "multipart/form-data"}
+    with pytest.raises(InvalidInput, match="field 'id' is given twice") as caught:
+        read(app, **twice)
+    assert caught.value.field == "id"
+
+
 def test_files_are_bounded(app):
     """In a form and in JSON; exactly the limit is fine."""
     limit = app.extensions["triptych"].settings.limits.file_bytes

@@ -43,13 +43,25 @@ def test_what_makes_no_sense_is_refused(bad):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"id": ""}, {"id": "a\nb"}, {"id": "x" * 257}, {"tags": ["t"] * 257},
-     {"metadata": {"a": [1]}}, {"metadata": {"a": float("nan")}}, {"source": "x" * 2049}],
+    [{"id": ""}, {"id": "a\nb"}, {"id": "é" * 257}, {"tags": ["t"] * 257},
+     {"metadata": {"a": [1]}}, {"metadata": {"a": float("nan")}}, {"source": "x" * 2049},
+     {"metadata": {"a": 2**63}}, {"metadata": {"a": -(2**63) - 1}}, {"metadata": {"a": 10**400}},
+     {"metadata": {"a": "x" * 1025}}, {"metadata": {"a": "\ud800"}}, {"tags": ["\ud800"]},
+     {"source": "\ud800"}, {"id": "\ud800"}, {"id": "a/../b"}],
 )  # fmt: skip
 def test_items_are_bounded(bad):
     """In every field."""
     with pytest.raises(ValidationError):
         ItemRequest(text="x", **bad)
+
+
+def test_values_keep_their_type():
+    """Whole numbers of 64 bits stay whole, and true is no number."""
+    values = {"a": 2**63 - 1, "b": -(2**63), "c": True, "d": 1.5, "e": "5", "f": None}
+    found = ItemRequest(text="x", metadata=values).metadata
+    assert {name: (type(value), value) for name, value in found.items()} == {
+        name: (type(value), value) for name, value in values.items()
+    }
 
 
 @given(st.binary(max_size=50))

@@ -1,5 +1,7 @@
 """Files of one stem are one item."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,14 @@ def test_a_file_whose_name_is_the_stem_of_another_is_not_lost():
         ("a.png", "a.png.png"),
         ("a.png-2", "a.png"),
     ]
+
+
+@pytest.mark.parametrize("stem", ["/etc/cat", "a/../cat", "a\nb", "\ud800", "é" * 257])
+def test_a_stem_that_can_be_no_id_is_hashed(stem):
+    """The files of one stem stay together under the names they came with."""
+    ((group,), _) = group_files([f"{stem}.png", f"{stem}.txt"])
+    assert re.fullmatch("[0-9a-f]{32}", group.id)
+    assert group.files == {"image": f"{stem}.png", "text": f"{stem}.txt"}
 
 
 NAMES = st.lists(

@@ -42,14 +42,14 @@ def test_good_lines_are_items():
     assert (other.image, other.tags, other.metadata) == ("p.png", ["t"], {"n": 1.5})
 
 
-def test_only_line_feeds_and_returns_end_a_line():
+def test_only_line_feeds_end_a_line():
     """Not what Python's str counts as an end, which a JSON string may hold as it is."""
     for char in "\u2028\u0085\u2029":
         found = only(f'{{"text":"a{char}b"}}'.encode())
         assert isinstance(found, ItemLine)
         assert found.text == f"a{char}b"
     # Control characters are not allowed in JSON, but must not make two lines of one.
-    for char in "\v\f\x1c\x1d\x1e":
+    for char in "\r\v\f\x1c\x1d\x1e":
         assert isinstance(only(f'{{"text":"a{char}b"}}'.encode()), Rejection)
 
 
@@ -67,6 +67,12 @@ def test_only_line_feeds_and_returns_end_a_line():
         (b'{"text":"x","id":""}', "line 1: id: "),
         (b'{"text":"x","id":"a\\nb"}', "line 1: id: "),
         (b'{"text":"x","id":5}', "line 1: id: "),
+        (b'{"text":"x","id":"../a"}', "line 1: id: no part between slashes"),
+        (b'{"text":"x","id":"\\ud800"}', "line 1: id: control character or surrogate"),
+        (b'{"text":"x","source":"\\ud800"}', "line 1: source: not Unicode"),
+        (b'{"text":"x","\\ud800":1}', "line 1: value: Input should be a valid string"),
+        (b'{"image":"a\\nb.png"}', "line 1: image: control character"),
+        (b'{"text":"x","metadata":{"a":9223372036854775808}}', "line 1: metadata.a: a whole num"),
         (b'{"image":""}', "line 1: image: "),
         (b'{"text":"x","tags":"t"}', "line 1: tags: "),
         (b'{"text":"x","tags":[""]}', "line 1: tags.0: "),
@@ -92,6 +98,15 @@ def test_a_rejection_keeps_the_id_where_there_is_one():
     assert only(b'{"id":"a","text":5}').id == "a"
     assert only(b'{"id":"a"}').id == "a"
     assert only(b'{"id":7,"text":5}').id is None
+    assert only(b'{"id":"a/..","text":5}').id is None
+    assert only(b'{"id":"' + b"x" * 513 + b'","text":5}').id is None
+
+
+def test_reasons_are_bounded():
+    """However many fields are wrong, and however long their names."""
+    many = only(json.dumps({f"f{i}": 0 for i in range(9)}).encode()).reason
+    assert many.endswith("f4: unknown field; and 4 more")
+    assert len(only(json.dumps({"x" * 9000: 0}).encode()).reason) <= 520
 
 
 @given(st.binary(max_size=100))

@@ -28,6 +28,13 @@ def test_import_roots_are_separated_by_colons(monkeypatch, tmp_path):
     assert Settings().import_roots == (tmp_path.resolve() / "b", tmp_path.resolve())
 
 
+def test_trusted_hosts_are_separated_by_commas(monkeypatch):
+    """Any host by default."""
+    assert Settings().trusted_hosts == ()
+    monkeypatch.setenv("TRIPTYCH_TRUSTED_HOSTS", "localhost, .example.org,")
+    assert Settings().trusted_hosts == ("localhost", ".example.org")
+
+
 @pytest.mark.parametrize(
     "bad",
     [{"chunk_items": 0}, {"chunk_items": 257}, {"index_prefix": "A"}, {"visibility_timeout": 1}],

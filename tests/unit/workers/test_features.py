@@ -70,3 +70,34 @@ def test_a_store_that_is_away_is_not_the_items_fault(make_chunk):
     """The chunk is to come again."""
     with pytest.raises(StoreUnavailable):
         add_features(make_chunk(Item("a", text="away")), "text", decode, extract)
+
+
+def test_a_defect_of_one_item_is_its_own(make_chunk):
+    """Media on which the models fail is found and named; its neighbours are encoded."""
+
+    def fragile(batch):  # noqa: ANN202
+        if "boom" in batch:
+            raise ValueError("no such thing")
+        return extract(batch)
+
+    chunk = make_chunk(*(Item(str(i), text=text) for i, text in enumerate(["a", "boom", "ccc"])))
+    after = add_features(chunk, "text", decode, fragile)
+    assert after.features["semantic"].rows == (0, 2)
+    assert after.features["semantic"].vectors.tolist() == [[1], [3]]
+    assert "ValueError: no such thing" in after.items[1].errors["text"]
+
+
+def test_decoded_media_is_dropped_before_it_is_too_much(make_chunk, monkeypatch):
+    """Large media are encoded a few at a time, in order."""
+    monkeypatch.setattr("triptych.workers.features._DECODED_BYTES", 100)
+    batches = []
+
+    def noting(batch):  # noqa: ANN202
+        batches.append(len(batch))
+        return extract(batch)
+
+    texts = ["x" * size for size in (60, 60, 10, 200, 5)]
+    chunk = make_chunk(*(Item(str(i), text=text) for i, text in enumerate(texts)))
+    after = add_features(chunk, "text", decode, noting)
+    assert batches == [2, 2, 1]
+    assert after.features["semantic"].vectors[:, 0].tolist() == [60, 60, 10, 200, 5]

@@ -1,13 +1,20 @@
 """What an image, text or audio worker does with a chunk: load, decode, encode."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from triptych.shared.encoders.cards import Modality
+import numpy as np
+import structlog
+
+from triptych.shared.encoders.cards import Modality, Vectors
 from triptych.shared.encoders.extractors import Extractor
 from triptych.shared.errors import InvalidInput, NotFound
 from triptych.shared.fusion.blocks import LAYOUT, Rows
 from triptych.shared.item import Chunk, Item
+
+_DECODED_BYTES = 64 * 2**20
+
+log = structlog.get_logger(__name__)
 
 Decode = Callable[[Item], tuple[Item, Any]]
 """From an item to the item (perhaps with more known of it) and its decoded media."""
@@ -23,7 +30,24 @@ def add_features(chunk: Chunk, modality: Modality, decode: Decode, extract: Extr
         reason = f"made for models {chunk.fingerprint}, this worker has {LAYOUT.fingerprint}"
         return chunk.advance([item.failing(modality, reason) for item in chunk.items], {})
     items = list(chunk.items)
-    rows, media = [], []
+    encoded = dict(_encode(items, modality, decode, extract))
+    rows = tuple(encoded)
+    names = next(iter(encoded.values()), {})
+    features = {
+        name: Rows(rows, np.stack([blocks[name] for blocks in encoded.values()])) for name in names
+    }
+    return chunk.advance(items, features)
+
+
+def _encode(
+    items: list[Item], modality: Modality, decode: Decode, extract: Extractor
+) -> Iterator[tuple[int, dict[str, Vectors]]]:
+    """Yield row and blocks of each item that can be encoded; note in ``items`` why others can't.
+
+    Decoded media is dropped before too much of it is there: an hour of sound is 300 MB.
+    """
+    media: dict[int, Any] = {}
+    size = 0
     for row, item in enumerate(items):
         if not item.has(modality):
             continue
@@ -31,10 +55,32 @@ def add_features(chunk: Chunk, modality: Modality, decode: Decode, extract: Extr
             items[row], decoded = decode(item)
         except (InvalidInput, NotFound) as error:
             items[row] = item.failing(modality, error.reason)
-        else:
-            rows.append(row)
-            media.append(decoded)
-    if not rows:
-        return chunk.advance(items, {})
-    features = extract(media)
-    return chunk.advance(items, {name: Rows(tuple(rows), v) for name, v in features.items()})
+            continue
+        media[row] = decoded
+        size += getattr(decoded, "nbytes", len(decoded))
+        if size >= _DECODED_BYTES:
+            yield from _extract(items, media, modality, extract)
+            media, size = {}, 0
+    yield from _extract(items, media, modality, extract)
+
+
+def _extract(
+    items: list[Item], media: dict[int, Any], modality: Modality, extract: Extractor
+) -> Iterator[tuple[int, dict[str, Vectors]]]:
+    """Encode some media together; if that fails, one by one, to find which it is."""
+    if not media:
+        return
+    try:
+        blocks = extract(list(media.values()))
+    except Exception as error:
+        if len(media) > 1:
+            for row, decoded in media.items():
+                yield from _extract(items, {row: decoded}, modality, extract)
+            return
+        (row,) = media
+        log.exception("item can't be encoded", id=items[row].id, modality=modality)
+        reason = f"internal error: {type(error).__name__}: {error}"
+        items[row] = items[row].failing(modality, reason)
+        return
+    for place, row in enumerate(media):
+        yield row, {name: vectors[place] for name, vectors in blocks.items()}

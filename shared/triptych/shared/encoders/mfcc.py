@@ -18,6 +18,9 @@ from triptych.shared.media.audio import RATE, Samples
 COEFFICIENTS = 20
 DIMS = 6 * COEFFICIENTS
 _FRAME = 2048
+_HOP = 512
+_SILENCE = 1e-20
+_BLOCK_FRAMES = 4096  # a minute and a half
 _DELTA_WIDTH = 9
 
 # Mean and deviation of each statistic over 605 sounds (instruments, animals, machines), so that
@@ -57,9 +60,8 @@ def statistics(samples: Samples) -> Vectors:
     import librosa
 
     peak = float(np.abs(samples).max(initial=0))
-    scaled = samples / peak if peak > 0 else samples
-    padded = np.pad(scaled, (0, max(0, _FRAME - len(scaled))))
-    frames = librosa.feature.mfcc(y=padded, sr=RATE, n_mfcc=COEFFICIENTS, n_fft=_FRAME)
+    decibels = librosa.power_to_db(_mel_power(samples, 1 / peak if peak > _SILENCE else 1.0))
+    frames = librosa.feature.mfcc(S=decibels, n_mfcc=COEFFICIENTS)
     parts = (
         frames.mean(axis=1),
         frames.std(axis=1),
@@ -69,6 +71,27 @@ def statistics(samples: Samples) -> Vectors:
         frames.min(axis=1),
     )
     return np.concatenate(parts).astype(np.float32)
+
+
+def _mel_power(samples: Samples, gain: float) -> NDArray[np.float32]:
+    """Mel spectrogram, float32 (128, frames), of centred frames; the spectrum is never whole."""
+    import librosa
+
+    missing = max(0, _FRAME - len(samples))
+    count = 1 + (len(samples) + missing) // _HOP
+    padded = np.pad(samples, (_FRAME // 2, _FRAME // 2 + missing))
+    blocks = [
+        librosa.feature.melspectrogram(
+            y=padded[first * _HOP : (min(first + _BLOCK_FRAMES, count) - 1) * _HOP + _FRAME]
+            * np.float32(gain),
+            sr=RATE,
+            n_fft=_FRAME,
+            hop_length=_HOP,
+            center=False,
+        )
+        for first in range(0, count, _BLOCK_FRAMES)
+    ]
+    return np.concatenate(blocks, axis=1)
 
 
 def _delta(frames: NDArray[np.float32], order: int) -> NDArray[np.float32]:

@@ -30,8 +30,8 @@ class Candidate:
     modalities: frozenset[str]
     keyword: float | None
     """BM25, or None when no word matched."""
-    features: Vectors
-    """The item's fused vector, float32 (layout.dims,)."""
+    features: NDArray[np.floating]
+    """The item's fused vector (layout.dims,), float16 as the index keeps it."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _signals(query: FusedQuery, candidates: Sequence[Candidate]) -> list[_Signal
     parts = {candidate.modalities for candidate in candidates}
     scale = {present: query.scale(present) for present in parts}
     scales = np.array([scale[candidate.modalities] for candidate in candidates])
-    matrix = np.stack([candidate.features for candidate in candidates])
+    matrix = np.stack([candidate.features for candidate in candidates]).astype(np.float32)
     signals = [_vector_signal(name, query, candidates, matrix, scales) for name in _parts(query)]
     if query.keyword_weight > 0:
         signals.insert(0, _keyword_signal(query, candidates, scales))

@@ -4,7 +4,7 @@ import io
 import re
 import struct
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +26,16 @@ pixels; it is for the formats that are common, where its speed counts."""
 _ORIENTED = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})  # Pillow turns a TIFF as it decodes it
 _ORIENTATION = 0x0112  # EXIF 2.32, tag 274
 _BACKGROUND = 255
+_STRIP_PIXELS = 2**20
+_LARGE = 2
+_ROWS = 64
 _SVG = re.compile(rb"<svg[\s>]", re.IGNORECASE)
 _ORIENTATIONS = range(1, 9)
 _TIFF_TILE = (322, 323)  # width and height of a tile, TIFF 6.0
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_FRAME = 12  # bytes of a chunk around its content: length, type and checksum
 # A marker with a length behind it, or the end; not a stuffed byte or a restart marker.
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd8])", re.DOTALL)
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])", re.DOTALL)
 _JPEG_END = b"\xd9"
 _CONVERSIONS: Mapping[int, int] = {
     1: cv2.COLOR_GRAY2RGB,
@@ -139,14 +142,38 @@ def _decode(data: bytes, header: Header, side: int) -> Pixels:
     if _is_truncated(data, header.format):
         raise MediaError(f"image is truncated: the {header.format} data ends too early")
     if header.format in _BY_PILLOW:
-        return _decode_with_pillow(data, header.format)
+        return _decode_with_pillow(data, header.format, side)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _decode_flags(header, side))
     except cv2.error as error:
         raise MediaError(f"image can't be decoded: {error.err}") from error
     if pixels is None:
         raise MediaError(f"image can't be decoded: the {header.format} data is damaged")
-    return _to_rgb(pixels)
+    return _by_strips(pixels.shape[:2], side, lambda top, end: _to_rgb(pixels[top:end]))
+
+
+def _by_strips(size: tuple[int, int], side: int, strip: Callable[[int, int], Pixels]) -> Pixels:
+    """Convert a picture strip by strip, each scaled down at once if the picture is large.
+
+    Conversion takes several times the memory of what it converts; a strip bounds it. Scaled is by
+    a whole factor that leaves twice the side, so at most a rim of less than that factor is lost.
+    """
+    height, width = size
+    factor = min(max(size) // (2 * side), *size)
+    if factor < _LARGE:
+        return strip(0, height)
+    rows = factor * max(1, _STRIP_PIXELS // (width * factor))
+    end, columns = height - height % factor, width // factor
+    return np.concatenate(
+        [
+            cv2.resize(
+                strip(top, min(top + rows, end))[:, : columns * factor],
+                (columns, (min(top + rows, end) - top) // factor),
+                interpolation=cv2.INTER_AREA,
+            )
+            for top in range(0, end, rows)
+        ]
+    )
 
 
 def _is_truncated(data: bytes, kind: str) -> bool:
@@ -195,26 +222,44 @@ def _to_rgb(pixels: NDArray[Any]) -> Pixels:
     return _over_white(converted)
 
 
-def _decode_with_pillow(data: bytes, kind: str) -> Pixels:
+def _decode_with_pillow(data: bytes, kind: str, side: int) -> Pixels:
     try:
         with _open(data) as image:
             image.load()
-            if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-                return np.repeat(_grey_levels(np.asarray(image))[..., np.newaxis], 3, axis=2)
-            mode = "RGBA" if image.has_transparency_data else "RGB"
-            return _over_white(np.asarray(image.convert(mode)))
+            size = image.height, image.width
+            return _by_strips(size, side, _pillow_strips(image))
     except Exception as error:  # as in read_header
         raise MediaError(f"image can't be decoded: the {kind} data is damaged: {error}") from error
 
 
-def _grey_levels(values: NDArray[Any]) -> Pixels:
+def _pillow_strips(image: Image.Image) -> Callable[[int, int], Pixels]:
+    """From the first and last row of a strip to its RGB."""
+
+    def raw(top: int, end: int) -> Image.Image:
+        return image.crop((0, top, image.width, end))
+
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        grey = _grey_levels(lambda top, end: np.asarray(raw(top, end)), image.height)
+        return lambda top, end: np.repeat(grey(top, end)[..., np.newaxis], 3, axis=2)
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return lambda top, end: _over_white(np.asarray(raw(top, end).convert(mode)))
+
+
+def _grey_levels(
+    raw: Callable[[int, int], NDArray[Any]], height: int
+) -> Callable[[int, int], Pixels]:
     """Measurements to 0 to 255; those without a range of their own from least to greatest."""
-    if values.dtype == np.uint16:
-        return np.asarray(values >> 8).astype(np.uint8)
-    finite = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-    least, greatest = finite.min(), finite.max()
+    if raw(0, 1).dtype == np.uint16:
+        return lambda top, end: np.asarray(raw(top, end) >> 8).astype(np.uint8)
+
+    def finite(top: int, end: int) -> NDArray[np.float64]:
+        return np.nan_to_num(raw(top, end).astype(np.float64), posinf=0, neginf=0)
+
+    strips = (finite(top, min(top + _ROWS, height)) for top in range(0, height, _ROWS))
+    ranges = [(strip.min(), strip.max()) for strip in strips]
+    least, greatest = min(low for low, _ in ranges), max(high for _, high in ranges)
     scale = 255 / (greatest - least) if greatest > least else 0
-    return np.asarray((finite - least) * scale).round().astype(np.uint8)
+    return lambda top, end: np.asarray((finite(top, end) - least) * scale).round().astype(np.uint8)
 
 
 def _over_white(pixels: Pixels) -> Pixels:

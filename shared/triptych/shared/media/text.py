@@ -22,6 +22,10 @@ STOP_WORDS = frozenset(
 )
 
 
+_WORD_CHARS = 64
+"""Of a longer word only the beginning counts: no language has one, and caches stay small."""
+
+
 def decode_text(data: bytes, *, max_chars: int) -> str:
     """Decode UTF-8. Raises MediaError with the place of the first wrong byte, or TooLarge."""
     try:
@@ -57,7 +61,9 @@ def terms(text: str) -> list[str]:
     tokens = tokenizer.tokenize(unicodedata.normalize("NFKC", text).casefold())
     words = [token for token in tokens if token not in STOP_WORDS] or tokens
     return [
-        term for word in words for term in (_pairs(word) if _is_unspaced(word) else [stem(word)])
+        term
+        for word in words
+        for term in (_pairs(word) if _is_unspaced(word) else [stem(word[:_WORD_CHARS])])
     ]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from triptych.shared.encoders.mfcc import DIMS, MFCCStatistics
+from triptych.shared.encoders.mfcc import DIMS, MFCCStatistics, statistics
 from triptych.shared.media.audio import RATE
 
 
@@ -69,3 +69,11 @@ def test_the_golden_sound(encoder):
     assert encoder.encode([tone(440)])[0][[0, 1, 20, 60, 119]].tolist() == pytest.approx(
         expected, abs=0.005
     )
+
+
+def test_a_long_sound_is_read_in_blocks(monkeypatch):
+    """The statistics of blocks are those of the whole, whatever the size of a block."""
+    samples = np.random.default_rng(3).standard_normal(60_001).astype(np.float32) * 0.1
+    whole = statistics(samples)
+    monkeypatch.setattr("triptych.shared.encoders.mfcc._BLOCK_FRAMES", 7)
+    assert statistics(samples) == pytest.approx(whole, abs=1e-3)

@@ -387,3 +387,35 @@ def test_damaged_files_are_refused_or_decoded(name, steps, picture, encode):
     except (MediaError, TooLarge):
         return
     assert found.shape == (SIDE, SIDE, 3)
+
+
+@pytest.mark.parametrize("shape", [(700, 900), (901, 77), (2000, 3), (640, 640)])
+@pytest.mark.parametrize("kind", ["png", "png-alpha", "tiff-float", "gif"])
+def test_large_pictures_are_converted_by_strips(shape, kind, monkeypatch):
+    """Strip by strip a large picture is, within rounding, what it is as a whole."""
+    monkeypatch.setattr("triptych.shared.media.image._STRIP_PIXELS", 5_000)
+    down, across = np.mgrid[0 : shape[0], 0 : shape[1]]
+    ramp = (255 * (down + across) / (sum(shape) - 2)).astype(np.uint8)
+    colours = np.dstack([ramp, ramp[::-1], ramp // 2, np.full_like(ramp, 128)])
+    pictures = {
+        "png": Image.fromarray(colours[:, :, :3]),
+        "png-alpha": Image.fromarray(colours),
+        "tiff-float": Image.fromarray(ramp.astype(np.float32)),
+        "gif": Image.fromarray(ramp),
+    }
+    file = io.BytesIO()
+    pictures[kind].save(file, kind.split("-")[0].upper())
+    found = decode_image(file.getvalue(), side=SIDE, max_pixels=MANY_PIXELS)
+    monkeypatch.setattr("triptych.shared.media.image._LARGE", 10**9)
+    whole = decode_image(file.getvalue(), side=SIDE, max_pixels=MANY_PIXELS)
+    assert np.abs(found.astype(int) - whole).mean() < 3
+
+
+def test_many_bytes_that_look_like_markers_are_read_once():
+    """A JPEG with ten million marker bytes and no end is refused, in the time of one look."""
+    done, jpeg = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))
+    assert done
+    with pytest.raises(MediaError, match="truncated"):
+        decode_image(
+            jpeg.tobytes()[:-2] + b"\xff" * 10_000_000 + b"\0", side=SIDE, max_pixels=MANY_PIXELS
+        )

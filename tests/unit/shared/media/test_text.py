@@ -97,3 +97,9 @@ def test_any_text_gives_words_without_spaces(text):
     assert all(word and not any(char.isspace() for char in word) for word in words)
     assert " ".join(words).split() == words
     assert terms(text) == words
+
+
+def test_of_an_endless_word_only_the_beginning_counts():
+    """Two words that differ behind 64 letters are one; scripts without spaces are not cut."""
+    assert terms("x" * 64 + "abc") == terms("x" * 64 + "def") == ["x" * 64]
+    assert len(terms("漢" * 300)) == 299

@@ -1,0 +1,29 @@
+"""The server's settings."""
+
+import socket
+import struct
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from triptych.gateway import gunicorn
+
+
+def test_a_client_that_stalls_is_given_up(monkeypatch):
+    """Also after gunicorn has made its connection blocking again; another one is served."""
+    monkeypatch.setattr(gunicorn, "_STALLED_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gunicorn.when_ready(SimpleNamespace(LISTENERS=[listener]))
+        with socket.create_connection(listener.getsockname()) as client:
+            connection, _ = listener.accept()
+            with connection:
+                connection.setblocking(True)
+                client.sendall(b"GET")
+                assert connection.recv(10) == b"GET"
+                started = time.monotonic()
+                with pytest.raises(BlockingIOError):
+                    connection.recv(10)
+                assert 0.5 < time.monotonic() - started < 10
+                option = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16)
+                assert struct.unpack("ll", option)[0] == 1
