@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from triptych.shared.errors import MediaError, TooLarge
-from triptych.shared.media.image import decode_image, fit_square, orient, read_header
+from triptych.shared.media.header import read_header
+from triptych.shared.media.image import decode_image, fit_square, orient
 
 SIDE = 64
 MANY_PIXELS = 1_000_000
