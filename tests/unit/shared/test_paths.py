@@ -62,6 +62,47 @@ def test_links_that_lead_outside_are_refused(roots):
             read(roots, name)
 
 
+def test_whether_a_file_outside_exists_is_not_told(roots):
+    """The answer is the same but for the name, also through a link."""
+    (roots[0] / "to-secret").symlink_to("../secret")
+    (roots[0] / "to-nothing").symlink_to("../nothing")
+    pairs = [
+        ("../secret", "../nothing"),
+        ("/etc/passwd", "/etc/nothing"),
+        ("to-secret", "to-nothing"),
+    ]
+    for there, missing in pairs:
+        answers = []
+        for name in (there, missing):
+            with pytest.raises(InvalidInput) as caught:
+                read(roots, name)
+            answers.append((type(caught.value), caught.value.reason.replace(name, "")))
+        assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("swapped", ["deep", "deep/file"])
+def test_a_link_put_there_after_the_check_is_not_followed(roots, monkeypatch, swapped):
+    """Neither in place of the file nor of a folder on the way to it, even if it is gone again."""
+    (roots[0].parent / "file").write_text("secret")
+    real = os.open
+    victim, kept = roots[0] / swapped, roots[0] / "kept"
+
+    def swapping(path, flags, *, dir_fd=None):  # noqa: ANN202
+        if not str(path).endswith(("deep", "file")):
+            return real(path, flags, dir_fd=dir_fd)
+        victim.rename(kept)
+        victim.symlink_to(roots[0].parent if swapped == "deep" else roots[0].parent / "secret")
+        try:
+            return real(path, flags, dir_fd=dir_fd)
+        finally:
+            victim.unlink()
+            kept.rename(victim)
+
+    monkeypatch.setattr(os, "open", swapping)
+    with pytest.raises(MediaError, match="can't be read"):
+        read(roots, "deep/file")
+
+
 @pytest.mark.parametrize("name", ["nothing", "file/below", "a\0b", "x" * 5000, "loop"])
 def test_what_is_not_there_is_said(roots, name):
     """Missing, below a file, with a NUL, too long, a link to itself."""

@@ -1,5 +1,6 @@
 """What an image, text or audio worker does with a chunk."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -85,6 +86,36 @@ def test_a_defect_of_one_item_is_its_own(make_chunk):
     assert after.features["semantic"].rows == (0, 2)
     assert after.features["semantic"].vectors.tolist() == [[1], [3]]
     assert "ValueError: no such thing" in after.items[1].errors["text"]
+
+
+def test_a_defect_in_decoding_one_item_is_its_own(make_chunk):
+    """As with the models: the reason names the error, the neighbours are encoded."""
+
+    def fragile(item: Item) -> tuple[Item, str]:
+        if item.text == "boom":
+            raise RuntimeError("no such thing")
+        return decode(item)
+
+    chunk = make_chunk(*(Item(str(i), text=text) for i, text in enumerate(["a", "boom", "ccc"])))
+    after = add_features(chunk, "text", fragile, extract)
+    assert after.features["semantic"].rows == (0, 2)
+    assert after.items[1].errors["text"] == "internal error: RuntimeError: no such thing"
+
+
+def test_no_more_than_one_large_medium_is_held(make_chunk, monkeypatch):
+    """When the next is decoded, the one before is gone."""
+    monkeypatch.setattr("triptych.workers.features._DECODED_BYTES", 100)
+    alive: list[weakref.ref[np.ndarray]] = []
+
+    def large(item: Item) -> tuple[Item, np.ndarray]:
+        assert all(reference() is None for reference in alive)
+        samples = np.zeros(100, np.float32)
+        alive.append(weakref.ref(samples))
+        return item, samples
+
+    chunk = make_chunk(*(Item(str(i), text="x") for i in range(3)))
+    after = add_features(chunk, "text", large, extract)
+    assert after.features["semantic"].vectors.tolist() == [[100], [100], [100]]
 
 
 def test_decoded_media_is_dropped_before_it_is_too_much(make_chunk, monkeypatch):

@@ -8,7 +8,7 @@ import structlog
 
 from triptych.shared.encoders.cards import Modality, Vectors
 from triptych.shared.encoders.extractors import Extractor
-from triptych.shared.errors import InvalidInput, NotFound
+from triptych.shared.errors import InvalidInput, NotFound, Unavailable
 from triptych.shared.fusion.blocks import LAYOUT, Rows
 from triptych.shared.item import Chunk, Item
 
@@ -52,12 +52,17 @@ def _encode(
         if not item.has(modality):
             continue
         try:
-            items[row], decoded = decode(item)
+            items[row], media[row] = decode(item)  # nothing else holds what may be large
         except (InvalidInput, NotFound) as error:
             items[row] = item.failing(modality, error.reason)
             continue
-        media[row] = decoded
-        size += getattr(decoded, "nbytes", len(decoded))
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("item can't be decoded", id=item.id, modality=modality)
+            items[row] = item.failing(modality, _internal(error))
+            continue
+        size += getattr(media[row], "nbytes", len(media[row]))
         if size >= _DECODED_BYTES:
             yield from _extract(items, media, modality, extract)
             media, size = {}, 0
@@ -79,8 +84,11 @@ def _extract(
             return
         (row,) = media
         log.exception("item can't be encoded", id=items[row].id, modality=modality)
-        reason = f"internal error: {type(error).__name__}: {error}"
-        items[row] = items[row].failing(modality, reason)
+        items[row] = items[row].failing(modality, _internal(error))
         return
     for place, row in enumerate(media):
         yield row, {name: vectors[place] for name, vectors in blocks.items()}
+
+
+def _internal(error: Exception) -> str:
+    return f"internal error: {type(error).__name__}: {error}"

@@ -6,7 +6,7 @@ maximum and minimum, and the deviation of their first and second differences.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 import numpy as np
@@ -59,7 +59,7 @@ def statistics(samples: Samples) -> Vectors:
     """Return the 120 unscaled statistics of one sound; its loudness does not matter."""
     import librosa
 
-    peak = float(np.abs(samples).max(initial=0))
+    peak = float(max(samples.max(initial=0), -samples.min(initial=0)))
     decibels = librosa.power_to_db(_mel_power(samples, 1 / peak if peak > _SILENCE else 1.0))
     frames = librosa.feature.mfcc(S=decibels, n_mfcc=COEFFICIENTS)
     parts = (
@@ -77,21 +77,25 @@ def _mel_power(samples: Samples, gain: float) -> NDArray[np.float32]:
     """Mel spectrogram, float32 (128, frames), of centred frames; the spectrum is never whole."""
     import librosa
 
-    missing = max(0, _FRAME - len(samples))
-    count = 1 + (len(samples) + missing) // _HOP
-    padded = np.pad(samples, (_FRAME // 2, _FRAME // 2 + missing))
-    blocks = [
-        librosa.feature.melspectrogram(
-            y=padded[first * _HOP : (min(first + _BLOCK_FRAMES, count) - 1) * _HOP + _FRAME]
-            * np.float32(gain),
-            sr=RATE,
-            n_fft=_FRAME,
-            hop_length=_HOP,
-            center=False,
-        )
-        for first in range(0, count, _BLOCK_FRAMES)
-    ]
-    return np.concatenate(blocks, axis=1)
+    return np.concatenate(
+        [
+            librosa.feature.melspectrogram(
+                y=block * np.float32(gain), sr=RATE, n_fft=_FRAME, hop_length=_HOP, center=False
+            )
+            for block in _blocks(samples)
+        ],
+        axis=1,
+    )
+
+
+def _blocks(samples: Samples) -> Iterator[Samples]:
+    """Stretches of ``_BLOCK_FRAMES`` frames; frame i is centred on sample i · hop."""
+    count = 1 + max(_FRAME, len(samples)) // _HOP
+    for first in range(0, count, _BLOCK_FRAMES):
+        start = first * _HOP - _FRAME // 2
+        stop = start + (min(_BLOCK_FRAMES, count - first) - 1) * _HOP + _FRAME
+        before, block = max(0, -start), samples[max(0, start) : stop]
+        yield np.pad(block, (before, stop - start - before - len(block)))
 
 
 def _delta(frames: NDArray[np.float32], order: int) -> NDArray[np.float32]:

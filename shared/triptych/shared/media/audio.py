@@ -61,19 +61,20 @@ def _read(file: Any, max_seconds: int, *, exact: bool) -> Samples:
     if frames > max_seconds * rate:
         raise TooLarge(f"audio lasts {frames / rate:.0f} s, the limit is {max_seconds} s")
     resampler = soxr.ResampleStream(rate, RATE, 1, dtype="float32", quality="HQ")
-    # Blocks keep the memory of many channels bounded; a header may also lie about the length.
-    blocks, read = [], 0
+    # Blocks keep the memory of many channels bounded. A header may also lie about the length, so
+    # the samples go into a buffer that grows, without a second copy of them all.
+    buffer, read = bytearray(), 0
     size = max(1, _BLOCK_VALUES // file.channels)
     while len(block := file.read(size, dtype="float32", always_2d=True)):
         read += len(block)
         with np.errstate(all="ignore"):  # samples that are not numbers are refused below
-            blocks.append(resampler.resample_chunk(block.mean(axis=1)))
-    blocks.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
+            buffer += resampler.resample_chunk(block.mean(axis=1)).tobytes()
+    buffer += resampler.resample_chunk(np.empty(0, np.float32), last=True).tobytes()
     if read == 0:
         raise MediaError("audio has no samples")
     if read < frames and exact:
         raise MediaError(f"audio is truncated: {read} of {frames} frames are there")
-    samples: Samples = np.concatenate(blocks)
+    samples: Samples = np.frombuffer(buffer, np.float32)
     if not np.isfinite(samples).all():
         raise MediaError("audio has samples that are not numbers")
     return samples

@@ -1,6 +1,7 @@
 """Pictures: untrusted bytes to a square uint8 RGB array, whatever the format says it is."""
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Any
 
 import cv2
@@ -12,14 +13,17 @@ from triptych.shared.errors import MediaError, TooLarge
 from triptych.shared.media.header import Header, is_truncated, open_picture, read_header
 
 Pixels = NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom of a tile, as Pillow has it."""
 
 _BY_PILLOW = frozenset({"GIF", "TIFF", "AVIF"})
 """OpenCV turns some TIFFs itself, leaves AVIF at 10 bits, and does not know a TIFF's many kinds of
 pixels; it is for the formats that are common, where its speed counts."""
 _BACKGROUND = 255
-_STRIP_PIXELS = 2**20
-_LARGE = 2
-_ROWS = 64
+_TILE = 1024
+"""Pixels along a tile, about."""
+_LARGE = 2**24
+"""Pixels of a picture above which it is scaled down in two steps."""
 _CONVERSIONS: Mapping[int, int] = {
     1: cv2.COLOR_GRAY2RGB,
     3: cv2.COLOR_BGR2RGB,
@@ -61,31 +65,30 @@ def _decode(data: bytes, header: Header, side: int) -> Pixels:
         raise MediaError(f"image can't be decoded: {error.err}") from error
     if pixels is None:
         raise MediaError(f"image can't be decoded: the {header.format} data is damaged")
-    return _by_strips(pixels.shape[:2], side, lambda top, end: _to_rgb(pixels[top:end]))
-
-
-def _by_strips(size: tuple[int, int], side: int, strip: Callable[[int, int], Pixels]) -> Pixels:
-    """Convert a picture strip by strip, each scaled down at once if the picture is large.
-
-    Conversion takes several times the memory of what it converts; a strip bounds it. Scaled is by
-    a whole factor that leaves twice the side, so at most a rim of less than that factor is lost.
-    """
-    height, width = size
-    factor = min(max(size) // (2 * side), *size)
-    if factor < _LARGE:
-        return strip(0, height)
-    rows = factor * max(1, _STRIP_PIXELS // (width * factor))
-    end, columns = height - height % factor, width // factor
-    return np.concatenate(
-        [
-            cv2.resize(
-                strip(top, min(top + rows, end))[:, : columns * factor],
-                (columns, (min(top + rows, end) - top) // factor),
-                interpolation=cv2.INTER_AREA,
-            )
-            for top in range(0, end, rows)
-        ]
+    height, width = pixels.shape[:2]
+    return _by_tiles(
+        (width, height), side, lambda box: _to_rgb(pixels[box[1] : box[3], box[0] : box[2]])
     )
+
+
+def _by_tiles(size: tuple[int, int], side: int, convert: Callable[[Box], Pixels]) -> Pixels:
+    """Convert a picture tile by tile, each scaled down at once if the picture is large.
+
+    Conversion takes several times the memory of what it converts; a tile bounds it, whatever the
+    shape. Scaled is by a whole factor that leaves twice the side, so at most a rim of less than
+    that factor is lost; of other pictures every pixel is kept as it is.
+    """
+    factor = max(1, max(size) // (2 * side)) if size[0] * size[1] > _LARGE else 1
+    across, down = (min(factor, edge) for edge in size)
+    columns, rows = size[0] // across, size[1] // down
+    wide, high = max(1, _TILE // across), max(1, _TILE // down)
+    reduced = np.empty((rows, columns, 3), np.uint8)
+    for top, left in product(range(0, rows, high), range(0, columns, wide)):
+        part = reduced[top : top + high, left : left + wide]
+        height, width = part.shape[:2]
+        box = left * across, top * down, (left + width) * across, (top + height) * down
+        part[:] = cv2.resize(convert(box), (width, height), interpolation=cv2.INTER_AREA)
+    return reduced
 
 
 def _decode_flags(header: Header, side: int) -> int:
@@ -119,40 +122,37 @@ def _decode_with_pillow(data: bytes, kind: str, side: int) -> Pixels:
     try:
         with open_picture(data) as image:
             image.load()
-            size = image.height, image.width
-            return _by_strips(size, side, _pillow_strips(image))
+            return _by_tiles(image.size, side, _pillow_tiles(image))
     except Exception as error:  # as in read_header
         raise MediaError(f"image can't be decoded: the {kind} data is damaged: {error}") from error
 
 
-def _pillow_strips(image: Image.Image) -> Callable[[int, int], Pixels]:
-    """From the first and last row of a strip to its RGB."""
-
-    def raw(top: int, end: int) -> Image.Image:
-        return image.crop((0, top, image.width, end))
-
+def _pillow_tiles(image: Image.Image) -> Callable[[Box], Pixels]:
+    """From a tile of the picture to its RGB."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        grey = _grey_levels(lambda top, end: np.asarray(raw(top, end)), image.height)
-        return lambda top, end: np.repeat(grey(top, end)[..., np.newaxis], 3, axis=2)
+        grey = _grey_levels(lambda box: np.asarray(image.crop(box)), image.size)
+        return lambda box: np.repeat(grey(box)[..., np.newaxis], 3, axis=2)
     mode = "RGBA" if image.has_transparency_data else "RGB"
-    return lambda top, end: _over_white(np.asarray(raw(top, end).convert(mode)))
+    return lambda box: _over_white(np.asarray(image.crop(box).convert(mode)))
 
 
 def _grey_levels(
-    raw: Callable[[int, int], NDArray[Any]], height: int
-) -> Callable[[int, int], Pixels]:
+    raw: Callable[[Box], NDArray[Any]], size: tuple[int, int]
+) -> Callable[[Box], Pixels]:
     """Measurements to 0 to 255; those without a range of their own from least to greatest."""
-    if raw(0, 1).dtype == np.uint16:
-        return lambda top, end: np.asarray(raw(top, end) >> 8).astype(np.uint8)
+    if raw((0, 0, 1, 1)).dtype.kind == "u":  # 16 bits in either order of bytes
+        return lambda box: np.asarray(raw(box) >> 8).astype(np.uint8)
 
-    def finite(top: int, end: int) -> NDArray[np.float64]:
-        return np.nan_to_num(raw(top, end).astype(np.float64), posinf=0, neginf=0)
+    def finite(box: Box) -> NDArray[np.float64]:
+        return np.nan_to_num(raw(box).astype(np.float64), posinf=0, neginf=0)
 
-    strips = (finite(top, min(top + _ROWS, height)) for top in range(0, height, _ROWS))
-    ranges = [(strip.min(), strip.max()) for strip in strips]
+    width, height = size
+    starts = product(range(0, width, _TILE), range(0, height, _TILE))
+    boxes = ((x, y, min(x + _TILE, width), min(y + _TILE, height)) for x, y in starts)
+    ranges = [(tile.min(), tile.max()) for tile in map(finite, boxes)]
     least, greatest = min(low for low, _ in ranges), max(high for _, high in ranges)
     scale = 255 / (greatest - least) if greatest > least else 0
-    return lambda top, end: np.asarray((finite(top, end) - least) * scale).round().astype(np.uint8)
+    return lambda box: np.asarray((finite(box) - least) * scale).round().astype(np.uint8)
 
 
 def _over_white(pixels: Pixels) -> Pixels:

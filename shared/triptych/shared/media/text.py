@@ -2,6 +2,7 @@
 
 import unicodedata
 from functools import cache, lru_cache
+from itertools import groupby
 from typing import Any
 
 from triptych.shared.errors import MediaError, TooLarge
@@ -21,7 +22,8 @@ STOP_WORDS = frozenset(
     """.split()  # noqa: SIM905
 )
 
-
+_MOST_ACCENTS = 256
+"""Combining marks in a row: normalising sorts them, in quadratic time."""
 _WORD_CHARS = 64
 """Of a longer word only the beginning counts: no language has one, and caches stay small."""
 
@@ -36,9 +38,11 @@ def decode_text(data: bytes, *, max_chars: int) -> str:
 
 
 def clean_text(text: str, *, max_chars: int) -> str:
-    """Normalise to NFC and strip. Raises MediaError for an empty text or one with NULs."""
+    """Normalise to NFC and strip. Raises MediaError for what is empty or no text, or TooLarge."""
     if len(text) > max_chars:
         raise TooLarge(f"text has {len(text)} characters, the limit is {max_chars}")
+    if _is_overloaded(text):
+        raise MediaError(f"text has a letter with more than {_MOST_ACCENTS} accents")
     text = unicodedata.normalize("NFC", text).strip()
     if not text:
         raise MediaError("text is empty")
@@ -49,6 +53,13 @@ def clean_text(text: str, *, max_chars: int) -> str:
     except UnicodeEncodeError as error:  # a lone surrogate, which JSON can carry
         raise MediaError(f"text is not Unicode: {error.reason}") from error
     return text
+
+
+def _is_overloaded(text: str) -> bool:
+    runs = groupby(text, lambda char: unicodedata.combining(char) > 0)
+    return not text.isascii() and any(
+        accented and sum(1 for _ in run) > _MOST_ACCENTS for accented, run in runs
+    )
 
 
 def terms(text: str) -> list[str]:

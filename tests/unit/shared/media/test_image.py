@@ -390,26 +390,58 @@ def test_damaged_files_are_refused_or_decoded(name, steps, picture, encode):
     assert found.shape == (SIDE, SIDE, 3)
 
 
-@pytest.mark.parametrize("shape", [(700, 900), (901, 77), (2000, 3), (640, 640)])
-@pytest.mark.parametrize("kind", ["png", "png-alpha", "tiff-float", "gif"])
-def test_large_pictures_are_converted_by_strips(shape, kind, monkeypatch):
-    """Strip by strip a large picture is, within rounding, what it is as a whole."""
-    monkeypatch.setattr("triptych.shared.media.image._STRIP_PIXELS", 5_000)
+PICTURES = {
+    "png": ("PNG", lambda colours: Image.fromarray(colours[:, :, :3])),
+    "png-alpha": ("PNG", Image.fromarray),
+    "tiff-float": ("TIFF", lambda colours: Image.fromarray(colours[:, :, 0].astype(np.float32))),
+    "gif": ("GIF", lambda colours: Image.fromarray(colours[:, :, 0])),
+}
+
+
+@pytest.mark.parametrize("shape", [(700, 900), (901, 77), (2000, 3), (640, 640), (1, 5000)])
+@pytest.mark.parametrize("kind", PICTURES)
+def test_pictures_are_converted_by_tiles(shape, kind, monkeypatch, encode):
+    """Tile by tile a picture is the very same, and a large one the same within rounding."""
     down, across = np.mgrid[0 : shape[0], 0 : shape[1]]
     ramp = (255 * (down + across) / (sum(shape) - 2)).astype(np.uint8)
     colours = np.dstack([ramp, ramp[::-1], ramp // 2, np.full_like(ramp, 128)])
-    pictures = {
-        "png": Image.fromarray(colours[:, :, :3]),
-        "png-alpha": Image.fromarray(colours),
-        "tiff-float": Image.fromarray(ramp.astype(np.float32)),
-        "gif": Image.fromarray(ramp),
-    }
-    file = io.BytesIO()
-    pictures[kind].save(file, kind.split("-")[0].upper())
-    found = decode_image(file.getvalue(), side=SIDE, max_pixels=MANY_PIXELS)
-    monkeypatch.setattr("triptych.shared.media.image._LARGE", 10**9)
-    whole = decode_image(file.getvalue(), side=SIDE, max_pixels=MANY_PIXELS)
-    assert np.abs(found.astype(int) - whole).mean() < 3
+    container, make = PICTURES[kind]
+    data = encode(make(colours), container)
+    whole = decode(data)
+    monkeypatch.setattr("triptych.shared.media.image._TILE", 50)
+    assert np.array_equal(decode(data), whole)
+    monkeypatch.setattr("triptych.shared.media.image._LARGE", 0)
+    assert distance(decode(data), whole) < 3
+
+
+@pytest.mark.parametrize("shape", [(1500, 1500), (5, 60_000), (60_000, 5)])
+@pytest.mark.parametrize("kind", PICTURES)
+def test_no_copy_of_a_large_picture_is_made(shape, kind, monkeypatch, encode):
+    """Whatever its shape, decoding takes no more than a part of its pixels at a time."""
+    sizes = []
+
+    def resize(pixels: np.ndarray, *arguments: object, **options: object) -> np.ndarray:
+        sizes.append(pixels.size)
+        return real(pixels, *arguments, **options)
+
+    real = cv2.resize
+    data = encode(PICTURES[kind][1](np.zeros((*shape, 4), np.uint8)), PICTURES[kind][0])
+    monkeypatch.setattr("triptych.shared.media.image._LARGE", 2**18)
+    monkeypatch.setattr("triptych.shared.media.image._TILE", 128)
+    monkeypatch.setattr(cv2, "resize", resize)
+    decode_image(data, side=SIDE, max_pixels=shape[0] * shape[1])
+    assert max(sizes) <= shape[0] * shape[1] / 20
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_sixteen_bits_of_either_byte_order_are_not_stretched(order):
+    """A TIFF of Motorola's order has the same grey as one of Intel's."""
+    tags = {256: 8, 257: 8, 258: 16, 259: 1, 262: 1, 273: 8, 277: 1, 278: 8, 279: 128}
+    pixels = np.full((8, 8), 128 * 256, f"{order}u2").tobytes()
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, v) for tag, v in tags.items())
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8 + len(pixels))
+    data = head + pixels + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+    assert (decode(data) == 128).all()
 
 
 def test_many_bytes_that_look_like_markers_are_read_once():

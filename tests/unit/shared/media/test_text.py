@@ -42,6 +42,14 @@ def test_a_lone_surrogate_is_refused():
         clean_text("a\ud800b", max_chars=10)
 
 
+def test_a_letter_with_endless_accents_is_refused():
+    """Sorting them would take minutes; as many as a script may need are fine."""
+    assert clean_text("e" + "\u0316" * 200, max_chars=100_000)
+    assert clean_text("e\u0316" * 50_000, max_chars=100_000)
+    with pytest.raises(MediaError, match="more than 256 accents"):
+        clean_text("e" + "\u0345\u0316" * 49_999, max_chars=100_000)
+
+
 def test_too_long_is_refused():
     """Exactly the limit is fine."""
     assert clean_text("x" * 10, max_chars=10) == "x" * 10
