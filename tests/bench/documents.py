@@ -93,7 +93,7 @@ def synthetic(real: Documents, count: int) -> Documents:
         rows = np.flatnonzero(has[part])
         pairs = draw.choice(np.flatnonzero(real.has[part]), (2, len(rows)))
         ratio = draw.random((len(rows), 1), np.float32)
-        for block in LAYOUT.filled_by(part):
+        for block in (b for b in LAYOUT.blocks if b.modality == part):
             where = LAYOUT.slices[block.name]
             first, second = (real.features[pair][:, where] for pair in pairs)
             noise = unit_rows(draw.standard_normal((len(rows), block.dims), np.float32))

@@ -18,7 +18,7 @@ from triptych.shared.errors import (
 )
 from triptych.shared.fusion.blocks import LAYOUT
 from triptych.shared.grouping import group_files
-from triptych.shared.item import Item
+from triptych.shared.item import MEDIA, Item
 from triptych.shared.manifest import (
     Entry,
     ItemLine,
@@ -30,8 +30,6 @@ from triptych.shared.manifest import (
 )
 from triptych.shared.media.text import clean_text, decode_text
 from triptych.shared.names import derive_id, printable
-
-MEDIA: tuple[Modality, ...] = ("image", "audio")
 
 
 @dataclass(frozen=True)

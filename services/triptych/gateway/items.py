@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 
 from triptych.gateway.ingest import read_text
 from triptych.gateway.requests import (
-    MEDIA,
     collection_name,
     item_id,
     read_request,
@@ -20,7 +19,7 @@ from triptych.gateway.services import services
 from triptych.shared import jobs, mapping
 from triptych.shared.errors import IndexUnavailable, InvalidInput, MediaError, NotFound, TooLarge
 from triptych.shared.fusion.blocks import LAYOUT
-from triptych.shared.item import Chunk, Item
+from triptych.shared.item import MEDIA, Chunk, Item
 from triptych.shared.names import printable
 
 blueprint = Blueprint("items", __name__, url_prefix="/v1/collections/<collection>/items")

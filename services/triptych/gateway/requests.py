@@ -13,11 +13,11 @@ from triptych.gateway.schemas import CollectionName, decode_base64
 from triptych.gateway.services import services
 from triptych.shared import jobs
 from triptych.shared.errors import Busy, InvalidInput, NotFound, TooLarge
+from triptych.shared.item import MEDIA
 from triptych.shared.names import is_id
 
 Model = TypeVar("Model", bound=BaseModel)
 
-MEDIA = ("image", "audio")
 _JSON_FIELDS = frozenset({"tags", "metadata", "weights", "filter", "limit"})
 """What is JSON in a form; all else is taken literally, so that an id of digits is no number."""
 
@@ -92,7 +92,7 @@ def read_request(
     """
     if not is_multipart(request):
         fields = model.model_validate(read_json(request))
-        media = {
+        media: dict[str, bytes] = {
             name: decode_base64(value, name)
             for name in MEDIA
             if (value := getattr(fields, name, None)) is not None

@@ -4,9 +4,10 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from triptych.gateway import searching
-from triptych.gateway.requests import MEDIA, collection_name, read_request
+from triptych.gateway.requests import collection_name, read_request
 from triptych.gateway.schemas import SearchRequest
 from triptych.gateway.services import services
+from triptych.shared.item import MEDIA
 
 blueprint = Blueprint("search", __name__, url_prefix="/v1/collections/<collection>/search")
 

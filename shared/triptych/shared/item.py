@@ -8,6 +8,8 @@ from triptych.shared.encoders.cards import Modality
 from triptych.shared.fusion.blocks import Rows
 
 MODALITIES: tuple[Modality, ...] = ("image", "text", "audio")
+MEDIA: tuple[Modality, ...] = ("image", "audio")
+"""The parts whose bytes are in the media store."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from triptych.shared.encoders.cards import Vectors
 from triptych.shared.fusion.blocks import LAYOUT, Layout
-from triptych.shared.item import MODALITIES, Chunk, Item
+from triptych.shared.item import MEDIA, MODALITIES, Chunk, Item
 
 Document = Mapping[str, Any]
 """One item as the index holds it."""
@@ -46,7 +46,7 @@ def mapping(layout: Layout = LAYOUT) -> dict[str, Any]:
             "sequence": {"type": "long"},
             "text": {"type": "text", "index": False},
             "terms": {"type": "text", "analyzer": "whitespace"},
-            "media": {"properties": {part: {"type": "keyword"} for part in ("image", "audio")}},
+            "media": {"properties": {part: {"type": "keyword"} for part in MEDIA}},
             "metadata": {"type": "object", "dynamic": True},
             "source": {"type": "keyword", "index": False, "doc_values": False},
             "names": _STORED,
@@ -68,7 +68,7 @@ def mapping(layout: Layout = LAYOUT) -> dict[str, Any]:
 def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
     """The document of one item, also of one that failed; ``fused`` is float32 (layout.dims,)."""
     modalities = [modality for modality in MODALITIES if item.has(modality)]
-    media = {part: getattr(item, part) for part in ("image", "audio") if getattr(item, part)}
+    media = {part: getattr(item, part) for part in MEDIA if getattr(item, part)}
     body: dict[str, Any] = {
         "id": item.id,
         "status": status(item),

@@ -60,10 +60,6 @@ class Layout:
             start += block.dims
         return found
 
-    def filled_by(self, modality: Modality) -> tuple[Block, ...]:
-        """The blocks that a modality of an item fills."""
-        return tuple(block for block in self.blocks if block.modality == modality)
-
 
 LAYOUT = Layout(
     (

@@ -11,8 +11,8 @@ from triptych.shared.mapping import unpack_features
 _SOURCE = {"excludes": ["vector", "terms"]}
 
 _VECTOR_FIRST = 1e6
-"""Above any BM25 score: the first ``candidates`` hits are those of the vectors, the rest the best
-of the words, so a page of twice that size holds the whole of both lists."""
+"""Above any BM25 score: first come the hits of the vectors, at most ``candidates`` a class, then
+the best of the words, so a page of that many times the number of clauses holds every list whole."""
 
 _OVERSAMPLE = 30.0
 """A query looks at some blocks only, and quantisation blurs them all: the exact vectors of this
@@ -86,7 +86,7 @@ def _read_hit(hit: Mapping[str, Any]) -> Found:
 
 
 def failures_body(batch: str, limit: int) -> dict[str, Any]:
-    """Documents of a batch that are not whole, oldest first."""
+    """Documents of a batch that are not whole, by id."""
     return {
         "query": {
             "bool": {

@@ -20,7 +20,7 @@ def test_slices_cover_the_vector_in_order():
     ends = [(where.start, where.stop) for where in LAYOUT.slices.values()]
     assert [0, *(stop for _, stop in ends)] == [*(start for start, _ in ends), LAYOUT.dims]
     assert list(LAYOUT.slices) == [block.name for block in LAYOUT.blocks]
-    assert [block.name for block in LAYOUT.filled_by("image")] == ["concept", "visual"]
+    assert [n for n, part in LAYOUT.modalities.items() if part == "image"] == ["concept", "visual"]
 
 
 def test_blocks_lie_where_their_items_and_names_are():
