@@ -6,8 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from triptych.cli import tuxpaint
 from triptych.client import Client
+from triptych.corpora import tuxpaint
+from triptych.corpora.errors import CorpusUnavailable
 from triptych.local import Stack, StackOptions, running_stack
 
 LIMITS = {
@@ -27,7 +28,7 @@ def stamps() -> Path:
     """The folder of the Tux Paint stamps, fetched into the cache on first use."""
     try:
         return tuxpaint.fetch()
-    except tuxpaint.CorpusUnavailable as error:
+    except CorpusUnavailable as error:
         pytest.skip(f"the Tux Paint stamps can't be fetched: {error}")
 
 

@@ -14,8 +14,8 @@ from elasticsearch import Elasticsearch
 from elasticsearch.serializer import OrjsonSerializer
 from tests.bench.figures import say
 
-from triptych.cli import tuxpaint
 from triptych.client import Client
+from triptych.corpora import tuxpaint
 from triptych.gateway.services import Services, make_services
 from triptych.local import Stack, StackOptions, running_stack
 from triptych.shared.index.queries import alias_name

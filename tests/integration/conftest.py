@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from support import Lines, settle, wait_for
-from triptych.cli import tuxpaint
 from triptych.client import Client
+from triptych.corpora import tuxpaint
 
 
 @pytest.fixture

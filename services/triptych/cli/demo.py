@@ -5,11 +5,12 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from triptych.cli import sample, tuxpaint
+from triptych.cli import sample, stamps
 from triptych.cli.corpus import Corpus, Question
 from triptych.cli.ingest import ingest
 from triptych.cli.show import console, print_hits
 from triptych.client import Client, ClientError
+from triptych.corpora.errors import CorpusUnavailable
 from triptych.local import Stack, StackError, StackOptions, running_stack
 from triptych.local.interrupts import interruptible
 from triptych.shared.settings import cache_home
@@ -52,8 +53,8 @@ def fetch_corpus() -> Corpus:
     """The Tux Paint stamps, or the self-made sample with a clear word why."""
     try:
         with console.status("fetching the Tux Paint stamps (161 MB, once)"):
-            return tuxpaint.corpus()
-    except tuxpaint.CorpusUnavailable as error:
+            return stamps.corpus()
+    except CorpusUnavailable as error:
         console.print(f"The Tux Paint stamps can't be fetched here: {error}", style="yellow")
         console.print("A small self-made sample takes their place.", style="yellow")
         return sample.corpus(cache_home() / "sample")

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from triptych.shared.media.audio import RATE, decode_audio
-from triptych.shared.media.image import decode_image
+from triptych.shared.media.image import decode_image, fit_square
 
 _SIDE = 256
 
@@ -14,7 +14,7 @@ def mirrored_crop(picture: bytes, *, keep: float = 0.85) -> bytes:
     """The middle of a picture, mirrored, as PNG."""
     import cv2
 
-    pixels = decode_image(picture, side=_SIDE, max_pixels=100_000_000)
+    pixels = fit_square(decode_image(picture, side=_SIDE, max_pixels=100_000_000), _SIDE)
     margin = round(_SIDE * (1 - keep) / 2)
     crop = pixels[margin:-margin, margin:-margin][:, ::-1]
     done, encoded = cv2.imencode(".png", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))

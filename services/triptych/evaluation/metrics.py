@@ -1,0 +1,67 @@
+"""Retrieval metrics per query, and the interval of their mean.
+
+All take ``scores`` and ``relevant``, both (queries, gallery), and give float64 (queries,). Equal
+scores are counted against the relevant item, so that a constant encoder finds nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Matrix = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure of one encoder on one corpus, between its 95 % bootstrap bounds."""
+
+    corpus: str
+    encoder: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    queries: int
+    goal: float | None = None
+    """The least value that is aimed at."""
+
+
+def ranks(scores: Matrix, relevant: Mask) -> NDArray[np.int64]:
+    """The rank, from 1, of the best relevant item of each query."""
+    best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
+    found: NDArray[np.int64] = 1 + ((scores >= best) & ~relevant).sum(axis=1)
+    return found
+
+
+def recall_at(k: int, scores: Matrix, relevant: Mask) -> Floats:
+    """1 where a relevant item is among the first k. R@1 is also called P@1."""
+    return (ranks(scores, relevant) <= k).astype(np.float64)
+
+
+def average_precision(scores: Matrix, relevant: Mask) -> Floats:
+    """The mean of the precision at the rank of each relevant item."""
+    # Irrelevant first among equals.
+    order = np.lexsort((relevant, -scores), axis=1)
+    hits = np.take_along_axis(relevant, order, axis=1)
+    precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
+    found: Floats = (precision * hits).sum(axis=1) / hits.sum(axis=1)
+    return found
+
+
+def interval(values: Floats, *, seed: int = 0) -> tuple[float, float, float]:
+    """The mean over queries, and the 2.5 and 97.5 % points of its bootstrap."""
+    picked = np.random.default_rng(seed).integers(0, len(values), (_RESAMPLES, len(values)))
+    low, high = np.percentile(values[picked].mean(axis=1), [2.5, 97.5])
+    return float(values.mean()), float(low), float(high)
+
+
+def result(
+    corpus: str, encoder: str, metric: str, values: Floats, goal: float | None = None
+) -> Result:
+    """A metric's values per query as one figure."""
+    return Result(corpus, encoder, metric, *interval(values), len(values), goal)
