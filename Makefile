@@ -14,11 +14,13 @@ help: ## Show this list
 
 setup: $(READY) ## Make the virtual environment from the hashed requirements
 
-$(READY): requirements/dev.txt pyproject.toml
+$(READY): requirements/dev.txt requirements/musicnn.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	# Its weights only, which are read without its code: it asks for a numpy of 2019.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/musicnn.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -53,10 +55,12 @@ bench: setup ## Measure, one JSON object a line (ARGS="--only search")
 	$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup ## Resolve the hashed requirements anew
-	for extra in gateway image text audio fusion dev; do \
+	for extra in gateway image text audio fusion asr ocr full dev; do \
 		$(BIN)/uv pip compile -q pyproject.toml --extra $$extra --universal --python-version 3.11 \
 			--generate-hashes --no-header --no-emit-index-url -o requirements/$$extra.txt; \
 	done
+	echo musicnn==0.1.0 | $(BIN)/uv pip compile -q - --no-deps \
+		--generate-hashes --no-header --no-emit-index-url -o requirements/musicnn.txt
 
 clean: ## Remove the virtual environment and caches of tools
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

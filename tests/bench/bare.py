@@ -14,15 +14,19 @@ from elasticsearch import Elasticsearch, helpers
 from tests.bench.setting import Line, connect
 
 from triptych.shared import mapping
+from triptych.shared.blobs import open_store
 from triptych.shared.encoders.cards import Modality
 from triptych.shared.encoders.efficientnet import SIDE
 from triptych.shared.encoders.extractors import Extractor, load_extractor
-from triptych.shared.fusion.blocks import LAYOUT, Rows, fuse
+from triptych.shared.fusion.blocks import Rows, fuse
+from triptych.shared.fusion.layout import layout
 from triptych.shared.item import MODALITIES, Chunk, Item
 from triptych.shared.media.audio import decode_audio
 from triptych.shared.media.image import decode_image
-from triptych.shared.media.text import clean_text, terms
-from triptych.shared.settings import cache_home
+from triptych.shared.media.languages import detect
+from triptych.shared.media.text import clean_text
+from triptych.shared.media.words import terms
+from triptych.shared.settings import settings
 
 _PROCESSES = 2
 _TOGETHER = 32
@@ -66,7 +70,10 @@ _loaded: list[_Loaded] = []
 
 def _load(url: str, root: Path) -> None:
     terms("the first call loads the stemmer")
-    extractors = {m: load_extractor(m, threads=1, cache=cache_home()) for m in MODALITIES}
+    extractors = {
+        m: load_extractor(m, settings().encoders, threads=1, store=open_store(settings().media_url))
+        for m in MODALITIES
+    }
     _loaded.append(_Loaded(connect(url), root, extractors))
 
 
@@ -75,14 +82,14 @@ def _write(index: str, lines: Sequence[Line]) -> float:
     started = sum(os.times()[:2])
     found = _loaded[0]
     items, features = _encode(found, lines)
-    chunk = Chunk("bare", 1, LAYOUT.fingerprint, (), tuple(items), batch="bare")
+    chunk = Chunk("bare", 1, layout().fingerprint, (), tuple(items), batch="bare")
     actions = (
         {
             "_index": index,
             "_id": item.id,
             "_source": mapping.document(chunk, item, vector),
         }
-        for item, vector in zip(items, fuse(features, len(items)), strict=True)
+        for item, vector in zip(items, fuse(features, len(items), layout()), strict=True)
     )
     helpers.bulk(found.client, actions)
     return sum(os.times()[:2]) - started
@@ -95,7 +102,9 @@ def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], dict[str
         facts: dict[str, Any] = {"names": {}}
         if "text" in line:
             text = media["text"][row] = clean_text(line["text"], max_chars=_NO_LIMIT)
-            facts |= {"text": text, "terms": " ".join(terms(text))}
+            language = detect(text)
+            words = {"text": " ".join(terms(text, language))}
+            facts |= {"text": text, "language": language, "words": words}
         if "image" in line:
             data = (found.root / line["image"]).read_bytes()
             media["image"][row] = decode_image(data, side=SIDE, max_pixels=_NO_LIMIT)
@@ -112,6 +121,8 @@ def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], dict[str
         block: Rows(tuple(media[modality]), vectors)
         for modality in MODALITIES
         if media[modality]
-        for block, vectors in found.extractors[modality](list(media[modality].values())).items()
+        for block, vectors in found.extractors[modality](
+            list(media[modality].values())
+        ).blocks.items()
     }
     return items, features

@@ -10,7 +10,7 @@ from tests.bench.figures import Floats
 from tests.bench.setting import Setting
 
 from triptych.shared.encoders.cards import Vectors, unit_rows
-from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import FusedQuery
 from triptych.shared.item import MODALITIES
 from triptych.shared.mapping import unpack_features
@@ -35,8 +35,8 @@ class Documents:
         total = np.zeros(len(self.ids))
         mass = np.zeros(len(self.ids))
         for term in query.terms:
-            has = self.has[query.layout.modalities[term.block]]
-            cosine = self.features[:, LAYOUT.slices[term.block]] @ term.vector
+            has = self.has[query.layout.parts[term.block]]
+            cosine = self.features[:, layout().slices[term.block]] @ term.vector
             total += np.where(has, term.weight * cosine, 0.0)
             mass += np.where(has, term.weight, 0.0)
         scale = np.power(mass, -query.alpha, out=np.zeros_like(mass), where=mass > 0)
@@ -48,7 +48,7 @@ def read(setting: Setting, collection: str) -> Documents:
     found = list(_pages(setting, collection))
     return Documents(
         [source["id"] for source in found],
-        np.stack([unpack_features(source.get("features")) for source in found]),
+        np.stack([unpack_features(source.get("features"), layout()) for source in found]),
         {
             part: np.array([part in source.get("modalities", ()) for source in found])
             for part in MODALITIES
@@ -88,13 +88,13 @@ def synthetic(real: Documents, count: int) -> Documents:
     draw = np.random.default_rng(7)
     has = {part: draw.random(count) < share for part, share in _PRESENCE.items()}
     has["text"] |= ~np.logical_or.reduce(list(has.values()))
-    features = np.zeros((count, LAYOUT.dims), np.float32)
+    features = np.zeros((count, layout().dims), np.float32)
     for part in MODALITIES:
         rows = np.flatnonzero(has[part])
         pairs = draw.choice(np.flatnonzero(real.has[part]), (2, len(rows)))
         ratio = draw.random((len(rows), 1), np.float32)
-        for block in (b for b in LAYOUT.blocks if b.modality == part):
-            where = LAYOUT.slices[block.name]
+        for block in (b for b in layout().blocks if b.modality == part):
+            where = layout().slices[block.name]
             first, second = (real.features[pair][:, where] for pair in pairs)
             noise = unit_rows(draw.standard_normal((len(rows), block.dims), np.float32))
             mixed = unit_rows(ratio * first + (1 - ratio) * second)

@@ -11,7 +11,7 @@ from tests.bench.setting import Setting
 
 from triptych.gateway.searching import index_query
 from triptych.shared import mapping
-from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.scores import score
 from triptych.shared.index.protocol import Versioned
 from triptych.shared.item import Chunk, Item
@@ -71,7 +71,7 @@ def _write(setting: Setting, many: Documents) -> None:
     """Index the documents as a fusion worker would."""
     say(f"writing {len(many.ids)} documents")
     setting.services.index.ensure(_COLLECTION)
-    chunk = Chunk(_COLLECTION, 1, LAYOUT.fingerprint, (), (), batch="synthetic")
+    chunk = Chunk(_COLLECTION, 1, layout().fingerprint, (), (), batch="synthetic")
     started = time.perf_counter()
     for start in range(0, len(many.ids), _TOGETHER):
         rows = range(start, min(start + _TOGETHER, len(many.ids)))

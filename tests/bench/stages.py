@@ -21,12 +21,15 @@ from triptych.shared import codec, jobs, mapping
 from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders.efficientnet import SIDE
 from triptych.shared.encoders.extractors import AudioExtractor, ImageExtractor, TextExtractor
-from triptych.shared.fusion.blocks import LAYOUT, Rows, fuse
+from triptych.shared.fusion.blocks import Rows, fuse
+from triptych.shared.fusion.layout import layout
 from triptych.shared.index.protocol import Versioned
 from triptych.shared.item import Chunk, Item
 from triptych.shared.media.audio import decode_audio
 from triptych.shared.media.image import decode_image
-from triptych.shared.media.text import clean_text, terms
+from triptych.shared.media.languages import detect
+from triptych.shared.media.text import clean_text
+from triptych.shared.media.words import terms
 
 _TOGETHER = 32
 _NO_LIMIT = 10**9
@@ -110,7 +113,7 @@ class _Steps:
         chunk = Chunk(
             collection=_COLLECTION,
             sequence=jobs.submission_sequence(),
-            fingerprint=LAYOUT.fingerprint,
+            fingerprint=layout().fingerprint,
             slip=("image", "text", "audio", jobs.FUSION),
             items=tuple(items),
             batch="stages",
@@ -159,7 +162,9 @@ class _Steps:
         with clock.stage("terms"):
             clean = [clean_text(str(i.text), max_chars=_NO_LIMIT) for i in texts.values()]
             for row, text in zip(texts, clean, strict=True):
-                items[row] = replace(items[row], text=text, terms=" ".join(terms(text)))
+                language = detect(text)
+                words = {"text": " ".join(terms(text, language))}
+                items[row] = replace(items[row], text=text, language=language, words=words)
         with clock.stage("minilm"):
             semantic = self._text.encoder.encode(clean)
         with clock.stage("audio_decode"):
@@ -213,7 +218,7 @@ class _Steps:
     ) -> None:
         blocks = {name: rows for part in features.values() for name, rows in part.items()}
         with clock.stage("fuse"):
-            fused = fuse(blocks, len(chunk.items))
+            fused = fuse(blocks, len(chunk.items), layout())
         with clock.stage("document"):
             documents: list[dict[str, Any]] = [
                 mapping.document(chunk, item, vector)

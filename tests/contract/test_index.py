@@ -5,7 +5,8 @@ import pytest
 
 from triptych.shared.encoders.cards import unit_rows
 from triptych.shared.errors import IndexUnavailable, NotFound
-from triptych.shared.fusion.blocks import LAYOUT, Rows, fuse
+from triptych.shared.fusion.blocks import Rows, fuse
+from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import FusedQuery, fuse_query
 from triptych.shared.fusion.scores import score
 from triptych.shared.index import SearchIndex, open_index
@@ -20,7 +21,7 @@ PARTS = {"text": ("semantic",), "image": ("concept", "visual"), "audio": ("acous
 
 
 def random_block(name: str) -> np.ndarray:
-    where = LAYOUT.slices[name]
+    where = layout().slices[name]
     return unit_rows(RNG.standard_normal((1, where.stop - where.start)))[0]
 
 
@@ -30,15 +31,15 @@ def make(item_id: str, *, parts: str = "text", version: int = 1, **fields) -> Ve
         name: Rows((0,), random_block(name)[None]) for part in parts.split() for name in PARTS[part]
     }
     media = {part: "0" * 64 for part in parts.split() if part != "text"}
-    text = {"text": "words", "terms": "word"} if "text" in parts else {}
+    text = {"text": "words", "words": {"text": "word"}} if "text" in parts else {}
     item = Item(id=item_id, **{**text, **media, **fields})
-    chunk = Chunk("any", version, LAYOUT.fingerprint, (), (item,), batch="b")
-    return Versioned(document(chunk, item, fuse(blocks, 1)[0]), version)
+    chunk = Chunk("any", version, layout().fingerprint, (), (item,), batch="b")
+    return Versioned(document(chunk, item, fuse(blocks, 1, layout())[0]), version)
 
 
 def features(entry: Versioned, block: str) -> np.ndarray:
     """The block of a document as it was made."""
-    vector: np.ndarray = np.asarray(entry.document["vector"])[LAYOUT.slices[block]]
+    vector: np.ndarray = np.asarray(entry.document["vector"])[layout().slices[block]]
     return vector
 
 
@@ -84,7 +85,7 @@ def test_one_impossible_document_does_not_spoil_a_bulk(index: SearchIndex, colle
 
 def test_a_very_long_query_is_answered(index: SearchIndex, collection: str):
     """A text of more words than the index takes clauses is asked by its beginning."""
-    index.bulk(collection, [make("a", terms="first")])
+    index.bulk(collection, [make("a", words={"text": "first"})])
     index.refresh(collection)
     terms = ["first", *(f"w{n}" for n in range(30_000))]
     results = index.search(collection, IndexQuery(terms=terms))
@@ -118,7 +119,7 @@ def test_delete(index: SearchIndex, collection: str):
 def test_words_are_found_with_raw_scores(index: SearchIndex, collection: str):
     """Only documents with a word match it, and the rarer word weighs more."""
     texts = {"a": "cat dog", "b": "cat", "c": "cat bird", "d": "fish"}
-    index.bulk(collection, [make(name, terms=terms) for name, terms in texts.items()])
+    index.bulk(collection, [make(name, words={"text": words}) for name, words in texts.items()])
     index.refresh(collection)
     results = index.search(collection, IndexQuery(terms=["cat", "dog"]))
     scores = {f.candidate.id: f.candidate.keyword for f in results.found}
@@ -135,7 +136,7 @@ def test_vectors_are_found(index: SearchIndex, collection: str, parts: str):
     index.refresh(collection)
     wanted = documents[17]
     vectors = {p: {b: features(wanted, b) for b in PARTS[p]} for p in parts.split()}
-    query = fuse_query(vectors, WEIGHTS, keyword=False)
+    query = fuse_query(vectors, WEIGHTS, layout(), keyword=False)
     assert ask(index, collection, query, candidates=10)[0] == "17"
 
 
@@ -148,7 +149,7 @@ def test_poor_items_are_candidates(index: SearchIndex, collection: str):
         "text": {"semantic": features(poor, "semantic")},
         "image": {"visual": random_block("visual")},
     }
-    query = fuse_query(vectors, WEIGHTS, keyword=False)
+    query = fuse_query(vectors, WEIGHTS, layout(), keyword=False)
     assert ask(index, collection, query, candidates=10) == ["poor", "both"]
 
 
@@ -157,22 +158,26 @@ def test_features_survive(index: SearchIndex, collection: str):
     entry = make("a", parts="text image audio")
     index.bulk(collection, [entry])
     index.refresh(collection)
-    query = fuse_query({"text": {"semantic": random_block("semantic")}}, WEIGHTS, keyword=False)
+    query = fuse_query(
+        {"text": {"semantic": random_block("semantic")}}, WEIGHTS, layout(), keyword=False
+    )
     found = index.search(collection, IndexQuery(classes=query.presence_classes())).found[0]
     expected = np.asarray(entry.document["vector"])
     assert found.candidate.features == pytest.approx(expected, abs=1e-3)
-    assert found.candidate.modalities == {"text", "image", "audio"}
+    assert found.candidate.parts == {"text", "image", "audio"}
     assert "vector" not in found.document
 
 
 def test_both_lists_are_whole(index: SearchIndex, collection: str):
     """Many word matches do not push out the best by vector, nor the other way round."""
-    near = [make(f"near{n}", terms="none") for n in range(10)]
-    far = [make(f"far{n:02}", terms="common") for n in range(40)]
+    near = [make(f"near{n}", words={"text": "none"}) for n in range(10)]
+    far = [make(f"far{n:02}", words={"text": "common"}) for n in range(40)]
     index.bulk(collection, [*near, *far])
     index.refresh(collection)
     vector = sum(features(entry, "semantic") for entry in near)
-    query = fuse_query({"text": {"semantic": unit_rows(vector[None])[0]}}, WEIGHTS, keyword=True)
+    query = fuse_query(
+        {"text": {"semantic": unit_rows(vector[None])[0]}}, WEIGHTS, layout(), keyword=True
+    )
     request = IndexQuery(terms=["common"], classes=query.presence_classes(), candidates=10)
     found = {f.candidate.id for f in index.search(collection, request).found}
     assert {entry.document["id"] for entry in near} <= found
@@ -185,7 +190,7 @@ def test_tags_narrow_words_and_vectors(index: SearchIndex, collection: str):
     index.bulk(collection, documents)
     index.refresh(collection)
     vector = {"text": {"semantic": features(documents[3], "semantic")}}
-    query = fuse_query(vector, WEIGHTS, keyword=True)
+    query = fuse_query(vector, WEIGHTS, layout(), keyword=True)
     request = IndexQuery(["word"], query.presence_classes(), tags=["even", "all"], candidates=30)
     found = index.search(collection, request).found
     assert {f.candidate.id for f in found} == {str(n) for n in range(0, 40, 2)}
@@ -210,7 +215,9 @@ def test_failed_documents_are_never_hits(index: SearchIndex, collection: str):
     """A document without features is not a candidate for any vector."""
     index.bulk(collection, [make("failed", parts="", errors={"item": "bad"}), make("good")])
     index.refresh(collection)
-    query = fuse_query({"text": {"semantic": random_block("semantic")}}, WEIGHTS, keyword=False)
+    query = fuse_query(
+        {"text": {"semantic": random_block("semantic")}}, WEIGHTS, layout(), keyword=False
+    )
     assert ask(index, collection, query) == ["good"]
 
 

@@ -148,4 +148,4 @@ def test_documents_hide_vectors(client: Client, stamp_collection: str):
     """A hit carries the item, not its vectors."""
     item = client.search(stamp_collection, {"text": "tiger", "limit": 1}, {})["hits"][0]["item"]
     assert item["status"] == "indexed"
-    assert {"vector", "features", "terms"}.isdisjoint(item)
+    assert {"vector", "features", "words"}.isdisjoint(item)

@@ -162,7 +162,11 @@ def test_its_settings_lead_to_the_services(name, monkeypatch):
     mounts = dict(place.split(":")[:2] for place in SERVICES[name]["volumes"])
     assert mounts["media"] == urlsplit(settings.media_url).path
     assert [Path(mounts["./import"])] == list(settings.import_roots)
-    assert f" {mounts['media']}\n" in STAGES["runtime"], "made in the image, so owned by its user"
+    made = re.search(r"install --directory --owner=triptych \S+ (.*)\n", STAGES["runtime"])
+    assert made is not None
+    owned = {mounts["media"], mounts["scratch"]}
+    assert set(made[1].split()) == owned, "made in the image, so owned by its user"
+    assert f"TMPDIR={mounts['scratch']} " in STAGES["runtime"]
 
 
 def test_volumes_are_declared_and_used():

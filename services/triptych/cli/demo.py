@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from triptych.cli import sample, stamps
@@ -13,6 +14,9 @@ from triptych.client import Client, ClientError
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.local import Stack, StackError, StackOptions, running_stack
 from triptych.local.interrupts import interruptible
+from triptych.local.parts import media_url
+from triptych.shared.blobs import open_store
+from triptych.shared.encoders import artefacts, registry
 from triptych.shared.settings import cache_home
 
 COLLECTION = "demo"
@@ -27,6 +31,7 @@ def run(*, name: str, port: int, once: bool) -> int:
     try:
         corpus = fetch_corpus()
         options = StackOptions(name=name, port=port, import_roots=(corpus.root,), keep=False)
+        options = replace(options, env=_fit_keywords(corpus, options))
         with (
             interruptible() as pause,
             running_stack(
@@ -47,6 +52,13 @@ def run(*, name: str, port: int, once: bool) -> int:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
     return 0 if good else 1
+
+
+def _fit_keywords(corpus: Corpus, options: StackOptions) -> dict[str, str]:
+    """Learn from the captions which of their words say most; the setting that uses it."""
+    artefact = registry.fit("tfidf-lsa", [line["text"] for line in corpus.lines if "text" in line])
+    artefacts.save(open_store(media_url(options.home)), artefact)
+    return {"TRIPTYCH_ENCODER_KEYWORDS": artefact.reference}
 
 
 def fetch_corpus() -> Corpus:

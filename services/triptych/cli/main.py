@@ -1,4 +1,4 @@
-"""The ``triptych`` command: up, down, status, add, search, demo."""
+"""The ``triptych`` command: up, down, status, add, search, demo, encoders, fit, evaluate."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from triptych.cli import demo as demonstration
+from triptych.cli.encoders import encoders, evaluation, fit
 from triptych.cli.ingest import ingest
 from triptych.cli.show import console, errors, print_hits, print_json
 from triptych.client import Client, ClientError, uploads_of
@@ -20,6 +21,9 @@ app = typer.Typer(
 app.command()(up)
 app.command()(down)
 app.command()(status)
+app.command("encoders")(encoders)
+app.command()(fit)
+app.add_typer(evaluation, name="evaluate")
 
 Url = Annotated[str, typer.Option(envvar="TRIPTYCH_URL", help="The gateway.")]
 Collection = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]

@@ -60,8 +60,8 @@ def print_hits(answer: Mapping[str, Any]) -> None:
         table.add_column(f"{name} (of {name_weight(answer, name)})", justify="right")
     for place, hit in enumerate(answer["hits"], start=1):
         reasons = [_reason(hit["why"].get(name)) for name in signals]
-        text = escape(str(hit["item"].get("text") or ""))
-        table.add_row(str(place), f"{hit['score']:.3f}", escape(hit["id"]), text, *reasons)
+        words = _words(hit["item"])
+        table.add_row(str(place), f"{hit['score']:.3f}", escape(hit["id"]), words, *reasons)
     console.print(table)
     took = answer["took_ms"]
     console.print(
@@ -74,6 +74,16 @@ def name_weight(answer: Mapping[str, Any], signal: str) -> str:
     """The largest weight that a signal has among the hits."""
     weights = [hit["why"][signal]["weight"] for hit in answer["hits"] if signal in hit["why"]]
     return f"{max(weights):.2f}"
+
+
+def _words(item: Mapping[str, Any]) -> str:
+    """The text of an item, what is said and written in it, and its keywords."""
+    lines = [escape(item["text"])] if "text" in item else []
+    found = [item[name]["text"] for name in ("transcript", "writing") if name in item]
+    lines += [f"“{escape(text)}”" for text in found]
+    if keywords := item.get("keywords"):
+        lines.append(f"[dim]{escape(', '.join(keywords))}[/dim]")
+    return "\n".join(lines)
 
 
 def _reason(reason: Mapping[str, Any] | None) -> str:

@@ -14,6 +14,7 @@ TASKS: Mapping[str, str] = {
     "duplicates": "stamps found by a changed copy",
     "families": "a sample's own kind of sound",
     "prompts": "spoken prompts found by their written words",
+    "recognition": "speech and writing found where they are, and nowhere else",
     "translations": "English captions found by the same in another language",
 }
 """Each is the module of this package with that name, which has a function ``run``."""

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from triptych.gateway.requests import collection_name
 from triptych.gateway.services import services
-from triptych.shared.fusion.blocks import LAYOUT
-from triptych.shared.fusion.query import SHARES, WEIGHTS
+from triptych.shared.fusion.layout import layout
+from triptych.shared.fusion.query import COMPARISONS, WEIGHTS
 
 blueprint = Blueprint("collections", __name__, url_prefix="/v1/collections")
 
@@ -28,18 +28,22 @@ def describe(name: str) -> ResponseReturnValue:
         {
             "name": block.name,
             "modality": block.modality,
+            "part": block.part,
             "dims": block.dims,
-            "encoders": [{**asdict(c), "fingerprint": c.fingerprint} for c in block.cards],
+            "encoder": {**asdict(block.card), "fingerprint": block.card.fingerprint},
         }
-        for block in LAYOUT.blocks
+        for block in layout().blocks
     ]
     return jsonify(
         name=name,
         items={"total": sum(counts.values()), **counts},
-        fingerprint=LAYOUT.fingerprint,
+        fingerprint=layout().fingerprint,
         blocks=blocks,
         weights=dict(WEIGHTS),
-        shares={part: dict(share) for part, share in SHARES.items()},
+        comparisons={
+            part: [asdict(entry) for entry in entries if entry.block in layout().slices]
+            for part, entries in COMPARISONS.items()
+        },
     )
 
 

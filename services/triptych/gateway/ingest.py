@@ -16,7 +16,7 @@ from triptych.shared.errors import (
     TooLarge,
     TriptychError,
 )
-from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.fusion.layout import layout
 from triptych.shared.grouping import group_files
 from triptych.shared.item import MEDIA, Item
 from triptych.shared.manifest import (
@@ -56,7 +56,7 @@ def submit(services: Services, collection: str, entries: Iterable[Entry]) -> Man
         batch=uuid.uuid4().hex,
         collection=collection,
         sequence=jobs.submission_sequence(),
-        fingerprint=LAYOUT.fingerprint,
+        fingerprint=layout().fingerprint,
         total=len(numbered),
         entries=numbered,
     )
@@ -128,6 +128,7 @@ def _item(line: ItemLine, number: int, max_chars: int) -> Item:
     files = "+".join(filter(None, (line.image, line.audio)))
     item = Item(
         id=line.id or (derive_id(files) if files else _new_id(number)),
+        language=line.language,
         tags=tuple(line.tags),
         metadata=line.metadata,
         source=line.source,

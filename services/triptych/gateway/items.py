@@ -18,7 +18,7 @@ from triptych.gateway.schemas import ItemRequest
 from triptych.gateway.services import services
 from triptych.shared import jobs, mapping
 from triptych.shared.errors import IndexUnavailable, InvalidInput, MediaError, NotFound, TooLarge
-from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.fusion.layout import layout
 from triptych.shared.item import MEDIA, Chunk, Item
 from triptych.shared.names import printable
 
@@ -40,7 +40,7 @@ def create(collection: str) -> ResponseReturnValue:
     chunk = Chunk(
         collection=name,
         sequence=jobs.submission_sequence(),
-        fingerprint=LAYOUT.fingerprint,
+        fingerprint=layout().fingerprint,
         slip=jobs.route(item),
         items=(item,),
         priority=jobs.URGENT,
@@ -92,6 +92,7 @@ def _store_item(fields: ItemRequest, files: dict[str, bytes]) -> Item:
     return Item(
         id=fields.id or hashlib.sha256(repr(content).encode()).hexdigest()[:32],
         text=text,
+        language=fields.language,
         tags=tuple(fields.tags),
         metadata=fields.metadata,
         source=fields.source,

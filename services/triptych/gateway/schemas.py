@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from triptych.shared.errors import InvalidInput
 from triptych.shared.fusion.query import WEIGHTS
 from triptych.shared.fusion.scores import Method
-from triptych.shared.manifest import ItemFields, Tag
+from triptych.shared.manifest import ItemFields, Language, Tag
 
 CollectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
@@ -29,6 +29,7 @@ class Filter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     tags: list[Tag] = Field(default_factory=list, max_length=64, description="all of these")
+    keywords: list[Tag] = Field(default_factory=list, max_length=64, description="all of these")
 
 
 class SearchRequest(BaseModel):
@@ -37,12 +38,14 @@ class SearchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str | None = None
+    language: Language | None = Field(None, description="of the text; detected if not given")
     image: str | None = None
     audio: str | None = None
     weights: dict[Signal, Weight] = Field(default_factory=dict)
     filter: Filter = Field(default_factory=Filter)
     fusion: Method = "linear"
     limit: int = Field(10, ge=1, le=100)
+    verify: bool = Field(False, description="near-duplicates of the image first, by its keypoints")
 
     def all_weights(self) -> dict[str, float]:
         """A weight for every signal, the default where none was given."""

@@ -7,16 +7,19 @@ from typing import Any
 
 from triptych.gateway.schemas import SearchRequest
 from triptych.gateway.services import Services
+from triptych.gateway.verifying import VERIFIED, verified
 from triptych.shared import mapping
 from triptych.shared.encoders.cards import Modality, Vectors
-from triptych.shared.encoders.efficientnet import SIDE
 from triptych.shared.errors import InvalidInput, MediaError, TooLarge
+from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import KEYWORD, FusedQuery, fuse_query
 from triptych.shared.fusion.scores import Scored, score
 from triptych.shared.index.protocol import Found, IndexQuery
+from triptych.shared.item import MEDIA
 from triptych.shared.media.audio import decode_audio
 from triptych.shared.media.image import decode_image
-from triptych.shared.media.text import clean_text, terms
+from triptych.shared.media.text import clean_text
+from triptych.shared.media.words import terms
 
 _CANDIDATES = 20
 """Least number of candidates per list; twice the limit where that is more."""
@@ -40,8 +43,12 @@ def search(
     results = services.index.search(collection, index_query(query, request))
     searched = time.perf_counter()
     candidates = [found.candidate for found in results.found]
-    scored = score(query.fused, candidates, request.fusion, request.limit)
+    limit = max(request.limit, VERIFIED) if request.verify else request.limit
+    scored = score(query.fused, candidates, request.fusion, limit)
     hits = [_hit(entry, results.found[entry.index]) for entry in scored]
+    fused = time.perf_counter()
+    if request.verify:
+        hits = verified(services, media["image"], hits)[: request.limit]
     finished = time.perf_counter()
     return {
         "hits": hits,
@@ -52,7 +59,8 @@ def search(
         "took_ms": {
             "encode": _ms(encoded - started),
             "search": _ms(searched - encoded),
-            "fuse": _ms(finished - searched),
+            "fuse": _ms(fused - searched),
+            **({"verify": _ms(finished - fused)} if request.verify else {}),
             "total": _ms(finished - started),
         },
     }
@@ -60,18 +68,24 @@ def search(
 
 def encode(services: Services, request: SearchRequest, media: Mapping[str, bytes]) -> EncodedQuery:
     """Encode every part of a query. Raises InvalidInput naming the part."""
+    if request.verify and "image" not in media:
+        raise InvalidInput("only a search by image can be verified", field="verify")
+    for part in MEDIA:
+        if part in media and not services.extractors[part].encoders:
+            raise InvalidInput(f"nothing here describes {part}: it has no encoder", field=part)
     parts = _decode(services, request, media)
     if not parts:
         raise InvalidInput("nothing to search for: give text, image or audio")
     vectors: dict[Modality, dict[str, Vectors]] = {}
     for part, decoded in parts.items():
-        blocks = {name: rows[0] for name, rows in services.extractors[part]([decoded]).items()}
-        # A text is compared with what pictures show, too: both blocks share one space.
-        vectors[part] = blocks | ({"concept": blocks["semantic"]} if part == "text" else {})
-    words = terms(parts["text"]) if "text" in parts else []
+        found = services.extractors[part]([decoded]).blocks
+        vectors[part] = {name: rows[0] for name, rows in found.items()}
+        if not any(vector.any() for vector in vectors[part].values()):
+            raise InvalidInput(f"nothing to search for is found in the {part}", field=part)
+    words = terms(parts["text"], request.language) if "text" in parts else []
     weights = request.all_weights()
     try:
-        fused = fuse_query(vectors, weights, keyword=bool(words))
+        fused = fuse_query(vectors, weights, layout(), keyword=bool(words))
     except ValueError as error:
         raise InvalidInput(str(error), field="weights") from error
     return EncodedQuery(fused, words if weights[KEYWORD] > 0 else [])
@@ -83,7 +97,8 @@ def index_query(query: EncodedQuery, request: SearchRequest) -> IndexQuery:
         terms=query.terms,
         classes=query.fused.presence_classes(),
         tags=request.filter.tags,
-        candidates=max(_CANDIDATES, 2 * request.limit),
+        keywords=request.filter.keywords,
+        candidates=max(_CANDIDATES, 2 * request.limit, VERIFIED if request.verify else 0),
     )
 
 
@@ -99,8 +114,12 @@ def _decode(
             decoded["text"] = clean_text(request.text, max_chars=limits.text_chars)
         if "image" in media:
             field = "image"
-            pixels = limits.image_pixels
-            decoded["image"] = decode_image(media["image"], side=SIDE, max_pixels=pixels)
+            decoded["image"] = decode_image(
+                media["image"],
+                side=services.extractors["image"].side,
+                max_pixels=limits.image_pixels,
+                background=services.settings.background,
+            )
         if "audio" in media:
             field = "audio"
             decoded["audio"] = decode_audio(media["audio"], max_seconds=limits.audio_seconds)

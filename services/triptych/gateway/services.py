@@ -14,9 +14,9 @@ from triptych.shared.encoders.cards import Modality
 from triptych.shared.encoders.extractors import Extractor, load_extractor
 from triptych.shared.index import SearchIndex, open_index
 from triptych.shared.item import MODALITIES
-from triptych.shared.media.text import terms
+from triptych.shared.media.words import terms
 from triptych.shared.progress import Progress
-from triptych.shared.settings import Settings, cache_home
+from triptych.shared.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,21 @@ class Services:
 def make_services(settings: Settings) -> Services:
     """Connect, and load every model: the first query is as fast as the tenth."""
     terms("the first call loads the stemmer")
+    store = open_store(settings.media_url)
     client = redis.Redis.from_url(
         settings.redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
     )
     return Services(
         settings=settings,
-        store=open_store(settings.media_url),
+        store=store,
         queue=jobs.make_celery(settings),
         redis=client,
         progress=Progress(client, ttl=settings.batch_ttl),
         index=open_index(settings),
         extractors={
-            modality: load_extractor(modality, threads=settings.compute_threads, cache=cache_home())
+            modality: load_extractor(
+                modality, settings.encoders, threads=settings.compute_threads, store=store
+            )
             for modality in MODALITIES
         },
         waiters=threading.Semaphore(max(1, settings.gateway_threads // 2)),

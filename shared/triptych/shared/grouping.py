@@ -10,7 +10,19 @@ from triptych.shared.names import derive_id
 
 EXTENSIONS: Mapping[Modality, frozenset[str]] = {
     "image": frozenset(
-        {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif"}
+        {
+            ".jpg",
+            ".jpeg",
+            ".png",
+            ".webp",
+            ".gif",
+            ".tif",
+            ".tiff",
+            ".bmp",
+            ".avif",
+            ".svg",
+            ".svgz",
+        }
     ),
     "text": frozenset({".txt"}),
     "audio": frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}),

@@ -22,8 +22,17 @@ class Item:
     image: str | None = None
     """sha256 of the bytes in the media store; likewise ``audio``."""
     audio: str | None = None
-    terms: str | None = None
-    """The words of ``text`` as the index knows them, separated by spaces."""
+    language: str | None = None
+    """ISO 639-1, of ``text``: the caller's, else detected."""
+    keywords: tuple[str, ...] = ()
+    """The words that say most of ``text``."""
+    transcript: Mapping[str, Any] | None = None
+    """The speech in ``audio``: text, language, and segments with seconds."""
+    writing: Mapping[str, Any] | None = None
+    """The writing in ``image``: text, and lines with their places."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """The words of ``text``, ``transcript`` and ``writing`` as the index knows them, each
+    separated by spaces."""
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     source: str | None = None
@@ -40,6 +49,11 @@ class Item:
         """A copy whose image or audio is this one of the media store."""
         return replace(self, image=digest) if part == "image" else replace(self, audio=digest)
 
+    def noting(self, note: Mapping[str, Any]) -> Self:
+        """A copy with what an encoder found in it; ``words`` are added to those it has."""
+        words = {**self.words, **note.get("words", {})}
+        return replace(self, **{**note, "words": words})
+
     def failing(self, part: str, reason: str) -> Self:
         """A copy that records why a part can't be used."""
         return replace(self, errors={**self.errors, part: reason})
@@ -47,7 +61,8 @@ class Item:
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """Rebuild from ``vars(item)`` after its journey."""
-        return cls(**{**message, "tags": tuple(message["tags"])})
+        lists = {name: tuple(message.get(name, ())) for name in ("tags", "keywords")}
+        return cls(**{**message, **lists})
 
 
 @dataclass(frozen=True)
@@ -76,7 +91,10 @@ class Chunk:
         return {
             **vars(self),
             "slip": list(self.slip),
-            "items": [{**vars(item), "tags": list(item.tags)} for item in self.items],
+            "items": [
+                {**vars(item), "tags": list(item.tags), "keywords": list(item.keywords)}
+                for item in self.items
+            ],
             "features": {
                 name: [list(part.rows), part.vectors] for name, part in self.features.items()
             },

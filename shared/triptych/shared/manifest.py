@@ -54,6 +54,7 @@ Scalar = Annotated[
     str | bool | int | float | None,
     PlainValidator(_check_scalar, json_schema_input_type=str | bool | int | float | None),
 ]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 MetadataName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -64,6 +65,7 @@ class ItemFields(BaseModel):
 
     id: ItemId | None = Field(None, description="yours; else made from the content")
     text: str | None = None
+    language: Language | None = Field(None, description="of the text, as ISO 639-1 has it")
     tags: list[Tag] = Field(default_factory=list, max_length=256)
     metadata: dict[MetadataName, Scalar] = Field(default_factory=dict, max_length=64)
     source: Text | None = Field(None, max_length=2048, description="where the item comes from")
@@ -148,7 +150,7 @@ class Entry:
     def from_json(cls, line: str) -> Self:
         """Read what ``to_json`` wrote."""
         value = json.loads(line)
-        return cls(Item.from_message({"tags": (), **value["item"]}), value["paths"])
+        return cls(Item.from_message(value["item"]), value["paths"])
 
 
 @dataclass(frozen=True)

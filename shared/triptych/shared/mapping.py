@@ -12,7 +12,7 @@ import pybase64
 from numpy.typing import NDArray
 
 from triptych.shared.encoders.cards import Vectors
-from triptych.shared.fusion.blocks import LAYOUT, Layout
+from triptych.shared.fusion.blocks import Layout
 from triptych.shared.item import MEDIA, MODALITIES, Chunk, Item
 
 Document = Mapping[str, Any]
@@ -20,13 +20,19 @@ Document = Mapping[str, Any]
 
 Features = NDArray[np.float16]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _STORED = {"type": "object", "enabled": False}
 _KEYWORD = {"type": "keyword", "ignore_above": 1024}
+_WORDS = {"type": "text", "analyzer": "whitespace"}
+
+WORDED_FIELDS = ("text", "transcript", "writing")
+"""The fields of an item whose words are searched."""
+HIDDEN_FIELDS = ("vector", "features", "words")
+"""What clients never see of a document."""
 
 
-def mapping(layout: Layout = LAYOUT) -> dict[str, Any]:
+def mapping(layout: Layout) -> dict[str, Any]:
     """The index mapping: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference."""
     return {
         "_meta": {"schema": SCHEMA_VERSION, "fingerprint": layout.fingerprint},
@@ -45,7 +51,11 @@ def mapping(layout: Layout = LAYOUT) -> dict[str, Any]:
             "batch": {"type": "keyword"},
             "sequence": {"type": "long"},
             "text": {"type": "text", "index": False},
-            "terms": {"type": "text", "analyzer": "whitespace"},
+            "language": {"type": "keyword"},
+            "keywords": _KEYWORD,
+            "transcript": _STORED,
+            "writing": _STORED,
+            "words": {"properties": dict.fromkeys(WORDED_FIELDS, _WORDS)},
             "media": {"properties": {part: {"type": "keyword"} for part in MEDIA}},
             "metadata": {"type": "object", "dynamic": True},
             "source": {"type": "keyword", "index": False, "doc_values": False},
@@ -77,7 +87,11 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
         "batch": chunk.batch,
         "sequence": chunk.sequence,
         "text": item.text,
-        "terms": item.terms,
+        "language": item.language,
+        "keywords": list(item.keywords),
+        "transcript": item.transcript,
+        "writing": item.writing,
+        "words": dict(item.words),
         "media": media,
         "metadata": dict(item.metadata),
         "source": item.source,
@@ -112,12 +126,23 @@ def refused(document: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return {**body, "status": "failed", "errors": {"index": reason}}
 
 
+def parts(document: Mapping[str, Any]) -> frozenset[str]:
+    """What an item has: its modalities, and speech and writing where these were found in it."""
+    found = {"speech": "transcript", "writing": "writing"}
+    return frozenset(
+        [
+            *document.get("modalities", ()),
+            *(part for part, name in found.items() if name in document),
+        ]
+    )
+
+
 def pack_features(fused: Vectors) -> str:
     """Base64 of the fused vector as little-endian float16."""
     return pybase64.b64encode_as_string(fused.astype("<f2").tobytes())
 
 
-def unpack_features(packed: str | None, layout: Layout = LAYOUT) -> Features:
+def unpack_features(packed: str | None, layout: Layout) -> Features:
     """The fused vector, float16 (layout.dims,); zeros for a document without features."""
     if packed is None:
         return np.zeros(layout.dims, np.float16)
@@ -126,5 +151,4 @@ def unpack_features(packed: str | None, layout: Layout = LAYOUT) -> Features:
 
 def public(document: Mapping[str, Any]) -> dict[str, Any]:
     """What a client sees of a document: without vectors and index words."""
-    hidden = {"vector", "features", "terms"}
-    return {name: value for name, value in document.items() if name not in hidden}
+    return {name: value for name, value in document.items() if name not in HIDDEN_FIELDS}

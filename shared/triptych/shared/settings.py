@@ -38,6 +38,25 @@ class Limits(BaseSettings):
     batch_items: int = Field(100_000, gt=0, description="lines of one manifest")
 
 
+class Encoders(BaseSettings):
+    """Which encoder fills which block.
+
+    A name, ``name@version`` of a fitted one, or ``name@owner/model:commit`` of the hub; the names
+    are those that ``triptych encoders`` prints. An empty one leaves its block out.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TRIPTYCH_ENCODER_", frozen=True)
+
+    semantic: str = Field("minilm", min_length=1, description="texts")
+    concept: str = Field("conse", description="pictures, in the space of the texts")
+    visual: str = Field("visual-projection", description="pictures")
+    acoustic: str = Field("mfcc-statistics", description="sounds")
+    heard: str = Field("", description="sounds, in the space of the texts: clap-audio@…")
+    spoken: str = Field("", description="speech in sounds, recognised: whisper-base")
+    written: str = Field("", description="writing in pictures, recognised: rapidocr")
+    keywords: str = Field("", description="a fitted tfidf-lsa, which picks keywords of texts")
+
+
 class Settings(BaseSettings):
     """Where the parts find each other, and how they work."""
 
@@ -57,6 +76,11 @@ class Settings(BaseSettings):
         default=(),
         description="hosts that the gateway answers to, separated by ','; any by default",
     )
+    image_background: str = Field(
+        "#ffffff",
+        pattern=r"^#[0-9a-f]{6}$",
+        description="what shows through transparent pictures; it changes their vectors",
+    )
     gateway_threads: int = Field(16, ge=1, description="requests that one gateway works on at once")
     index_prefix: str = Field("triptych", pattern=r"^[a-z][a-z0-9]*$")
     chunk_items: int = Field(32, ge=1, le=256, description="items that travel together")
@@ -65,6 +89,13 @@ class Settings(BaseSettings):
     batch_ttl: int = Field(7 * 86_400, ge=60, description="seconds a batch's progress is kept")
     compute_threads: int = Field(1, ge=1, description="threads of one model in one process")
     limits: Limits = Field(default_factory=Limits)
+    encoders: Encoders = Field(default_factory=Encoders)
+
+    @property
+    def background(self) -> tuple[int, int, int]:
+        """``image_background`` as red, green and blue."""
+        red, green, blue = bytes.fromhex(self.image_background[1:])
+        return red, green, blue
 
     @field_validator("import_roots", mode="before")
     @classmethod

@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 from triptych.gateway.app import create_app
 from triptych.gateway.services import Services
 from triptych.shared.blobs import MediaStore
+from triptych.shared.encoders.extractors import Extractor
+from triptych.shared.item import MODALITIES
 from triptych.shared.settings import Limits, Settings
 
 LIMITS = Limits(file_bytes=1000, body_bytes=10_000)
@@ -48,6 +50,12 @@ class Nothing:
         raise self.error
 
 
+class Small(Nothing):
+    """An encoder of which only the size of its pictures is asked."""
+
+    side = 8
+
+
 @pytest.fixture
 def lists() -> Lists:
     """The queues."""
@@ -71,7 +79,7 @@ def app(lists: Lists, nothing: Nothing) -> Flask:
         redis=lists,
         progress=Nothing(),
         index=nothing,
-        extractors={},
+        extractors={modality: Extractor({"block": Small()}) for modality in MODALITIES},
         waiters=threading.Semaphore(1),
     )
     return create_app(settings, services)

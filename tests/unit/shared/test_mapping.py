@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.fusion.layout import layout
 from triptych.shared.item import Chunk, Item
 from triptych.shared.mapping import (
     document,
@@ -15,8 +15,10 @@ from triptych.shared.mapping import (
     unpack_features,
 )
 
-FUSED = np.random.default_rng(0).uniform(-1, 1, LAYOUT.dims).astype(np.float32)
-WHOLE = Item("a", text="A cat", image="d1", terms="cat", tags=("t",), metadata={"n": 0, "b": False})
+FUSED = np.random.default_rng(0).uniform(-1, 1, layout().dims).astype(np.float32)
+WHOLE = Item(
+    "a", text="A cat", image="d1", words={"text": "cat"}, tags=("t",), metadata={"n": 0, "b": False}
+)
 
 
 def document_of(item: Item) -> dict[str, object]:
@@ -35,7 +37,7 @@ def test_a_whole_item():
     assert (found["batch"], found["sequence"], found["fingerprint"]) == ("b1", 7, "print")
     assert found["vector"] is FUSED
     assert not {"errors", "source", "names"} & set(found)
-    assert set(found) <= set(mapping()["properties"])
+    assert set(found) <= set(mapping(layout())["properties"])
 
 
 def test_an_item_with_a_broken_part_is_partial():
@@ -79,14 +81,14 @@ def test_what_the_index_refused_becomes_a_failure():
 def test_features_are_packed_within_a_thousandth():
     """As half the bytes; none are zeros."""
     packed = pack_features(FUSED)
-    assert np.abs(unpack_features(packed) - FUSED).max() < 1e-3
-    assert len(packed) == -(-LAYOUT.dims * 2 // 3) * 4
-    assert unpack_features(None).shape == (LAYOUT.dims,)
-    assert not unpack_features(None).any()
+    assert np.abs(unpack_features(packed, layout()) - FUSED).max() < 1e-3
+    assert len(packed) == -(-layout().dims * 2 // 3) * 4
+    assert unpack_features(None, layout()).shape == (layout().dims,)
+    assert not unpack_features(None, layout()).any()
 
 
 def test_clients_see_no_vectors():
     """Neither vector nor features nor index words."""
     found = public(document_of(WHOLE))
-    assert not {"vector", "features", "terms"} & set(found)
+    assert not {"vector", "features", "words"} & set(found)
     assert found["text"] == "A cat"

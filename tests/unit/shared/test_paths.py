@@ -87,7 +87,7 @@ def test_a_link_put_there_after_the_check_is_not_followed(roots, monkeypatch, sw
     real = os.open
     victim, kept = roots[0] / swapped, roots[0] / "kept"
 
-    def swapping(path, flags, *, dir_fd=None):  # noqa: ANN202
+    def swapping(path, flags, *, dir_fd=None):
         if not str(path).endswith(("deep", "file")):
             return real(path, flags, dir_fd=dir_fd)
         victim.rename(kept)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.fusion.layout import layout
 from triptych.shared.index.protocol import Outcome, Versioned
 from triptych.shared.item import Chunk, Item
 
@@ -66,7 +66,7 @@ def make_chunk() -> Callable[..., Chunk]:
         facts = {
             "collection": "c",
             "sequence": 1000,
-            "fingerprint": LAYOUT.fingerprint,
+            "fingerprint": layout().fingerprint,
             "slip": ("text", "fusion"),
             "batch": "b",
         }

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from triptych.shared.encoders.extractors import Extracted
 from triptych.shared.errors import MediaError, NotFound, StoreUnavailable, TooLarge
 from triptych.shared.item import Item
 from triptych.workers.features import add_features
@@ -21,13 +22,14 @@ def decode(item: Item) -> tuple[Item, str]:
     }
     if item.text in errors:
         raise errors[item.text]
-    return replace(item, terms=f"terms of {item.text}"), item.text
+    return replace(item, words={"text": f"words of {item.text}"}), item.text
 
 
 def extract(batch):
     """One block: the length of the text."""
     assert batch, "the models are not run for nothing"
-    return {"semantic": np.array([[len(text)] for text in batch], np.float32)}
+    lengths = np.array([[len(text)] for text in batch], np.float32)
+    return Extracted({"semantic": lengths}, [{"keywords": (str(text),)} for text in batch])
 
 
 def test_one_bad_item_spoils_nothing(make_chunk):
@@ -39,7 +41,8 @@ def test_one_bad_item_spoils_nothing(make_chunk):
     assert after.features["semantic"].vectors.tolist() == [[1], [3], [2]]
     reasons = [item.errors.get("text") for item in after.items]
     assert reasons == [None, "cut", None, None, "too big", "not there", None]
-    assert after.items[2].terms == "terms of ccc"
+    assert after.items[2].words == {"text": "words of ccc"}
+    assert [item.keywords for item in after.items[:3]] == [("a",), (), ("ccc",)]
     assert [item.id for item in after.items] == [item.id for item in chunk.items]
     assert after.slip == ("fusion",)
 
@@ -76,7 +79,7 @@ def test_a_store_that_is_away_is_not_the_items_fault(make_chunk):
 def test_a_defect_of_one_item_is_its_own(make_chunk):
     """Media on which the models fail is found and named; its neighbours are encoded."""
 
-    def fragile(batch):  # noqa: ANN202
+    def fragile(batch):
         if "boom" in batch:
             raise ValueError("no such thing")
         return extract(batch)
@@ -123,7 +126,7 @@ def test_decoded_media_is_dropped_before_it_is_too_much(make_chunk, monkeypatch)
     monkeypatch.setattr("triptych.workers.features._DECODED_BYTES", 100)
     batches = []
 
-    def noting(batch):  # noqa: ANN202
+    def noting(batch):
         batches.append(len(batch))
         return extract(batch)
 

@@ -5,7 +5,8 @@ import pytest
 import structlog
 
 from triptych.shared.errors import IndexUnavailable, NotFound
-from triptych.shared.fusion.blocks import LAYOUT, Rows
+from triptych.shared.fusion.blocks import Rows
+from triptych.shared.fusion.layout import layout
 from triptych.shared.item import Item
 from triptych.workers.indexing import index_chunk
 
@@ -19,7 +20,7 @@ def quiet():
 
 def semantic(*rows: int) -> dict[str, Rows]:
     """Unit vectors of texts."""
-    width = next(block.dims for block in LAYOUT.blocks if block.name == "semantic")
+    width = next(block.dims for block in layout().blocks if block.name == "semantic")
     vectors = np.zeros((len(rows), width), np.float32)
     vectors[:, 0] = 1
     return {"semantic": Rows(rows, vectors)}

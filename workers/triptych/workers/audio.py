@@ -7,7 +7,7 @@ from triptych.shared import jobs
 from triptych.shared.encoders.extractors import Extractor, load_extractor
 from triptych.shared.item import Item
 from triptych.shared.media.audio import Samples, decode_audio
-from triptych.shared.settings import cache_home, settings
+from triptych.shared.settings import settings
 from triptych.workers.features import add_features
 from triptych.workers.runtime import app, on_start, run_step, store
 
@@ -15,7 +15,9 @@ from triptych.workers.runtime import app, on_start, run_step, store
 @cache
 def extractor() -> Extractor:
     """The models of this process."""
-    return load_extractor("audio", threads=settings().compute_threads, cache=cache_home())
+    return load_extractor(
+        "audio", settings().encoders, threads=settings().compute_threads, store=store()
+    )
 
 
 def decode(item: Item) -> tuple[Item, Samples]:

@@ -7,9 +7,10 @@ import numpy as np
 import structlog
 
 from triptych.shared.encoders.cards import Modality, Vectors
-from triptych.shared.encoders.extractors import Extractor
+from triptych.shared.encoders.extractors import Extract
 from triptych.shared.errors import InvalidInput, NotFound, Unavailable
-from triptych.shared.fusion.blocks import LAYOUT, Rows
+from triptych.shared.fusion.blocks import Rows
+from triptych.shared.fusion.layout import layout
 from triptych.shared.item import Chunk, Item
 
 _DECODED_BYTES = 64 * 2**20
@@ -20,14 +21,15 @@ Decode = Callable[[Item], tuple[Item, Any]]
 """From an item to the item (perhaps with more known of it) and its decoded media."""
 
 
-def add_features(chunk: Chunk, modality: Modality, decode: Decode, extract: Extractor) -> Chunk:
+def add_features(chunk: Chunk, modality: Modality, decode: Decode, extract: Extract) -> Chunk:
     """Encode one modality of each item that has it; an item that fails gets its reason.
 
     A chunk made for other models is passed on with every item failed: its vectors would not
     compare with those of the index.
     """
-    if chunk.fingerprint != LAYOUT.fingerprint:
-        reason = f"made for models {chunk.fingerprint}, this worker has {LAYOUT.fingerprint}"
+    ours = layout().fingerprint
+    if chunk.fingerprint != ours:
+        reason = f"made for models {chunk.fingerprint}, this worker has {ours}"
         return chunk.advance([item.failing(modality, reason) for item in chunk.items], {})
     items = list(chunk.items)
     encoded = dict(_encode(items, modality, decode, extract))
@@ -40,7 +42,7 @@ def add_features(chunk: Chunk, modality: Modality, decode: Decode, extract: Extr
 
 
 def _encode(
-    items: list[Item], modality: Modality, decode: Decode, extract: Extractor
+    items: list[Item], modality: Modality, decode: Decode, extract: Extract
 ) -> Iterator[tuple[int, dict[str, Vectors]]]:
     """Yield row and blocks of each item that can be encoded; note in ``items`` why others can't.
 
@@ -70,13 +72,13 @@ def _encode(
 
 
 def _extract(
-    items: list[Item], media: dict[int, Any], modality: Modality, extract: Extractor
+    items: list[Item], media: dict[int, Any], modality: Modality, extract: Extract
 ) -> Iterator[tuple[int, dict[str, Vectors]]]:
     """Encode some media together; if that fails, one by one, to find which it is."""
     if not media:
         return
     try:
-        blocks = extract(list(media.values()))
+        found = extract(list(media.values()))
     except Exception as error:
         if len(media) > 1:
             for row, decoded in media.items():
@@ -86,8 +88,9 @@ def _extract(
         log.exception("item can't be encoded", id=items[row].id, modality=modality)
         items[row] = items[row].failing(modality, _internal(error))
         return
-    for place, row in enumerate(media):
-        yield row, {name: vectors[place] for name, vectors in blocks.items()}
+    for place, (row, note) in enumerate(zip(media, found.notes, strict=True)):
+        items[row] = items[row].noting(note)
+        yield row, {name: vectors[place] for name, vectors in found.blocks.items()}
 
 
 def _internal(error: Exception) -> str:

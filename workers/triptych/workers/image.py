@@ -4,11 +4,10 @@ from functools import cache
 from typing import Any
 
 from triptych.shared import jobs
-from triptych.shared.encoders.efficientnet import SIDE
 from triptych.shared.encoders.extractors import Extractor, load_extractor
 from triptych.shared.item import Item
 from triptych.shared.media.image import Pixels, decode_image
-from triptych.shared.settings import cache_home, settings
+from triptych.shared.settings import settings
 from triptych.workers.features import add_features
 from triptych.workers.runtime import app, on_start, run_step, store
 
@@ -16,13 +15,20 @@ from triptych.workers.runtime import app, on_start, run_step, store
 @cache
 def extractor() -> Extractor:
     """The models of this process."""
-    return load_extractor("image", threads=settings().compute_threads, cache=cache_home())
+    return load_extractor(
+        "image", settings().encoders, threads=settings().compute_threads, store=store()
+    )
 
 
 def decode(item: Item) -> tuple[Item, Pixels]:
     """Load and decode the picture of an item."""
     data = store().get(str(item.image))
-    return item, decode_image(data, side=SIDE, max_pixels=settings().limits.image_pixels)
+    return item, decode_image(
+        data,
+        side=extractor().side,
+        max_pixels=settings().limits.image_pixels,
+        background=settings().background,
+    )
 
 
 @app.task(name=jobs.task_name("image"))

@@ -6,7 +6,8 @@ import structlog
 
 from triptych.shared import mapping
 from triptych.shared.errors import NotFound, Unavailable
-from triptych.shared.fusion.blocks import LAYOUT, fuse
+from triptych.shared.fusion.blocks import fuse
+from triptych.shared.fusion.layout import layout
 from triptych.shared.index import SearchIndex
 from triptych.shared.index.protocol import Outcome, Versioned
 from triptych.shared.item import Chunk
@@ -52,11 +53,12 @@ def _write(chunk: Chunk, index: SearchIndex) -> set[int]:
 
 
 def _documents(chunk: Chunk) -> list[Versioned]:
-    if chunk.features and chunk.fingerprint != LAYOUT.fingerprint:
-        reason = f"made by models {chunk.fingerprint}, this worker has {LAYOUT.fingerprint}"
+    ours = layout()
+    if chunk.features and chunk.fingerprint != ours.fingerprint:
+        reason = f"made by models {chunk.fingerprint}, this worker has {ours.fingerprint}"
         items = tuple(item.failing("item", reason) for item in chunk.items)
         chunk = replace(chunk, items=items, features={})
-    fused = fuse(chunk.features, len(chunk.items))
+    fused = fuse(chunk.features, len(chunk.items), ours)
     # The ordinal orders lines of one batch that name the same item: the last line wins.
     return [
         Versioned(mapping.document(chunk, item, vector), chunk.sequence + item.ordinal)

@@ -7,23 +7,29 @@ from typing import Any
 from triptych.shared import jobs
 from triptych.shared.encoders.extractors import Extractor, load_extractor
 from triptych.shared.item import Item
-from triptych.shared.media.text import clean_text, terms
-from triptych.shared.settings import cache_home, settings
+from triptych.shared.media.languages import detect
+from triptych.shared.media.text import clean_text
+from triptych.shared.media.words import terms
+from triptych.shared.settings import settings
 from triptych.workers.features import add_features
-from triptych.workers.runtime import app, on_start, run_step
+from triptych.workers.runtime import app, on_start, run_step, store
 
 
 @cache
 def extractor() -> Extractor:
     """The models of this process."""
     terms("the first call loads the stemmer")
-    return load_extractor("text", threads=settings().compute_threads, cache=cache_home())
+    return load_extractor(
+        "text", settings().encoders, threads=settings().compute_threads, store=store()
+    )
 
 
 def decode(item: Item) -> tuple[Item, str]:
     """Clean the text of an item and find its words."""
     text = clean_text(str(item.text), max_chars=settings().limits.text_chars)
-    return replace(item, text=text, terms=" ".join(terms(text))), text
+    language = item.language or detect(text)
+    words = {"text": " ".join(terms(text, language))}
+    return replace(item, text=text, language=language, words=words), text
 
 
 @app.task(name=jobs.task_name("text"))

@@ -84,10 +84,9 @@ class Artefact:
             raise WeightsError(f"artefact can't be read: {error}") from error
 
 
-def save(store: MediaStore, artefact: Artefact) -> str:
-    """Write durably; return the reference."""
+def save(store: MediaStore, artefact: Artefact) -> None:
+    """Write durably; ``load`` finds it by its reference."""
     store.write_document(FOLDER, _file_name(artefact.reference), artefact.data)
-    return artefact.reference
 
 
 def load(store: MediaStore, reference: str) -> Artefact:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +29,8 @@ class Card:
     """sha256 of every weight file, in the order of use."""
     parameters: str = ""
     """Whatever else changes the numbers: sizes, constants, seeds."""
+    built_on: tuple[str, ...] = ()
+    """Fingerprints of the encoders whose vectors it works with."""
 
     def __post_init__(self) -> None:
         if self.dims < 1 or self.version < 1:
@@ -40,6 +42,10 @@ class Card:
     def fingerprint(self) -> str:
         """Sixteen hex digits over every field."""
         return fingerprint(asdict(self))
+
+    def in_space_of(self, text: "Card") -> "Card":
+        """The card of this one when its vectors are to compare with those of a text encoder."""
+        return replace(self, dims=text.dims, built_on=(*self.built_on, text.fingerprint))
 
 
 def fingerprint(value: Any) -> str:

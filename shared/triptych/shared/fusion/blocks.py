@@ -1,4 +1,4 @@
-"""Block fusion: ``fused = [semantic | concept | visual | acoustic]``.
+"""Block fusion: ``fused = [semantic | concept | visual | acoustic | …]``.
 
 Each block is a unit vector, or zeros when the item lacks that part. With the inner product as
 similarity, a query whose blocks are scaled by weights scores ``Σ w_b · cos_b`` exactly, so one
@@ -12,22 +12,27 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.shared.encoders import efficientnet, heads, mfcc, minilm
 from triptych.shared.encoders.cards import Card, Modality, Vectors, fingerprint
+from triptych.shared.encoders.roles import Part
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block of the fused vector: which part of an item fills it, and by which models."""
+    """One block of the fused vector: which part of an item fills it, and by which encoder."""
 
     name: str
     modality: Modality
-    cards: tuple[Card, ...]
+    """The worker that fills it."""
+    part: Part
+    """What an item must have for the block to say anything."""
+    in_text_space: bool
+    """Whether it compares with the vectors of texts."""
+    card: Card
 
     @property
     def dims(self) -> int:
-        """The width, that of the last model."""
-        return self.cards[-1].dims
+        """The width."""
+        return self.card.dims
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,17 @@ class Layout:
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hex digits over every block and model."""
-        return fingerprint([[b.name, [card.fingerprint for card in b.cards]] for b in self.blocks])
+        return fingerprint([[block.name, block.card.fingerprint] for block in self.blocks])
 
     @cached_property
     def modalities(self) -> Mapping[str, Modality]:
-        """Which part of an item fills each block."""
+        """Which worker fills each block."""
         return {block.name: block.modality for block in self.blocks}
+
+    @cached_property
+    def parts(self) -> Mapping[str, Part]:
+        """What an item must have for each block to say anything."""
+        return {block.name: block.part for block in self.blocks}
 
     @cached_property
     def slices(self) -> dict[str, slice]:
@@ -61,16 +71,6 @@ class Layout:
         return found
 
 
-LAYOUT = Layout(
-    (
-        Block("semantic", "text", (minilm.CARD,)),
-        Block("concept", "image", (minilm.CARD, efficientnet.CARD, heads.CONCEPT)),
-        Block("visual", "image", (efficientnet.CARD, heads.VISUAL)),
-        Block("acoustic", "audio", (mfcc.CARD,)),
-    )
-)
-
-
 @dataclass(frozen=True)
 class Rows:
     """Vectors of some items of a chunk: ``vectors[i]`` belongs to item ``rows[i]``."""
@@ -79,7 +79,7 @@ class Rows:
     vectors: NDArray[np.floating]
 
 
-def fuse(features: Mapping[str, Rows], count: int, layout: Layout = LAYOUT) -> Vectors:
+def fuse(features: Mapping[str, Rows], count: int, layout: Layout) -> Vectors:
     """Put the blocks of ``count`` items side by side; float32 (count, layout.dims).
 
     Raises:

@@ -27,7 +27,8 @@ class Candidate:
     """What the index returned of one item, as far as scoring needs it."""
 
     id: str
-    modalities: frozenset[str]
+    parts: frozenset[str]
+    """Its modalities, and speech and writing where these were found in it."""
     keyword: float | None
     """BM25, or None when no word matched."""
     features: NDArray[np.floating]
@@ -133,9 +134,8 @@ _METHODS: Mapping[Method, Callable[[_Signal], tuple[Floats, Floats]]] = {
 
 def _signals(query: FusedQuery, candidates: Sequence[Candidate]) -> list[_Signal]:
     """The keyword signal and one signal per query part, over all candidates."""
-    parts = {candidate.modalities for candidate in candidates}
-    scale = {present: query.scale(present) for present in parts}
-    scales = np.array([scale[candidate.modalities] for candidate in candidates])
+    scale = {present: query.scale(present) for present in {c.parts for c in candidates}}
+    scales = np.array([scale[candidate.parts] for candidate in candidates])
     matrix = np.stack([candidate.features for candidate in candidates]).astype(np.float32)
     signals = [_vector_signal(name, query, candidates, matrix, scales) for name in _parts(query)]
     if query.keyword_weight > 0:
@@ -177,8 +177,8 @@ def _vector_signal(
             matrix[:, query.layout.slices[term.block]], term.vector, dtype=np.float64
         )
         cosine = products.sum(axis=1)
-        modality = query.layout.modalities[term.block]
-        has = np.array([modality in candidate.modalities for candidate in candidates])
+        part = query.layout.parts[term.block]
+        has = np.array([part in candidate.parts for candidate in candidates])
         cosines[term.block] = np.where(has, cosine, 0.0)
         weighted += term.weight * cosines[term.block]
         weights += np.where(has, term.weight, 0.0)

@@ -1,5 +1,6 @@
 """The search index: one protocol, and the implementation that a URL asks for."""
 
+from triptych.shared.fusion.layout import layout
 from triptych.shared.index.protocol import SearchIndex
 from triptych.shared.settings import Settings
 
@@ -12,5 +13,5 @@ def open_index(settings: Settings) -> SearchIndex:
     if scheme in {"http", "https"}:
         from triptych.shared.index.elastic import ElasticIndex
 
-        return ElasticIndex(settings.index_url, prefix=settings.index_prefix)
+        return ElasticIndex(settings.index_url, layout=layout(), prefix=settings.index_prefix)
     raise ValueError(f"index_url {settings.index_url!r}: only http:// and https:// are supported")

@@ -12,7 +12,7 @@ from elasticsearch.serializer import CompatibilityModeNdjsonSerializer, OrjsonSe
 
 from triptych.shared import mapping
 from triptych.shared.errors import FingerprintMismatch, IndexUnavailable, InvalidInput, NotFound
-from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.fusion.blocks import Layout
 from triptych.shared.index import queries
 from triptych.shared.index.protocol import IndexQuery, Outcome, Results, Versioned
 from triptych.shared.mapping import Document
@@ -31,7 +31,7 @@ class ElasticIndex:
     """Collections as aliases of one server or cluster. One instance serves many threads."""
 
     def __init__(
-        self, url: str, *, prefix: str, sleep: Callable[[float], None] = time.sleep
+        self, url: str, *, layout: Layout, prefix: str, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._client = Elasticsearch(
             url,
@@ -44,6 +44,7 @@ class ElasticIndex:
             max_retries=0,
             http_compress=False,  # vectors hardly compress, and the network is near
         )
+        self._layout = layout
         self._prefix = prefix
         self._sleep = sleep
 
@@ -58,14 +59,11 @@ class ElasticIndex:
         with _errors():
             if self._check_fingerprint(collection):
                 return
-            name = queries.index_name(
-                self._prefix, collection, mapping.SCHEMA_VERSION, LAYOUT.fingerprint
-            )
             try:
                 self._client.indices.create(
-                    index=name,
+                    index=self._index(collection),
                     aliases={alias: {}},
-                    mappings=mapping.mapping(),
+                    mappings=mapping.mapping(self._layout),
                     settings={
                         "number_of_shards": 1,
                         "auto_expand_replicas": "0-1",
@@ -86,10 +84,10 @@ class ElasticIndex:
             return False
         for entry in answer.values():
             made_with = entry["mappings"].get("_meta", {}).get("fingerprint")
-            if made_with != LAYOUT.fingerprint:
+            if made_with != self._layout.fingerprint:
                 raise FingerprintMismatch(
                     f"collection {collection!r} was built with models {made_with}, this process "
-                    f"has {LAYOUT.fingerprint}: their vectors can't be compared"
+                    f"has {self._layout.fingerprint}: their vectors can't be compared"
                 )
         return True
 
@@ -169,14 +167,21 @@ class ElasticIndex:
                 log.info("a newer version of the item stays", collection=collection, id=item_id)
 
     def search(self, collection: str, query: IndexQuery) -> Results:
-        """Return candidates with their raw scores. Raises NotFound for no such collection."""
+        """Return candidates with their raw scores. Raises NotFound, FingerprintMismatch."""
         with _errors(f"no collection {collection!r}"):
-            answer = self._client.search(
-                index=self._alias(collection),
-                body=queries.search_body(query),
-                include_named_queries_score=True,
-            )
-        return queries.read_results(answer.body)
+            try:
+                answer = self._client.search(
+                    index=self._alias(collection),
+                    body=queries.search_body(query),
+                    include_named_queries_score=True,
+                )
+            except BadRequestError:
+                self._check_fingerprint(collection)  # vectors of another width are refused
+                raise
+        # Vectors of the same width by other models are not: the index's name tells, at no cost.
+        if any(hit["_index"] != self._index(collection) for hit in answer["hits"]["hits"]):
+            self._check_fingerprint(collection)
+        return queries.read_results(answer.body, self._layout)
 
     def failures(self, collection: str, batch: str, limit: int) -> list[Document]:
         """Documents of a batch that are failed or partial."""
@@ -200,6 +205,12 @@ class ElasticIndex:
         """Make every write so far visible to ``search``."""
         with _errors(f"no collection {collection!r}"):
             self._client.indices.refresh(index=self._alias(collection))
+
+    def _index(self, collection: str) -> str:
+        """The index that this process would make."""
+        return queries.index_name(
+            self._prefix, collection, mapping.SCHEMA_VERSION, self._layout.fingerprint
+        )
 
     def _alias(self, collection: str) -> str:
         return queries.alias_name(self._prefix, collection)

@@ -34,6 +34,8 @@ class IndexQuery:
     classes: Sequence[PresenceClass] = ()
     tags: Sequence[str] = ()
     """Tags that an item must all have."""
+    keywords: Sequence[str] = ()
+    """Keywords likewise."""
     candidates: int = 100
     """How many items each of the two kinds of clause contributes at most."""
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from triptych.shared.fusion.blocks import Layout
 from triptych.shared.fusion.query import KEYWORD, PresenceClass
 from triptych.shared.fusion.scores import Candidate
 from triptych.shared.index.protocol import Found, IndexQuery, Results
-from triptych.shared.mapping import unpack_features
+from triptych.shared.mapping import HIDDEN_FIELDS, WORDED_FIELDS, parts, unpack_features
 
-_SOURCE = {"excludes": ["vector", "terms"]}
+_SOURCE = {"excludes": ["vector", "words"]}
+_WORDS = [f"words.{name}" for name in WORDED_FIELDS]
 
 _VECTOR_FIRST = 1e6
 """Above any BM25 score: first come the hits of the vectors, at most ``candidates`` a class, then
@@ -25,11 +27,14 @@ _MAX_TERMS = 1024
 
 def search_body(query: IndexQuery) -> dict[str, Any]:
     """One request that returns the best by words and the best by vectors, with raw scores."""
-    filters = [{"term": {"tags": tag}} for tag in query.tags]
+    filters = [
+        *({"term": {"tags": tag}} for tag in query.tags),
+        *({"term": {"keywords": word}} for word in query.keywords),
+    ]
     should: list[dict[str, Any]] = [_knn(entry, filters, query) for entry in query.classes]
     if query.terms:
-        words = {"query": " ".join(_distinct(query.terms)), "_name": KEYWORD}
-        should.append({"match": {"terms": words}})
+        words = " ".join(_distinct(query.terms))
+        should.append({"multi_match": {"query": words, "fields": _WORDS, "_name": KEYWORD}})
     lists = len(query.classes) + bool(query.terms)
     return {
         "query": {"bool": {"should": should, "filter": filters, "minimum_should_match": 1}},
@@ -63,24 +68,24 @@ def _presence(entry: PresenceClass) -> list[dict[str, Any]]:
     return [*required, {"bool": {"must_not": {"terms": {"modalities": list(entry.absent)}}}}]
 
 
-def read_results(response: Mapping[str, Any]) -> Results:
+def read_results(response: Mapping[str, Any], layout: Layout) -> Results:
     """Candidates from the response to ``search_body``."""
     hits = response["hits"]
     return Results(
-        found=tuple(_read_hit(hit) for hit in hits["hits"]),
+        found=tuple(_read_hit(hit, layout) for hit in hits["hits"]),
         total=hits["total"]["value"],
         total_is_exact=hits["total"]["relation"] == "eq",
         took_ms=response["took"],
     )
 
 
-def _read_hit(hit: Mapping[str, Any]) -> Found:
+def _read_hit(hit: Mapping[str, Any], layout: Layout) -> Found:
     document = hit["_source"]
     candidate = Candidate(
         id=document["id"],
-        modalities=frozenset(document.get("modalities", ())),
+        parts=parts(document),
         keyword=hit.get("matched_queries", {}).get(KEYWORD),
-        features=unpack_features(document.get("features")),
+        features=unpack_features(document.get("features"), layout),
     )
     return Found(candidate, document)
 
@@ -98,7 +103,7 @@ def failures_body(batch: str, limit: int) -> dict[str, Any]:
         },
         "sort": ["id"],
         "size": limit,
-        "_source": {"excludes": ["vector", "features", "terms"]},
+        "_source": {"excludes": list(HIDDEN_FIELDS)},
     }
 
 

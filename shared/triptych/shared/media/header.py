@@ -13,12 +13,19 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from triptych.shared.errors import MediaError
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
+# A build of Pillow may come without AVIF.
+_FORMATS = tuple(
+    kind
+    for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
+    if kind != "AVIF" or AvifImagePlugin.SUPPORTED
+)
 _ORIENTED = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})  # Pillow turns a TIFF as it decodes it
 _ORIENTATION = 0x0112  # EXIF 2.32, tag 274
 _ORIENTATIONS = range(1, 9)
-_SVG = re.compile(rb"<svg[\s>]", re.IGNORECASE)
 _TIFF_TILE = (322, 323)  # width and height of a tile, TIFF 6.0
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BMP_OLD = 12  # bytes of the header of OS/2
+_BMP_RUN_LENGTHS = (1, 2)  # RLE8 and RLE4
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_FRAME = 12  # bytes of a chunk around its content: length, type and checksum
 # A marker with a length behind it, or the end; not a stuffed byte or a restart marker.
@@ -43,16 +50,15 @@ def read_header(data: bytes) -> Header:
     """Read format, size and orientation. Raises MediaError for what is no picture."""
     if not data:
         raise MediaError("image is empty")
-    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(b"<") and _SVG.search(start):
-        raise MediaError("image is SVG, which is not supported: convert it to PNG")
     try:
         with open_picture(data) as image:
             # A photograph with others behind it (MPO) is a JPEG followed by more.
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             return Header(kind, *_extent(image), _orientation(image, data))
     except UnidentifiedImageError as error:
-        known = ", ".join(_FORMATS)
+        if data.startswith(_TIFF_SIGNATURES):
+            raise MediaError("image is a TIFF with a kind of pixels that is not known") from error
+        known = ", ".join((*_FORMATS, "SVG"))
         raise MediaError(f"image is none of {known}, or its header is damaged") from error
     except Exception as error:  # hostile bytes: Pillow promises no list of what it raises
         raise MediaError(f"image header is damaged: {error}") from error
@@ -81,21 +87,41 @@ def _orientation(image: Image.Image, data: bytes) -> int:
         # PngImageFile.getexif would decode the picture, before its size is checked, to reach an
         # eXIf chunk behind the pixels.
         exif = next((body for kind, body in png_chunks(data) if kind == b"eXIf"), b"")
-        image.info.setdefault("exif", exif)
+        image.info.setdefault("exif", bytes(exif))
     elif image.format not in _ORIENTED:
         return 1
     value = Image.Image.getexif(image).get(_ORIENTATION, 1)
     return value if value in _ORIENTATIONS else 1
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Type and content of each whole chunk of a PNG."""
-    at = len(_PNG_SIGNATURE)
+    at, view = len(_PNG_SIGNATURE), memoryview(data)
     while at + _PNG_FRAME <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         at += _PNG_FRAME + length
         if at <= len(data):
-            yield kind, data[at - 4 - length : at - 4]
+            yield kind, view[at - 4 - length : at - 4]
+
+
+def grey_key(data: bytes) -> int | None:
+    """The value that a grey PNG declares transparent, as it is when widened to 8 or 16 bits.
+
+    OpenCV makes transparency of such a value in colours, and not in grey.
+    """
+    for kind, body in png_chunks(data) if data.startswith(_PNG_SIGNATURE) else ():
+        if kind == b"IHDR":
+            bits = body[8]
+        elif kind == b"tRNS" and len(body) == 2:  # noqa: PLR2004
+            value = int.from_bytes(body)
+            return value if bits > 8 else value * 255 // (2**bits - 1)  # noqa: PLR2004
+    return None
+
+
+def is_run_length_bmp(data: bytes) -> bool:
+    """Whether a BMP is compressed; the short header of OS/2 has no place to say so."""
+    header, compression = (int.from_bytes(data[at : at + 4], "little") for at in (14, 30))
+    return data.startswith(b"BM") and header > _BMP_OLD and compression in _BMP_RUN_LENGTHS
 
 
 def is_truncated(data: bytes, kind: str) -> bool:

@@ -10,16 +10,29 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from triptych.shared.errors import MediaError, TooLarge
-from triptych.shared.media.header import Header, is_truncated, open_picture, read_header
+from triptych.shared.media.header import (
+    Header,
+    grey_key,
+    is_run_length_bmp,
+    is_truncated,
+    open_picture,
+    read_header,
+)
+from triptych.shared.media.svg import draw_svg, is_svg
 
 Pixels = NDArray[np.uint8]
+Array = NDArray[Any]
+Colour = tuple[int, int, int]
+"""Red, green and blue, 0 to 255."""
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom of a tile, as Pillow has it."""
 
-_BY_PILLOW = frozenset({"GIF", "TIFF", "AVIF"})
-"""OpenCV turns some TIFFs itself, leaves AVIF at 10 bits, and does not know a TIFF's many kinds of
-pixels; it is for the formats that are common, where its speed counts."""
-_BACKGROUND = 255
+WHITE: Colour = (255, 255, 255)
+_BY_PILLOW = frozenset({"GIF", "TIFF", "BMP", "AVIF"})
+"""OpenCV turns some TIFFs itself, knows few of their kinds of pixels, leaves AVIF at 10 bits, and
+sees transparency in a BMP that has none; it is for the formats that are common."""
+_TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_TIFF_SAMPLE_FORMAT, _UNSIGNED = 339, 1
 _TILE = 1024
 """Pixels along a tile, about."""
 _LARGE = 2**24
@@ -27,7 +40,7 @@ _LARGE = 2**24
 _CONVERSIONS: Mapping[int, int] = {
     1: cv2.COLOR_GRAY2RGB,
     3: cv2.COLOR_BGR2RGB,
-    4: cv2.COLOR_BGRA2RGBA,
+    4: cv2.COLOR_BGRA2RGB,
 }
 
 cv2.setNumThreads(1)
@@ -35,39 +48,48 @@ cv2.setNumThreads(1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def decode_image(data: bytes, *, side: int, max_pixels: int) -> Pixels:
+def decode_image(data: bytes, *, side: int, max_pixels: int, background: Colour = WHITE) -> Pixels:
     """Decode a picture to uint8 RGB of shape (height, width, 3), both at most ``side``.
 
     The whole picture is kept: a larger one is scaled down, a smaller one is left as it is. EXIF
-    orientation is applied, transparency lies on white, and a JPEG is decoded at a reduced
-    scale when it is much larger than ``side``.
+    orientation is applied, transparency lies on the ``background``, and a JPEG is decoded at a
+    reduced scale when it is much larger than ``side``. Of a film or of several pages the first is
+    taken. A drawing (SVG) has no size of its own: its longer side is ``side``. Colours are taken
+    for those of sRGB, whatever profile is embedded.
 
     Raises:
         MediaError: empty, truncated, corrupt, or a format that is not known.
         TooLarge: more than ``max_pixels`` pixels, checked before decoding.
     """
+    if is_svg(data):
+        data = draw_svg(data, side=side)
     header = read_header(data)
     if header.width * header.height > max_pixels:
         raise TooLarge(
             f"image has {header.width} × {header.height} pixels, the limit is {max_pixels}"
         )
-    return fit_within(orient(_decode(data, header, side), header.orientation), side)
+    decoded = _decode(data, header, side, background)
+    return fit_within(orient(decoded, header.orientation), side)
 
 
-def _decode(data: bytes, header: Header, side: int) -> Pixels:
+def _decode(data: bytes, header: Header, side: int, background: Colour) -> Pixels:
     if is_truncated(data, header.format):
         raise MediaError(f"image is truncated: the {header.format} data ends too early")
-    if header.format in _BY_PILLOW:
-        return _decode_with_pillow(data, header.format, side)
+    # Pillow unpacks runs in Python.
+    if header.format in _BY_PILLOW and not is_run_length_bmp(data):
+        return _decode_with_pillow(data, header.format, side, background)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _decode_flags(header, side))
     except cv2.error as error:
         raise MediaError(f"image can't be decoded: {error.err}") from error
     if pixels is None:
         raise MediaError(f"image can't be decoded: the {header.format} data is damaged")
+    key = grey_key(data) if pixels.ndim == 2 else None  # noqa: PLR2004
     height, width = pixels.shape[:2]
     return _by_tiles(
-        (width, height), side, lambda box: _to_rgb(pixels[box[1] : box[3], box[0] : box[2]])
+        (width, height),
+        side,
+        lambda box: _to_rgb(pixels[box[1] : box[3], box[0] : box[2]], key, background),
     )
 
 
@@ -78,6 +100,8 @@ def _by_tiles(size: tuple[int, int], side: int, convert: Callable[[Box], Pixels]
     shape. Scaled is by a whole factor that leaves twice the side, so at most a rim of less than
     that factor is lost; of other pictures every pixel is kept as it is.
     """
+    if max(size) <= _TILE:
+        return convert((0, 0, *size))
     factor = max(1, max(size) // (2 * side)) if size[0] * size[1] > _LARGE else 1
     across, down = (min(factor, edge) for edge in size)
     columns, rows = size[0] // across, size[1] // down
@@ -92,10 +116,10 @@ def _by_tiles(size: tuple[int, int], side: int, convert: Callable[[Box], Pixels]
 
 
 def _decode_flags(header: Header, side: int) -> int:
-    """JPEG scales while it decodes (factors 2, 4, 8); keep twice the side for a good resize."""
+    """JPEG scales while it decodes (factors 2, 4, 8); 1.75 of the side are left to resize."""
     if header.format != "JPEG":
         return int(cv2.IMREAD_UNCHANGED)
-    factor = min(header.width, header.height) // (2 * side)
+    factor = max(header.width, header.height) / (1.75 * side)
     ignore = cv2.IMREAD_IGNORE_ORIENTATION
     for limit, flag in (
         (8, cv2.IMREAD_REDUCED_COLOR_8),
@@ -107,40 +131,62 @@ def _decode_flags(header: Header, side: int) -> int:
     return int(cv2.IMREAD_COLOR | ignore)
 
 
-def _to_rgb(pixels: NDArray[Any]) -> Pixels:
+def _to_rgb(pixels: Array, key: int | None, background: Colour) -> Pixels:
     """What OpenCV decodes, grey, BGR or BGRA of 8 or 16 bits, to RGB of 8 bits."""
+    seen: Array | None = None
+    if key is not None:
+        seen = np.where(pixels == key, 0, 255).astype(np.uint8)
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]  # noqa: PLR2004
     if channels not in _CONVERSIONS or pixels.dtype != np.uint8:
         raise MediaError(f"image has {channels} channels of {pixels.dtype}: not supported")
-    converted = np.asarray(cv2.cvtColor(pixels, _CONVERSIONS[channels]), np.uint8)
-    return _over_white(converted)
+    if channels == 4:  # noqa: PLR2004
+        seen = cv2.extractChannel(pixels, 3)
+    return _over(cv2.cvtColor(pixels, _CONVERSIONS[channels]), seen, background)
 
 
-def _decode_with_pillow(data: bytes, kind: str, side: int) -> Pixels:
+def _decode_with_pillow(data: bytes, kind: str, side: int, background: Colour) -> Pixels:
     try:
         with open_picture(data) as image:
             image.load()
-            return _by_tiles(image.size, side, _pillow_tiles(image))
+            return _by_tiles(image.size, side, _pillow_tiles(image, background))
     except Exception as error:  # as in read_header
         raise MediaError(f"image can't be decoded: the {kind} data is damaged: {error}") from error
 
 
-def _pillow_tiles(image: Image.Image) -> Callable[[Box], Pixels]:
+def _pillow_tiles(image: Image.Image, background: Colour) -> Callable[[Box], Pixels]:
     """From a tile of the picture to its RGB."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        grey = _grey_levels(lambda box: np.asarray(image.crop(box)), image.size)
-        return lambda box: np.repeat(grey(box)[..., np.newaxis], 3, axis=2)
-    mode = "RGBA" if image.has_transparency_data else "RGB"
-    return lambda box: _over_white(np.asarray(image.crop(box).convert(mode)))
+        return _measured_tiles(image)
+    if not image.has_transparency_data:
+        return lambda box: np.asarray(image.crop(box).convert("RGB"))
+
+    def convert(box: Box) -> Pixels:
+        pixels = np.asarray(image.crop(box).convert("RGBA"))
+        colours = cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)
+        return _over(colours, cv2.extractChannel(pixels, 3), background)
+
+    return convert
 
 
-def _grey_levels(
-    raw: Callable[[Box], NDArray[Any]], size: tuple[int, int]
-) -> Callable[[Box], Pixels]:
+def _measured_tiles(image: Image.Image) -> Callable[[Box], Pixels]:
+    """From a tile of measurements to its grey; Pillow gives them as the file has them."""
+    tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
+    negative = tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
+    unsigned = image.mode == "I" and tags.get(_TIFF_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED
+
+    def raw(box: Box) -> Array:
+        values = np.asarray(image.crop(box))
+        return values.view(np.uint32) if unsigned else values
+
+    grey = _grey_levels(raw, image.size)
+    return lambda box: np.repeat((~grey(box) if negative else grey(box))[..., np.newaxis], 3, 2)
+
+
+def _grey_levels(raw: Callable[[Box], Array], size: tuple[int, int]) -> Callable[[Box], Pixels]:
     """Measurements to 0 to 255; those without a range of their own from least to greatest."""
-    if raw((0, 0, 1, 1)).dtype.kind == "u":  # 16 bits in either order of bytes
+    if raw((0, 0, 1, 1)).dtype.itemsize == 2:  # noqa: PLR2004  # in either order of bytes
         return lambda box: np.asarray(raw(box) >> 8).astype(np.uint8)
 
     def finite(box: Box) -> NDArray[np.float64]:
@@ -155,13 +201,14 @@ def _grey_levels(
     return lambda box: np.asarray((finite(box) - least) * scale).round().astype(np.uint8)
 
 
-def _over_white(pixels: Pixels) -> Pixels:
-    """RGBA as it looks on a white page; RGB as it is."""
-    if pixels.shape[2] == 3:  # noqa: PLR2004
-        return pixels
-    alpha = pixels[:, :, 3:].astype(np.uint16)
-    colour = pixels[:, :, :3] * alpha + _BACKGROUND * (255 - alpha)
-    return (colour // 255).astype(np.uint8)
+def _over(colours: Array, seen: Array | None, background: Colour) -> Pixels:
+    """RGB as it looks on a page of the ``background``; 0 in ``seen`` is clear, 255 is opaque."""
+    if seen is None or seen.min() == 255:  # noqa: PLR2004
+        return np.asarray(colours, np.uint8)
+    opacity = cv2.cvtColor(seen, cv2.COLOR_GRAY2RGB)
+    shining = np.outer(np.arange(255, -1, -1), background) / 255
+    page = cv2.LUT(opacity, shining.round().astype(np.uint8).reshape(1, 256, 3))
+    return np.asarray(cv2.add(cv2.multiply(colours, opacity, scale=1 / 255), page), np.uint8)
 
 
 def orient(pixels: Pixels, orientation: int) -> Pixels:
@@ -181,14 +228,14 @@ def fit_within(pixels: Pixels, side: int) -> Pixels:
     return pixels if scale >= 1 else _scaled(pixels, scale)
 
 
-def fit_square(pixels: Pixels, side: int) -> Pixels:
-    """Scale up or down to fit into side × side, centre, and pad with white."""
+def fit_square(pixels: Pixels, side: int, background: Colour = WHITE) -> Pixels:
+    """Scale up or down to fit into side × side, centre, and pad with the background."""
     height, width = pixels.shape[:2]
     if height == width == side:
         return pixels
     scaled = _scaled(pixels, side / max(height, width))
     height, width = scaled.shape[:2]
-    square = np.full((side, side, 3), _BACKGROUND, np.uint8)
+    square = np.full((side, side, 3), background, np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
     square[top : top + height, left : left + width] = scaled
     return square

@@ -1,31 +1,12 @@
-"""Texts: untrusted bytes to a clean string, and a string to the words it is found by."""
+"""Texts: untrusted bytes to a clean string."""
 
 import unicodedata
-from functools import cache, lru_cache
 from itertools import groupby
-from typing import Any
 
 from triptych.shared.errors import MediaError, TooLarge
 
-# The closed classes of English: articles, pronouns, prepositions, conjunctions, auxiliaries.
-# Lists made for topic models also drop words like "fire", "cry" or "computer".
-STOP_WORDS = frozenset(
-    """
-    a an the this that these those some any each every no
-    i me my mine we us our ours you your yours he him his she her hers it its they them their
-    theirs who whom whose which what
-    of in on at by for with from to into onto as about
-    and or but nor so if than then
-    is am are was were be been being do does did has have had will would shall should can could
-    may might must not
-    there here
-    """.split()  # noqa: SIM905
-)
-
 _MOST_ACCENTS = 256
 """Combining marks in a row: normalising sorts them, in quadratic time."""
-_WORD_CHARS = 64
-"""Of a longer word only the beginning counts: no language has one, and caches stay small."""
 
 
 def decode_text(data: bytes, *, max_chars: int) -> str:
@@ -60,43 +41,3 @@ def _is_overloaded(text: str) -> bool:
     return not text.isascii() and any(
         accented and sum(1 for _ in run) > _MOST_ACCENTS for accented, run in runs
     )
-
-
-def terms(text: str) -> list[str]:
-    """Tokenise, fold case, drop stop words, stem: the words that index and query share.
-
-    The same function runs on both sides, so every index ranks alike. A text of stop words
-    alone keeps them. Scripts without spaces become overlapping pairs of characters.
-    """
-    tokenizer, stem = _tools()
-    tokens = tokenizer.tokenize(unicodedata.normalize("NFKC", text).casefold())
-    words = [token for token in tokens if token not in STOP_WORDS] or tokens
-    return [
-        term
-        for word in words
-        for term in (_pairs(word) if _is_unspaced(word) else [stem(word[:_WORD_CHARS])])
-    ]
-
-
-@cache
-def _tools() -> tuple[Any, Any]:
-    from nltk.stem.snowball import EnglishStemmer
-    from nltk.tokenize import RegexpTokenizer
-
-    return RegexpTokenizer(r"\w+(?:['’]\w+)?"), lru_cache(65_536)(EnglishStemmer().stem)
-
-
-def _is_unspaced(word: str) -> bool:
-    """Whether a word holds Chinese, Japanese, Thai, Lao, Khmer or Burmese letters."""
-    return any(
-        "\u0e00" <= char <= "\u0eff"
-        or "\u1000" <= char <= "\u109f"
-        or "\u1780" <= char <= "\u17ff"
-        or "\u3040" <= char <= "\u30ff"
-        or "\u3400" <= char <= "\u9fff"
-        for char in word
-    )
-
-
-def _pairs(word: str) -> list[str]:
-    return [word[i : i + 2] for i in range(len(word) - 1)] or [word]

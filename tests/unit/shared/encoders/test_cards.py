@@ -15,6 +15,7 @@ CARD = Card(
 CHANGES = {
     "name": "b", "version": 2, "modality": "image", "dims": 4, "licence": "BSD",
     "source": "there", "weights": ("1" * 64,), "parameters": "p",
+    "needs_fit": True, "built_on": ("2" * 16,),
 }  # fmt: skip
 
 

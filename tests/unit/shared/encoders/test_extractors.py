@@ -3,24 +3,82 @@
 import numpy as np
 import pytest
 
-from triptych.shared.encoders.extractors import load_extractor
-from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.encoders.extractors import Extractor, load_extractor
+from triptych.shared.errors import InvalidInput
+from triptych.shared.fusion.layout import layout, make_layout
+from triptych.shared.settings import Encoders
 
 SAMPLES = {
-    "image": np.full((224, 224, 3), 90, np.uint8),
+    "image": np.full((100, 60, 3), 90, np.uint8),
     "text": "a dog",
     "audio": np.sin(np.arange(30_000) / 9).astype(np.float32),
 }
 
 
 @pytest.mark.parametrize("modality", SAMPLES)
-def test_an_extractor_fills_the_blocks_of_its_modality(modality, tmp_path_factory):
-    """By name and width, one unit row per element."""
-    cache = tmp_path_factory.getbasetemp() / "names"
-    blocks = load_extractor(modality, threads=1, cache=cache)([SAMPLES[modality]] * 2)
-    expected = {
-        block.name: (2, block.dims) for block in LAYOUT.blocks if block.modality == modality
-    }
-    assert {name: rows.shape for name, rows in blocks.items()} == expected
-    for rows in blocks.values():
+def test_an_extractor_fills_the_blocks_of_its_modality(modality):
+    """By name and width, one unit row per element; and they are the encoders of the layout."""
+    extractor = load_extractor(modality, Encoders(), threads=1, store=None)
+    found = extractor([SAMPLES[modality]] * 2)
+    blocks = [block for block in layout().blocks if block.modality == modality]
+    expected = {block.name: (2, block.dims) for block in blocks}
+    assert {name: rows.shape for name, rows in found.blocks.items()} == expected
+    for rows in found.blocks.values():
         assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    assert found.notes == [{}, {}]
+    assert {n: e.card for n, e in extractor.encoders.items()} == {b.name: b.card for b in blocks}
+
+
+def test_heads_share_one_pass_of_their_backbone(monkeypatch):
+    """The dearest part of a picture is done once."""
+    extractor = load_extractor("image", Encoders(), threads=1, store=None)
+    backbone = extractor.encoders["visual"].backbone
+    assert extractor.encoders["concept"].backbone is backbone
+    passes = []
+    encode = type(backbone).encode
+    monkeypatch.setattr(
+        type(backbone), "encode", lambda self, batch: passes.append(1) or encode(self, batch)
+    )
+    extractor([SAMPLES["image"]])
+    assert passes == [1]
+
+
+def test_a_block_without_an_encoder_is_left_out():
+    """Of the layout and of the extractor."""
+    encoders = Encoders(concept="", acoustic="")
+    assert [block.name for block in make_layout(encoders, None).blocks] == ["semantic", "visual"]
+    extractor = load_extractor("image", encoders, threads=1, store=None)
+    assert list(extractor.encoders) == ["visual"]
+    assert load_extractor("audio", encoders, threads=1, store=None).encoders == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"visual": "mfcc-statistics"}, "mfcc-statistics is for audio, visual is of image"),
+        ({"visual": "conse"}, "conse is compared with texts"),
+        ({"concept": "visual-projection"}, "visual-projection is not compared with texts"),
+        ({"acoustic": "nothing"}, "no encoder 'nothing'"),
+    ],
+)
+def test_an_encoder_that_does_not_fit_its_role_is_refused(change, reason):
+    """Before anything is encoded."""
+    with pytest.raises(InvalidInput, match=reason):
+        make_layout(Encoders(**change), None)
+
+
+def test_keywords_are_noted():
+    """By whatever picks them."""
+
+    class Longest:
+        def keywords(self, text):
+            return [max(text.split(), key=len)]
+
+    found = Extractor({}, Longest())(["a tiger", "some elephant"])
+    assert found.notes == [{"keywords": ("tiger",)}, {"keywords": ("elephant",)}]
+
+
+def test_an_encoder_that_picks_no_keywords_is_refused():
+    """When it is loaded."""
+    with pytest.raises(InvalidInput, match="minilm picks no keywords"):
+        load_extractor("text", Encoders(keywords="minilm"), threads=1, store=None)

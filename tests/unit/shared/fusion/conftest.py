@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from triptych.shared.encoders.cards import Modality, unit_rows
-from triptych.shared.fusion.blocks import LAYOUT
-from triptych.shared.fusion.query import SHARES, FusedQuery, fuse_query
+from triptych.shared.fusion.layout import layout
+from triptych.shared.fusion.query import COMPARISONS, FusedQuery, fuse_query
 from triptych.shared.fusion.scores import Candidate
 from triptych.shared.item import MODALITIES
 
@@ -28,16 +28,18 @@ def make_query() -> MakeQuery:
         **options: float,
     ) -> FusedQuery:
         draw = np.random.default_rng(seed)
-        widths = {block.name: block.dims for block in LAYOUT.blocks}
+        widths = {block.name: block.dims for block in layout().blocks}
         vectors = {
             part: {
-                block: unit_rows(draw.normal(size=(1, widths[block])))[0] for block in SHARES[part]
+                name: unit_rows(draw.normal(size=(1, widths[name])))[0]
+                for name in dict.fromkeys(entry.found for entry in COMPARISONS[part])
+                if name in widths
             }
             for part in MODALITIES
             if part in parts
         }
         chosen = {"keyword": 0.5, "text": 1.0, "image": 1.0, "audio": 1.0} | (weights or {})
-        return fuse_query(vectors, chosen, keyword=keyword, **options)
+        return fuse_query(vectors, chosen, layout(), keyword=keyword, **options)
 
     return make
 
@@ -50,11 +52,11 @@ def make_item() -> MakeItem:
         name: str, parts: set[str], *, keyword: float | None = None, seed: int = 0
     ) -> Candidate:
         draw = np.random.default_rng(seed)
-        features = np.zeros(LAYOUT.dims, np.float32)
-        for block in LAYOUT.blocks:  # every block is drawn, so that a part more changes no other
+        features = np.zeros(layout().dims, np.float32)
+        for block in layout().blocks:  # every block is drawn, so that a part more changes no other
             vector = unit_rows(draw.normal(size=(1, block.dims)) + 0.3)[0]
             if block.modality in parts:
-                features[LAYOUT.slices[block.name]] = vector
+                features[layout().slices[block.name]] = vector
         return Candidate(name, frozenset(parts), keyword, features)
 
     return make

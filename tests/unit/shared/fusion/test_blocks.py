@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from triptych.shared.encoders.cards import Card
-from triptych.shared.fusion.blocks import LAYOUT, Block, Layout, Rows, fuse
+from triptych.shared.fusion.blocks import Block, Layout, Rows, fuse
+from triptych.shared.fusion.layout import layout
 
 
 def small_layout(**change: object) -> Layout:
@@ -12,15 +13,20 @@ def small_layout(**change: object) -> Layout:
     facts = {"name": "a", "version": 1, "modality": "text", "licence": "MIT", "source": "here"}
     words = Card(**{**facts, "dims": 2, **change})
     sounds = Card(**{**facts, "dims": 3, "modality": "audio"})
-    return Layout((Block("words", "text", (words,)), Block("sounds", "audio", (words, sounds))))
+    return Layout(
+        (
+            Block("words", "text", "text", in_text_space=False, card=words),
+            Block("sounds", "audio", "audio", in_text_space=False, card=sounds),
+        )
+    )
 
 
 def test_slices_cover_the_vector_in_order():
     """No gap, no overlap."""
-    ends = [(where.start, where.stop) for where in LAYOUT.slices.values()]
-    assert [0, *(stop for _, stop in ends)] == [*(start for start, _ in ends), LAYOUT.dims]
-    assert list(LAYOUT.slices) == [block.name for block in LAYOUT.blocks]
-    assert [n for n, part in LAYOUT.modalities.items() if part == "image"] == ["concept", "visual"]
+    ends = [(where.start, where.stop) for where in layout().slices.values()]
+    assert [0, *(stop for _, stop in ends)] == [*(start for start, _ in ends), layout().dims]
+    assert list(layout().slices) == [block.name for block in layout().blocks]
+    assert [n for n, part in layout().parts.items() if part == "image"] == ["concept", "visual"]
 
 
 def test_blocks_lie_where_their_items_and_names_are():

@@ -53,9 +53,7 @@ def test_a_reason_is_there_only_for_parts_that_are(make_query, make_item, asked,
     items = items_of(make_item, drawn)
     for entry in score(query, items, "linear"):
         item = items[entry.index]
-        expected = {
-            t.signal for t in query.terms if query.layout.modalities[t.block] in item.modalities
-        }
+        expected = {t.signal for t in query.terms if query.layout.parts[t.block] in item.parts}
         assert set(entry.why) == expected
         for term in query.terms:
             if term.signal in entry.why:
@@ -77,7 +75,7 @@ def test_ties_are_broken_by_id(make_query, make_item, method):
     found = score(make_query({"image"}), items, method)
     assert [items[entry.index].id for entry in found] == ["a", "b", "c"]
     assert len({entry.score for entry in found}) == 1
-    nothing = [replace(i, modalities=frozenset({"audio"})) for i in items]
+    nothing = [replace(i, parts=frozenset({"audio"})) for i in items]
     found = score(make_query({"image"}), nothing, method)
     assert [nothing[entry.index].id for entry in found] == ["a", "b", "c"]
     assert [entry.score for entry in found] == [0, 0, 0]

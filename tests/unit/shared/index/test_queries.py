@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from triptych.shared.fusion.blocks import LAYOUT
+from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import PresenceClass
 from triptych.shared.index import open_index
 from triptych.shared.index.protocol import IndexQuery
@@ -17,7 +17,7 @@ from triptych.shared.index.queries import (
 from triptych.shared.mapping import mapping, pack_features
 from triptych.shared.settings import Settings
 
-VECTOR = np.zeros(LAYOUT.dims, np.float32)
+VECTOR = np.zeros(layout().dims, np.float32)
 CLASSES = (
     PresenceClass(("image", "text"), (), VECTOR),
     PresenceClass(("image",), ("text",), VECTOR),
@@ -33,7 +33,8 @@ def test_words_and_vectors_are_one_request():
     """A clause per presence class, boosted above any word, and one for the words."""
     body = search_body(IndexQuery(terms=["red", "cat"], classes=CLASSES, candidates=40))
     first, second, words = clauses(body)
-    assert words == {"match": {"terms": {"query": "red cat", "_name": "keyword"}}}
+    assert words["multi_match"]["query"] == "red cat"
+    assert words["multi_match"]["_name"] == "keyword"
     assert first["knn"]["field"] == second["knn"]["field"] == "vector"
     assert first["knn"]["boost"] >= 1e6
     assert first["knn"]["k"] == 40
@@ -61,22 +62,26 @@ def test_tags_filter_before_the_neighbours_are_sought():
 
 def test_the_fields_exist_in_the_mapping():
     """Mapping and query can't drift."""
-    fields = mapping()["properties"]
-    assert {"vector", "terms", "tags", "modalities", "features", "status", "batch"} <= set(fields)
-    assert fields["vector"]["dims"] == LAYOUT.dims
+    fields = mapping(layout())["properties"]
+    used = {"vector", "tags", "keywords", "modalities", "features", "status", "batch"}
+    assert used <= set(fields)
+    (words,) = clauses(search_body(IndexQuery(terms=["x"])))
+    expected = {f"words.{name}" for name in fields["words"]["properties"]}
+    assert set(words["multi_match"]["fields"]) == expected
+    assert fields["vector"]["dims"] == layout().dims
     assert fields["vector"]["similarity"] == "max_inner_product"
-    assert mapping()["_meta"]["fingerprint"] == LAYOUT.fingerprint
+    assert mapping(layout())["_meta"]["fingerprint"] == layout().fingerprint
 
 
 def test_without_words_or_without_vectors():
     """Either alone is a request."""
-    assert [list(c) for c in clauses(search_body(IndexQuery(terms=["x"])))] == [["match"]]
+    assert [list(c) for c in clauses(search_body(IndexQuery(terms=["x"])))] == [["multi_match"]]
     assert [list(c) for c in clauses(search_body(IndexQuery(classes=CLASSES)))] == [["knn"]] * 2
 
 
 def test_results_are_read():
     """From an answer as the server gives it."""
-    features = np.linspace(-1, 1, LAYOUT.dims).astype(np.float32)
+    features = np.linspace(-1, 1, layout().dims).astype(np.float32)
     hits = [
         {
             "_id": "a",
@@ -87,13 +92,13 @@ def test_results_are_read():
         {"_id": "b", "_score": 1.0, "_source": {"id": "b"}},
     ]
     answer = {"took": 4, "hits": {"total": {"value": 2, "relation": "gte"}, "hits": hits}}
-    results = read_results(answer)
+    results = read_results(answer, layout())
     assert (results.total, results.total_is_exact, results.took_ms) == (2, False, 4)
     first, second = (found.candidate for found in results.found)
-    assert (first.id, first.keyword, first.modalities) == ("a", 3.5, {"text"})
+    assert (first.id, first.keyword, first.parts) == ("a", 3.5, {"text"})
     assert np.abs(first.features - features).max() < 1e-3
-    assert (second.id, second.keyword, second.modalities) == ("b", None, set())
-    assert second.features.shape == (LAYOUT.dims,)
+    assert (second.id, second.keyword, second.parts) == ("b", None, set())
+    assert second.features.shape == (layout().dims,)
     assert results.found[1].document == {"id": "b"}
 
 

@@ -1,6 +1,7 @@
 """Sounds of every kind become the same samples; anything else is refused with a reason."""
 
 import io
+import mmap
 import struct
 from functools import cache
 
@@ -16,15 +17,33 @@ from triptych.shared.media.audio import RATE, decode_audio
 SECONDS = 2
 FORMATS = {
     "wav": ("WAV", "PCM_16"),
-    "wav-float": ("WAV", "FLOAT"),
     "wav-8": ("WAV", "PCM_U8"),
+    "wav-24": ("WAV", "PCM_24"),
+    "wav-32": ("WAV", "PCM_32"),
+    "wav-float": ("WAV", "FLOAT"),
+    "wav-double": ("WAV", "DOUBLE"),
+    "wav-alaw": ("WAV", "ALAW"),
+    "wav-ulaw": ("WAV", "ULAW"),
+    "wav-extensible": ("WAVEX", "PCM_24"),
+    "rf64": ("RF64", "PCM_16"),
+    "w64": ("W64", "PCM_16"),
+    "w64-float": ("W64", "FLOAT"),
+    "au": ("AU", "PCM_16"),
+    "au-ulaw": ("AU", "ULAW"),
+    "caf": ("CAF", "PCM_16"),
+    "caf-alac": ("CAF", "ALAC_16"),
     "flac": ("FLAC", "PCM_16"),
+    "flac-24": ("FLAC", "PCM_24"),
     "ogg": ("OGG", "VORBIS"),
     "opus": ("OGG", "OPUS"),
     "mp3": ("MP3", "MPEG_LAYER_III"),
     "aiff": ("AIFF", "PCM_16"),
+    "aiff-float": ("AIFF", "FLOAT"),
 }
+# One of each container, for what does not depend on how the samples are written in it.
+CONTAINERS = ("wav", "rf64", "w64", "au", "caf", "caf-alac", "flac", "ogg", "opus", "mp3", "aiff")
 every_format = pytest.mark.parametrize("name", FORMATS)
+every_container = pytest.mark.parametrize("name", CONTAINERS)
 
 
 def tone(rate: int, seconds: float = SECONDS) -> np.ndarray:
@@ -92,6 +111,70 @@ def test_a_sound_longer_than_a_block_has_no_seams():
     assert np.abs(decode(write(stereo, RATE)) - long).max() < 1e-3
 
 
+@pytest.mark.parametrize("kind", ["WAV", "FLAC"])
+def test_a_long_sound_is_a_map_of_a_file(kind, tmp_path, monkeypatch):
+    """More than a minute and a half is not held in memory, and its file leaves no trace."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    long = tone(RATE, 120)
+    samples = decode(write(long, RATE, kind), max_seconds=120)
+    assert np.abs(samples - long).max() < 1e-3
+    base = samples
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(base.obj if isinstance(base, memoryview) else base, mmap.mmap)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="read-only"):
+        samples[0] = 1
+
+
+def test_long_samples_that_are_not_numbers_are_refused():
+    """In the last of many blocks."""
+    samples = tone(RATE, 120)
+    samples[-100] = np.nan
+    with pytest.raises(MediaError, match="not numbers"):
+        decode(write(samples, RATE, subtype="FLOAT"), max_seconds=120)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 192_000])
+def test_channels_and_rates_together(channels, rate):
+    """Any number of channels at any rate."""
+    samples = decode(write(np.repeat(tone(rate)[:, None], channels, axis=1), rate))
+    assert len(samples) == SECONDS * RATE
+    assert frequency(samples) == pytest.approx(440, abs=1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(length=st.integers(1, 3000), rate=st.sampled_from([8_000, 22_050, 48_000]))
+def test_every_length_is_decoded(length, rate):
+    """Down to one sample, of the length that the rates make of it."""
+    samples = decode(write(tone(rate)[:length], rate))
+    assert abs(len(samples) - length * RATE / rate) <= 1
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"\0\0\0\x20ftypM4A \0\0\0\0", "M4A"),
+        (b"\x1a\x45\xdf\xa3" + bytes(60), "WebM"),
+        (b"#!AMR\n" + bytes(60), "AMR"),
+        (b"\xff\xf1\x50\x80" + bytes(60), "AAC"),
+        (b"just words", "can't be decoded"),
+    ],
+)
+def test_a_container_that_is_not_known_is_refused_with_those_that_are(data, name):
+    """By its name, if it has one."""
+    with pytest.raises(MediaError, match=rf"{name}.*[Kk]nown are WAV, RF64, .* MP3"):
+        decode(data)
+
+
+@pytest.mark.parametrize("kind", ["NIST", "IRCAM", "SVX", "MAT5"])
+def test_a_rare_container_of_libsndfile_is_refused(kind):
+    """Since nothing tells whether it was cut."""
+    with pytest.raises(MediaError, match="known are WAV"):
+        decode(write(tone(RATE), RATE, kind))
+
+
 def test_too_long_is_refused():
     """A second more than the limit, not one less."""
     data = write(tone(RATE, 3), RATE)
@@ -134,13 +217,19 @@ def test_a_cut_file_is_refused(name, share):
         decode(data[: int(len(data) * share)])
 
 
-@pytest.mark.parametrize("name", ["wav", "aiff"])
-def test_a_size_that_is_no_size_is_accepted(name):
+@pytest.mark.parametrize(
+    ("name", "mark", "none"),
+    [
+        ("wav", b"data", b"\xff" * 4),
+        ("aiff", b"SSND", b"\xff" * 4),
+        ("au", b".snd\0\0\0\x18", b"\xff" * 4),
+    ],
+)
+def test_a_size_that_is_no_size_is_accepted(name, mark, none):
     """What was written to a pipe states the largest number; what follows the samples is spare."""
     data = example(name)
-    order = "<I" if name == "wav" else ">I"
-    at = data.index(b"data" if name == "wav" else b"SSND") + 4
-    piped = data[:at] + struct.pack(order, 0xFFFF_FFFF) + data[at + 4 :]
+    at = data.index(mark) + len(mark)
+    piped = data[:at] + none + data[at + len(none) :]
     assert len(decode(piped)) == pytest.approx(SECONDS * RATE, abs=10)
     assert len(decode(data + b"LIST\4\0\0\0INFO")) == SECONDS * RATE
 
@@ -158,6 +247,22 @@ def test_an_mp3_without_a_statement_of_its_length_is_accepted():
         assert len(decode(bare)) == pytest.approx(6 * RATE, rel=0.05)
     with pytest.raises(MediaError, match="truncated"):
         decode(tag + data[: len(data) * 3 // 4])
+
+
+@pytest.mark.parametrize("rate", [11_025, 22_050, 44_100])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_an_mp3_of_variable_rate_is_read_to_its_end(rate, channels):
+    """Though its first frames, of noise, are dear, and nothing says how many there are."""
+    noise = np.random.default_rng(0).normal(0, 0.2, rate * 5)
+    sound = np.repeat(np.concatenate([noise, np.zeros(rate * 15), noise])[:, None], channels, 1)
+    file = io.BytesIO()
+    variable = {"bitrate_mode": "VARIABLE", "compression_level": 0.5}
+    sf.write(file, sound, rate, format="MP3", subtype="MPEG_LAYER_III", **variable)
+    data = file.getvalue()
+    bare = data[data.index(data[:2], 4) :]
+    samples = decode(bare)
+    assert len(samples) == pytest.approx(25 * RATE, abs=0.2 * RATE)
+    assert samples[-2 * RATE :].std() > 0.05
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
@@ -205,7 +310,7 @@ DAMAGE = st.lists(
 )
 
 
-@every_format
+@every_container
 @settings(max_examples=60, deadline=None)
 @given(steps=DAMAGE)
 def test_damaged_files_are_refused_or_decoded(name, steps):

