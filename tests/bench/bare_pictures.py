@@ -7,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.preprocessing import normalize
 
 from triptych.shared.encoders import efficientnet, heads
@@ -141,8 +140,9 @@ def rootsift_vlad(artefact: Artefact) -> Bare:
 
     def sums(picture: Pixels) -> Vectors:
         found = normalize(np.sqrt(_sift(picture)))
-        assigned = euclidean_distances(found, words).argmin(axis=1)
-        residuals = [(found[assigned == k] - words[k]).sum(axis=0) for k in range(len(words))]
+        nearest = _squared_distances(found, words).argmin(axis=1)
+        members = (nearest == np.arange(len(words))[:, np.newaxis]).astype(np.float32)
+        residuals = members @ (found - words[nearest])
         roots = np.sign(residuals) * np.sqrt(np.abs(residuals))
         return normalize(normalize(roots).reshape(1, -1)) - mean  # type: ignore[no-any-return]
 
@@ -154,13 +154,17 @@ def rootsift_vlad(artefact: Artefact) -> Bare:
 
 
 def _weighed(artefact: Artefact, found: Vectors, kind: str) -> Vectors:
-    if not len(found):
-        return np.zeros((1, 1024), np.float32)
     words, rarity = (artefact.arrays[f"{kind}.{part}"] for part in ("words", "rarity"))
-    least = euclidean_distances(found, words, squared=True).min(axis=0)
+    least = _squared_distances(found, words).min(axis=0)
     responses = np.exp(-least / artefact.values["spreads"][kind])
     weighed: Vectors = normalize((responses * rarity)[np.newaxis])
     return weighed
+
+
+def _squared_distances(found: Vectors, words: Vectors) -> Vectors:
+    lengths = (found**2).sum(axis=1, keepdims=True) + (words**2).sum(axis=1)
+    distances: Vectors = lengths - 2 * found @ words.T
+    return distances
 
 
 def _sift(picture: Pixels) -> Vectors:

@@ -16,7 +16,9 @@ from triptych.local.options import stack_home
 from triptych.local.parts import media_url
 from triptych.shared.blobs import open_store
 from triptych.shared.encoders import artefacts, registry
+from triptych.shared.encoders.roles import assigned
 from triptych.shared.errors import TriptychError
+from triptych.shared.settings import Encoders
 
 evaluation = typer.Typer(help="How well search finds what it should.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a line.")]
@@ -30,14 +32,18 @@ def encoders(*, as_json: AsJson = False) -> None:
             print_json(row)
         return
     table = Table(box=None, header_style="bold")
-    for title in ("name", "modality", "dims", "fitted", "extra", "licence", "source"):
+    for title in ("name", "modality", "dims", "fitted", "fills", "extra", "licence"):
         table.add_column(title, justify="right" if title == "dims" else "left")
     for row in sorted(rows, key=lambda row: (row["modality"], row["name"])):
-        extra = row["extra"] if row["installed"] else f"{row['extra']} (not installed)"
-        cells = ("name", "modality", "dims", "needs_fit", "licence", "source")
-        shown = {cell: str(row[cell]) for cell in cells}
-        shown["needs_fit"] = "first" if row["needs_fit"] else ""
-        table.add_row(*list(shown.values())[:4], extra, *list(shown.values())[4:])
+        table.add_row(
+            row["name"],
+            row["modality"],
+            str(row["dims"]),
+            "first" if row["needs_fit"] else "",
+            ", ".join(row["fills"]),
+            row["extra"] if row["installed"] else f"{row['extra']} (not installed)",
+            row["licence"],
+        )
     console.print(table)
 
 
@@ -50,6 +56,11 @@ def _facts(name: str) -> dict[str, Any]:
         "fingerprint": card.fingerprint,
         "extra": row.extra,
         "installed": not row.missing(),
+        "fills": [
+            role.block
+            for role, reference in assigned(Encoders())
+            if reference.partition("@")[0] == name
+        ],
     }
 
 

@@ -6,7 +6,7 @@ whitened encoder is fitted without labels on the other 871 emoji, by both vendor
 Paint stamps. Layers, margin and floor of the variance were chosen on those 871 and on these 508.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from triptych.evaluation.metrics import Result, recall_at, result
 from triptych.shared.encoders import efficientnet
 from triptych.shared.encoders.cards import Vectors, unit_rows
 from triptych.shared.encoders.heads import VisualProjection, visual_layers
+from triptych.shared.encoders.lite0_network import SIDE
 from triptych.shared.encoders.whitened import VisualWhitened, fit_layers
 from triptych.shared.media.image import decode_image
 
@@ -34,12 +35,13 @@ def run() -> Iterator[Result]:
         for vendor in emoji.VENDORS
     ]
     asked, gallery = (rows[:_SAMPLE] for rows in pooled)
-    yield _found(
-        "lite0 head, raw", *(unit_rows(p[:, : efficientnet.FEATURES]) for p in (asked, gallery))
-    )
-    yield _found("lite0 layers", *(unit_rows(visual_layers(p)) for p in (asked, gallery)))
-    projection = VisualProjection()
-    yield _found("visual-projection", projection(asked), projection(gallery))
+    heads: dict[str, Callable[[Vectors], Vectors]] = {
+        "lite0 head, raw": lambda pooled: unit_rows(pooled[:, : efficientnet.FEATURES]),
+        "lite0 layers": lambda pooled: unit_rows(visual_layers(pooled)),
+        "visual-projection": VisualProjection(),
+    }
+    for name, head in heads.items():
+        yield _found(name, head(asked), head(gallery))
     root = tuxpaint.fetch()
     lines = [line for line in tuxpaint.lines(root) if "image" in line]
     stamps = network.encode(_decoded([(root / line["image"]).read_bytes() for line in lines]))
@@ -48,13 +50,12 @@ def run() -> Iterator[Result]:
         ("visual-whitened, fitted on stamps", stamps, None),
         ("visual-whitened, fitted on other emoji", others, R_AT_1),
     ):
-        head = VisualWhitened.load(fit_layers([visual_layers(rows)])).head
-        yield _found(name, head(asked), head(gallery), goal)
+        whiten = VisualWhitened.load(fit_layers([visual_layers(rows)])).head
+        yield _found(name, whiten(asked), whiten(gallery), goal)
 
 
 def _decoded(files: Sequence[bytes]) -> list[NDArray[np.uint8]]:
-    side = efficientnet.SIDE
-    return [decode_image(data, side=side, max_pixels=_NO_LIMIT) for data in files]
+    return [decode_image(data, side=SIDE, max_pixels=_NO_LIMIT) for data in files]
 
 
 def _found(name: str, asked: Vectors, gallery: Vectors, goal: float | None = None) -> Result:

@@ -81,7 +81,7 @@ def fit_layers(parts: Iterable[Vectors]) -> Artefact:
         raise InvalidInput(f"{CARD.name} needs {_FEWEST} pictures to be fitted, not {count}")
     mean = np.asarray(total) / count
     variances, directions = np.linalg.eigh(np.asarray(products) / count - np.outer(mean, mean))
-    kept = min(_DIMS, count - 1)
+    kept = min(_DIMS, count - 1, len(mean))
     variances, directions = variances[::-1][:kept].clip(0), directions[:, ::-1][:, :kept]
     # An eigenvector is one of two: the one whose greatest number is positive.
     greatest = np.abs(directions).argmax(axis=0)

@@ -175,3 +175,12 @@ def test_most_classes_are_described():
     assert "Tinca tinca" in classes[0].synonyms
     assert classes[0].description.startswith("A thick-bodied freshwater fish")
     assert sum(bool(entry.description) for entry in classes) > 900
+
+
+def test_the_golden_vectors(efficientnet, names, clock):
+    """The first numbers of both heads within 0.01: whole numbers round alike on all processors."""
+    pooled = efficientnet.encode([clock])
+    visual = VisualProjection()(pooled)[0]
+    concept = ConSE(efficientnet.classifier, names)(pooled)[0]
+    assert visual[:5] == pytest.approx([0.03, -0.045, 0.0393, 0.025, -0.0367], abs=0.01)
+    assert concept[:5] == pytest.approx([-0.0628, 0.0546, -0.0346, -0.024, -0.0253], abs=0.01)

@@ -1,0 +1,140 @@
+"""``python -m tests.bench.encoders``: each encoder beside bare calls of the libraries it wraps.
+
+Both sides take the same batches of real media in turns, and must say the same of them. The ratio
+is of processor time on one thread, the median over batches and rounds. What is fitted is fitted
+on some of the same media. The bare sides are in ``bare_pictures``, ``bare_texts`` and
+``bare_sounds``.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.bench.figures import Floats, emit, resampled, say
+
+from triptych.corpora import tuxpaint
+from triptych.evaluation.recognition import sheet
+from triptych.shared.encoders import registry
+from triptych.shared.encoders.minilm import MiniLM
+from triptych.shared.media.audio import Samples, decode_audio
+from triptych.shared.media.image import Pixels, decode_image
+from triptych.shared.threads import limit_threads
+
+Encode = Callable[[Sequence[Any]], Any]
+Batches = Sequence[Sequence[Any]]
+
+_PICTURES, _CAPTIONS, _SOUNDS, _RECOGNISED = 64, 200, 32, 6
+_BATCHES = 4
+_FITTED_ON = 40
+_SIDE = 512
+_SECONDS = 0.1
+"""Of processor time for either side of a comparison, about."""
+_ROUNDS = range(1, 40)
+_TOLERANCE = 1e-4
+_NO_LIMIT = 10**9
+
+
+def run() -> None:
+    """Emit the ratio of each encoder, and its milliseconds an element."""
+    from tests.bench import bare_pictures, bare_sounds, bare_texts
+
+    stamps = tuxpaint.fetch()
+    lines = list(tuxpaint.lines(stamps))
+    paths = {
+        part: [stamps / line[part] for line in lines if part in line] for part in ("image", "audio")
+    }
+    pictures = [_picture(path) for path in _some(paths["image"], _PICTURES)]
+    captions = _some([line["text"] for line in lines], _CAPTIONS)
+    sounds = [_sound(path) for path in _some(paths["audio"], _SOUNDS)]
+    for bare, media in ((bare_pictures, pictures), (bare_texts, captions), (bare_sounds, sounds)):
+        batches = [media[i::_BATCHES] for i in range(_BATCHES)]
+        for name, make in bare.READY.items():
+            _compare(name, _open(name).encode, make(), batches)
+        for name, make in bare.FITTED.items():
+            artefact = registry.fit(name, media[:_FITTED_ON])
+            encoder = registry.row(name).find_maker().load(artefact)
+            _compare(name, encoder.encode, make(artefact), batches)
+    written = [[page] for page in _sheets(pictures, captions)]
+    _compare("rapidocr", _recognise("rapidocr"), bare_pictures.rapidocr(), written)
+    spoken = [[_sound(path)] for path in _some(sorted(stamps.rglob("*_desc.ogg")), _RECOGNISED)]
+    _compare("whisper-base", _recognise("whisper-base"), bare_sounds.whisper_base(), spoken)
+
+
+def _some(found: Sequence[Any], count: int) -> list[Any]:
+    """So many of all, evenly picked."""
+    return [found[i * len(found) // count] for i in range(count)]
+
+
+def _picture(path: Path) -> Pixels:
+    return decode_image(path.read_bytes(), side=_SIDE, max_pixels=_NO_LIMIT)
+
+
+def _sound(path: Path) -> Samples:
+    return decode_audio(path.read_bytes(), max_seconds=_NO_LIMIT)
+
+
+def _sheets(pictures: Sequence[Pixels], captions: Sequence[str]) -> Iterator[Pixels]:
+    """Pictures with a caption printed over them."""
+    random = np.random.default_rng(0)
+    for picture, caption in islice(zip(pictures, captions, strict=False), _RECOGNISED):
+        yield sheet(picture, caption, random)
+
+
+def _open(name: str) -> Any:
+    text = MiniLM() if registry.row(name).in_text_space else None
+    return registry.open_encoder(name, text=text)
+
+
+def _recognise(name: str) -> Encode:
+    recognise = _open(name).recognise
+    return lambda batch: [found.text if found else "" for found in recognise(batch)]
+
+
+def _compare(name: str, ours: Encode, bare: Encode, batches: Batches) -> None:
+    say(f"encoders: {name}")
+    started = time.process_time()
+    for batch in batches:  # the first calls are not counted: they load and plan
+        _check_same(name, ours(batch), bare(batch))
+    rounds = int(2 * _SECONDS / (time.process_time() - started))
+    rounds = min(max(rounds, _ROUNDS.start), _ROUNDS.stop)
+    pairs = []
+    for number in range(rounds):
+        for batch in batches:
+            order = (ours, bare) if number % 2 else (bare, ours)
+            seconds = {encode: _time(encode, batch) for encode in order}
+            pairs.append((seconds[ours], seconds[bare], len(batch)))
+    mine, theirs, sizes = zip(*pairs, strict=True)
+    emit(resampled(f"encoders.{name}.ratio", _ratio, (mine, theirs), "x", "≤ 1.1"))
+    emit(resampled(f"encoders.{name}.encode", _milliseconds, (mine, sizes), "ms"))
+
+
+def _check_same(name: str, ours: Any, bare: Any) -> None:
+    """Raise AssertionError if one side does other work than the other."""
+    if isinstance(ours, list):  # of texts, whose lines may be in another order
+        ours, bare = ([sorted(text.split()) for text in texts] for texts in (ours, bare))
+        assert ours == bare, f"{name}: {ours} is not {bare}"
+    else:
+        np.testing.assert_allclose(ours, bare, atol=_TOLERANCE, err_msg=name)
+
+
+def _time(encode: Encode, batch: Sequence[Any]) -> float:
+    """Of this process's processor time."""
+    start = time.process_time()
+    encode(batch)
+    return time.process_time() - start
+
+
+def _ratio(ours: Floats, bare: Floats) -> float:
+    return float(np.median(ours / bare))
+
+
+def _milliseconds(seconds: Floats, sizes: Floats) -> float:
+    return float(1000 * seconds.sum() / sizes.sum())
+
+
+if __name__ == "__main__":
+    limit_threads()
+    run()

@@ -1,0 +1,47 @@
+"""Which emoji are asked for."""
+
+import json
+
+import pytest
+
+from triptych.corpora.emoji import emoji, is_plain
+
+
+@pytest.mark.parametrize(
+    ("code", "category", "plain"),
+    [
+        ("1F600", "Smileys & Emotion", True),
+        ("2764-FE0F", "Smileys & Emotion", True),
+        ("1F1E9-1F1EA", "Flags", False),
+        ("1F3F4", "Flags", False),
+        ("1F3FB", "Component", False),
+        ("1F468-200D-1F4BB", "People & Body", False),
+        ("0031-FE0F-20E3", "Symbols", False),
+    ],
+)
+def test_a_plain_emoji_is_one_code_point(code, category, plain):
+    """Neither flags nor skin tones nor sequences."""
+    assert is_plain(code, category) is plain
+
+
+def test_only_what_both_vendors_draw(tmp_path):
+    """In an order that does not depend on the file's."""
+    facts = [
+        {
+            "unified": code,
+            "name": code,
+            "image": f"{code.lower()}.png",
+            "category": "Objects",
+            "has_img_google": True,
+            "has_img_twitter": code != "1F601",
+        }
+        for code in ("1F600", "1F601", "1F602", "1F603")
+    ]
+    orders = []
+    for order in (facts, facts[::-1]):
+        (tmp_path / "emoji.json").write_text(json.dumps(order))
+        found = emoji({"google": tmp_path, "twitter": tmp_path})
+        orders.append([entry.code for entry in found])
+    assert orders[0] == orders[1]
+    assert sorted(orders[0]) == ["1F600", "1F602", "1F603"]
+    assert found[0].pictures["twitter"].parent == tmp_path / "img" / "twitter" / "64"
