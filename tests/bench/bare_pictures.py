@@ -168,9 +168,7 @@ def _squared_distances(found: Vectors, words: Vectors) -> Vectors:
 
 
 def _sift(picture: Pixels) -> Vectors:
-    detector = cv2.SIFT.create(
-        600, contrastThreshold=0.01, edgeThreshold=20, descriptorType=cv2.CV_8U
-    )
+    detector = cv2.SIFT.create(600, 3, 0.01, 20, 1.6, cv2.CV_8U)
     found: Vectors = normalize(_strongest(detector, picture).astype(np.float32))
     return found
 
@@ -223,7 +221,6 @@ READY: Mapping[str, Callable[[], Bare]] = {
     "visual-projection": visual_projection,
     "conse": conse,
     "hsv-histogram": hsv_histogram,
-    "rapidocr": rapidocr,
 }
 FITTED: Mapping[str, Callable[[Artefact], Bare]] = {
     "sift-words": sift_words,

@@ -132,6 +132,7 @@ def whisper_base() -> Callable[[Sounds], list[str]]:
         files={"model.bin": weights, **others},
     )
     tokenizer = Tokenizer.from_file(str(second / "tokenizer.json"))
+    time_zero = tokenizer.token_to_id("<|0.00|>")
     features = FeatureExtractor()
 
     def transcribe(samples: Samples) -> str:
@@ -151,7 +152,8 @@ def whisper_base() -> Callable[[Sounds], list[str]]:
         most = 2 * (16 + int(len(speech) / 16_000 * 20))
         prompt = ["<|startoftranscript|>", language, "<|transcribe|>"]
         [found] = model.generate(encoded, [prompt], beam_size=1, max_length=most)
-        return str(tokenizer.decode(found.sequences_ids[0]))
+        words = [token for token in found.sequences_ids[0] if token < time_zero]
+        return str(tokenizer.decode(words))
 
     return lambda sounds: [transcribe(samples) for samples in sounds]
 
@@ -161,6 +163,5 @@ READY: Mapping[str, Callable[[], Bare]] = {
     "logmel-statistics": logmel_statistics,
     "musicnn": musicnn,
     "audio-combined": audio_combined,
-    "whisper-base": whisper_base,
 }
 FITTED: Mapping[str, Callable[[Artefact], Bare]] = {"mfcc-words": mfcc_words}

@@ -1,5 +1,7 @@
 """Real stamps, ingested over HTTP, are found by each modality and by mixes, and it says why."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from support import Lines, ids
 from triptych.cli.variations import mirrored_crop, second_half
 from triptych.client import Client
 from triptych.shared.encoders.minilm import MiniLM
+
+Fill = Callable[..., dict[str, Any]]
 
 
 def share_found(
@@ -149,3 +153,36 @@ def test_documents_hide_vectors(client: Client, stamp_collection: str):
     item = client.search(stamp_collection, {"text": "tiger", "limit": 1}, {})["hits"][0]["item"]
     assert item["status"] == "indexed"
     assert {"vector", "features", "words"}.isdisjoint(item)
+
+
+def test_words_meet_in_other_languages(fill: Fill, client: Client, collection: str):
+    """Stemmed in the language that is given or detected; scripts without spaces are searchable."""
+    lines = [
+        {"id": "houses", "text": "Die alten Häuser am Fluss", "language": "de"},
+        {"id": "cat", "text": "黒猫が屋根の上で寝ている"},
+        {"id": "horses", "text": "Лошади бегут по полю"},
+        {"id": "other", "text": "nothing of the kind"},
+    ]
+    fill(manifest="\n".join(map(json.dumps, lines)).encode())
+    for query, expected in (("altes Haus", "houses"), ("猫", "cat"), ("лошадь", "horses")):
+        answer = client.search(collection, {"text": query, "limit": 1}, {})
+        assert ids(answer) == [expected]
+        assert answer["hits"][0]["why"]["keyword"]["raw"] > 0
+    found = {hit["id"]: hit["item"] for hit in client.search(collection, {"text": "a"}, {})["hits"]}
+    assert found["houses"]["language"] == "de"
+    assert found["cat"]["language"] == "ja"
+
+
+def test_a_drawing_is_a_picture(fill: Fill, client: Client, collection: str):
+    """SVG is indexed and found like any other picture."""
+
+    def disc(colour: str) -> bytes:
+        circle = f'<circle cx="50" cy="50" r="40" fill="{colour}"/>'
+        page = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">{circle}</svg>'
+        return page.encode()
+
+    report = fill({"red.svg": disc("#d00"), "green.svg": disc("#0a0")})
+    assert report["failures"] == {}
+    answer = client.search(collection, {"limit": 1}, {"image": disc("#c11")})
+    assert ids(answer) == ["red"]
+    assert answer["hits"][0]["item"]["modalities"] == ["image"]
