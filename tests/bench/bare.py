@@ -16,7 +16,6 @@ from tests.bench.setting import Line, connect
 from triptych.shared import mapping
 from triptych.shared.blobs import open_store
 from triptych.shared.encoders.cards import Modality
-from triptych.shared.encoders.efficientnet import SIDE
 from triptych.shared.encoders.extractors import Extractor, load_extractor
 from triptych.shared.fusion.blocks import Rows, fuse
 from triptych.shared.fusion.layout import layout
@@ -107,7 +106,7 @@ def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], dict[str
             facts |= {"text": text, "language": language, "words": words}
         if "image" in line:
             data = (found.root / line["image"]).read_bytes()
-            media["image"][row] = decode_image(data, side=SIDE, max_pixels=_NO_LIMIT)
+            media["image"][row] = decode_image(data, side=found.extractors["image"].side, max_pixels=_NO_LIMIT)
             facts["image"] = hashlib.sha256(data).hexdigest()
             facts["names"]["image"] = Path(line["image"]).name
         if "audio" in line:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from tests.bench.figures import Floats, emit, resampled
 
-from triptych.shared.encoders.efficientnet import SIDE, framed, load_weights, open_session
+from triptych.shared.encoders.efficientnet import framed, load_weights, open_session
 from triptych.shared.encoders.lite0_network import FloatLayers, build_network
 
 _ROUNDS = 60

@@ -19,8 +19,7 @@ from tests.bench.setting import Line, Setting
 
 from triptych.shared import codec, jobs, mapping
 from triptych.shared.blobs import MediaStore
-from triptych.shared.encoders.efficientnet import SIDE
-from triptych.shared.encoders.extractors import AudioExtractor, ImageExtractor, TextExtractor
+from triptych.shared.encoders.lite0 import Headed
 from triptych.shared.fusion.blocks import Rows, fuse
 from triptych.shared.fusion.layout import layout
 from triptych.shared.index.protocol import Versioned
@@ -95,12 +94,13 @@ class _Steps:
     def __init__(self, setting: Setting, store: MediaStore) -> None:
         self._setting = setting
         self._store = store
-        extractors = setting.services.extractors
-        image, text, audio = (extractors[part] for part in ("image", "text", "audio"))
-        assert isinstance(image, ImageExtractor)
-        assert isinstance(text, TextExtractor)
-        assert isinstance(audio, AudioExtractor)
-        self._image, self._text, self._audio = image, text, audio
+        extractors = setting.services.extractors.values()
+        encoders = {block: e for found in extractors for block, e in found.encoders.items()}
+        concept, visual = encoders["concept"], encoders["visual"]
+        assert isinstance(concept, Headed)
+        assert isinstance(visual, Headed)
+        self._concept, self._visual = concept, visual
+        self._text, self._audio = encoders["semantic"], encoders["acoustic"]
         connection = setting.services.queue.connection_for_write()
         self._queue: Any = SimpleQueue(  # type: ignore[no-untyped-call]
             connection, f"bench-{uuid.uuid4().hex}"
@@ -154,11 +154,11 @@ class _Steps:
                 for part, found in (("image", pictures), ("audio", sounds))
             }
         with clock.stage("image_decode"):
-            pixels = [decode_image(d, side=SIDE, max_pixels=_NO_LIMIT) for d in data["image"]]
+            pixels = [decode_image(d, side=self._visual.side, max_pixels=_NO_LIMIT) for d in data["image"]]
         with clock.stage("cnn"):
-            pooled = self._image.encoder.encode(pixels)
+            pooled = self._visual.backbone.encode(pixels)
         with clock.stage("heads"):
-            concept, visual = self._image.concept(pooled), self._image.visual(pooled)
+            concept, visual = self._concept.head(pooled), self._visual.head(pooled)
         with clock.stage("terms"):
             clean = [clean_text(str(i.text), max_chars=_NO_LIMIT) for i in texts.values()]
             for row, text in zip(texts, clean, strict=True):
@@ -166,11 +166,11 @@ class _Steps:
                 words = {"text": " ".join(terms(text, language))}
                 items[row] = replace(items[row], text=text, language=language, words=words)
         with clock.stage("minilm"):
-            semantic = self._text.encoder.encode(clean)
+            semantic = self._text.encode(clean)
         with clock.stage("audio_decode"):
             samples = [decode_audio(d, max_seconds=_NO_LIMIT) for d in data["audio"]]
         with clock.stage("mfcc"):
-            acoustic = self._audio.encoder.encode(samples)
+            acoustic = self._audio.encode(samples)
         return items, {
             "image": {
                 "concept": Rows(tuple(pictures), concept),

@@ -24,8 +24,8 @@ class Encoder(Protocol[Media_contra]):
     def encode(self, batch: Sequence[Media_contra], /) -> Vectors:
         """Return float32 of shape (len(batch), card.dims), in the order of the batch.
 
-        A row depends on its own element only. One in which the encoder finds nothing (no
-        keypoint, no known word, silence) is a row of zeros.
+        Each row is of length one and depends on its own element only. One in which the encoder
+        finds nothing (no keypoint, no known word, silence) is a row of zeros.
         """
         ...
 

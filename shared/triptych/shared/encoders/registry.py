@@ -60,7 +60,6 @@ def _hub(tower: str) -> Row:
 
 
 ENCODERS: Mapping[str, Row] = {
-    "efficientnet-lite0": Row("efficientnet", "EfficientNetLite0"),
     "visual-projection": Row("lite0", "visual", "VISUAL_CARD"),
     "visual-whitened": Row("whitened", "VisualWhitened"),
     "conse": Row("lite0", "concept", "CONCEPT_CARD", in_text_space=True),
