@@ -1,29 +1,41 @@
 """``python -m tests.bench``: measure; one JSON object a line on stdout, progress on stderr."""
 
 import argparse
+from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from triptych.shared.threads import limit_threads
 
-BENCHMARKS = ("pipeline", "search", "memory", "stages", "recall")
+ON_A_STACK = ("pipeline", "search", "memory", "stages", "recall")
+ALONE = ("encoders", "decode", "long_audio")
 
 
 def main() -> None:
-    """Run the benchmarks on a stack of their own, one after the other."""
+    """Run the benchmarks one after the other; those that need a stack share one of their own."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="may be repeated")
+    parser.add_argument(
+        "--only", choices=(*ON_A_STACK, *ALONE), action="append", help="may be repeated"
+    )
     parser.add_argument("--items", type=int, help="stamps to use; all 951 by default")
     parser.add_argument("--json", action="store_true", help="the format, which is the only one")
     options = parser.parse_args()
     limit_threads()  # before anything imports numpy
-    from tests.bench.figures import say
-    from tests.bench.setting import opened
+    wanted = options.only or (*ON_A_STACK, *ALONE)
+    if on_a_stack := [name for name in ON_A_STACK if name in wanted]:
+        from tests.bench.setting import opened
 
-    with opened(options.items) as setting:
-        for name in BENCHMARKS:
-            if options.only is None or name in options.only:
-                say(f"— {name} —")
-                import_module(f"tests.bench.{name}").run(setting)
+        with opened(options.items) as setting:
+            _run(on_a_stack, setting)
+    _run([name for name in ALONE if name in wanted])
+
+
+def _run(names: Sequence[str], *setting: Any) -> None:
+    from tests.bench.figures import say
+
+    for name in names:
+        say(f"— {name} —")
+        import_module(f"tests.bench.{name}").run(*setting)
 
 
 if __name__ == "__main__":

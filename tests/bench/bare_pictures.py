@@ -59,15 +59,19 @@ def visual_projection() -> Bare:
     """Three layers of the network, centred, side by side, times a matrix of signs."""
     network = efficientnet_lite0()
     signs = heads.sign_matrix(2784, 256, heads.VISUAL.fingerprint.encode())
+    return lambda pictures: normalize(_layers(network(pictures)) @ signs)
 
-    def encode(pictures: Pictures) -> Vectors:
-        roots = np.sqrt(network(pictures)[:, 1280:])
-        layers = np.split(roots, [1152, 2304], axis=1)
-        centred = [normalize(x - m) for x, m in zip(layers, (0.49, 0.31, 0.70), strict=True)]
-        projected: Vectors = normalize(np.hstack(centred) @ signs)
-        return projected
 
-    return encode
+def visual_whitened(artefact: Artefact) -> Bare:
+    """The same layers in their principal directions."""
+    network = efficientnet_lite0()
+    mean, matrix = artefact.arrays["mean"], artefact.arrays["matrix"]
+    return lambda pictures: normalize((_layers(network(pictures)) - mean) @ matrix)
+
+
+def _layers(pooled: Vectors) -> Vectors:
+    roots = np.split(np.sqrt(pooled[:, 1280:]), [1152, 2304], axis=1)
+    return np.hstack([normalize(x - m) for x, m in zip(roots, (0.49, 0.31, 0.70), strict=True)])
 
 
 def conse() -> Bare:
@@ -217,12 +221,12 @@ def rapidocr() -> Callable[[Pictures], list[str]]:
 
 
 READY: Mapping[str, Callable[[], Bare]] = {
-    "efficientnet-lite0": efficientnet_lite0,
     "visual-projection": visual_projection,
     "conse": conse,
     "hsv-histogram": hsv_histogram,
 }
 FITTED: Mapping[str, Callable[[Artefact], Bare]] = {
+    "visual-whitened": visual_whitened,
     "sift-words": sift_words,
     "orb-words": orb_words,
     "combined-words": combined_words,

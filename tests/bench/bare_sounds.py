@@ -25,7 +25,7 @@ _THREE_SECONDS = 65_974
 
 
 def mfcc_statistics() -> Bare:
-    """librosa's coefficients and differences, and NumPy's statistics of them."""
+    """The coefficients of librosa, their differences, and NumPy's statistics of them."""
     facts = json.loads((files("triptych.shared.encoders") / "mfcc_scale.json").read_text())
     mean, deviation = (np.asarray(facts[name], np.float32) for name in ("mean", "deviation"))
 
@@ -39,7 +39,7 @@ def mfcc_statistics() -> Bare:
 
 
 def logmel_statistics() -> Bare:
-    """librosa's mel spectrum in decibels, and NumPy's statistics of it."""
+    """The mel spectrum of librosa in decibels, and NumPy's statistics of it."""
 
     def statistics(samples: Samples) -> Vectors:
         levels = _decibels(samples, 64)
@@ -106,7 +106,7 @@ def _spectrum(window: Samples) -> Vectors:
     power = librosa.feature.melspectrogram(
         y=slower, sr=16_000, n_fft=512, hop_length=256, n_mels=96
     )
-    return np.log10(1 + 10_000 * power.T[:187]).astype(np.float32)
+    return np.asarray(np.log10(1 + 10_000 * power.T[:187]), np.float32)
 
 
 def audio_combined() -> Bare:

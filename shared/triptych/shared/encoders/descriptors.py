@@ -100,18 +100,25 @@ def _nothing(kind: Kind) -> LocalFeatures:
     return LocalFeatures(kind, empty.reshape(0, 2), empty, empty, np.empty((0, width), dtype))
 
 
-def _grey(picture: Pixels) -> Pixels:
+def rescaled(picture: Pixels) -> Pixels:
+    """The picture, uint8 (h, w) or (h, w, 3), at the size at which keypoints are found."""
     import cv2
 
     height, width = picture.shape[:2]
     longer = max(height, width)
     scale = min(max(longer, _LEAST_SIDE), SIDE) / longer
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    if scale != 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        grey = cv2.resize(grey, size, interpolation=method)
-    return np.pad(np.asarray(grey, np.uint8), _PADDING, mode="edge")
+    if scale == 1:
+        return picture
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
+
+
+def _grey(picture: Pixels) -> Pixels:
+    import cv2
+
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.pad(rescaled(grey), _PADDING, mode="edge")
 
 
 def _detector(kind: Kind) -> Any:

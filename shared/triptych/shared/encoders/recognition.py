@@ -40,11 +40,18 @@ class Transcript:
     language: str | None
     """ISO 639-1, or 639-3 where there is no shorter code."""
     segments: tuple[Segment, ...]
+    others: tuple[str, ...] = ()
+    """What a short sound may say as well, likelier ones first. No part of the field."""
 
     @cached_property
     def text(self) -> str:
         """The segments' texts, with a space between them."""
         return " ".join(segment.text for segment in self.segments)
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The texts whose mean is searched."""
+        return (self.text, *self.others)
 
     def to_note(self) -> dict[str, Any]:
         """The field as JSON has it."""
@@ -73,6 +80,11 @@ class Writing:
     def text(self) -> str:
         """The lines, each on a line of its own."""
         return "\n".join(line.text for line in self.lines)
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The texts whose mean is searched."""
+        return (self.text,)
 
     def to_note(self) -> dict[str, Any]:
         """The field as JSON has it."""
@@ -115,13 +127,14 @@ class Embedded(Generic[Media_contra, Found_co]):
         """Encode what was recognised to float32 (n, card.dims); zeros for None.
 
         A text encoder reads the beginning of a text only, so a long one is encoded in passages,
-        whose mean is taken.
+        whose mean is taken, as is that of several readings.
         """
         passages = [
             (row, passage)
             for row, recognised in enumerate(found)
             if recognised is not None
-            for passage in _passages(recognised.text)
+            for reading in recognised.readings
+            for passage in _passages(reading)
         ]
         vectors = np.zeros((len(found), self.card.dims), np.float32)
         encoded = self._text.encode([passage for _, passage in passages])

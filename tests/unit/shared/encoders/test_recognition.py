@@ -39,6 +39,15 @@ def test_the_end_of_a_long_text_counts(minilm):
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
 
 
+def test_other_readings_count(minilm):
+    """As much as the first one does."""
+    transcript = Transcript("en", (Segment(0, 1, "Colin."),), ("Colon.",))
+    found = Embedded(Parrot(), minilm).embed([transcript, None])
+    one, other = minilm.encode(["Colin.", "Colon."])
+    assert np.allclose(found[0], (one + other) / np.linalg.norm(one + other), atol=1e-6)
+    assert not found[1].any()
+
+
 @pytest.mark.parametrize("batch", [[], [""], ["", ""]])
 def test_nothing_said_is_zeros(minilm, batch):
     """Also of a whole batch, and of an empty one."""
@@ -58,7 +67,9 @@ def test_it_is_in_the_space_of_the_text_encoder(minilm):
 
 def test_a_transcript_as_json():
     """Text, language, and segments with seconds."""
-    transcript = Transcript("en", (Segment(0.5, 1.0, "Good day."), Segment(2.0, 3.5, "And bye.")))
+    transcript = Transcript(
+        "en", (Segment(0.5, 1.0, "Good day."), Segment(2.0, 3.5, "And bye.")), ("Bye",)
+    )
     assert json.loads(json.dumps(transcript.to_note())) == {
         "text": "Good day. And bye.",
         "language": "en",
