@@ -3,7 +3,6 @@
 import hashlib
 import json
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,7 +76,7 @@ def test_transcripts_are_kept(tmp_path, monkeypatch):
     cache = tmp_path / "readings.json"
     cache.write_text(json.dumps({hashlib.sha256(b"sound").hexdigest(): ["Hello.", "Halo."]}))
     sample = [Prompt(name, "Hello", tmp_path / "hello.wav") for name in ("one", "other")]
-    assert transcribed(sample, cache) == dict.fromkeys(["one", "other"], ["Hello.", "Halo."])
+    assert transcribed(sample, cache) == {key: ["Hello.", "Halo."] for key in ("one", "other")}
     (tmp_path / "hello.wav").write_bytes(b"another sound")
     with pytest.raises(Exception, match="audio"):
         transcribed(sample, cache)
