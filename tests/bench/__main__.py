@@ -8,7 +8,7 @@ from typing import Any
 from triptych.shared.threads import limit_threads
 
 ON_A_STACK = ("pipeline", "search", "memory", "stages", "recall")
-ALONE = ("encoders", "decode", "long_audio")
+ALONE = ("encoders", "decode", "lite0", "long_audio")
 
 
 def main() -> None:

@@ -80,15 +80,18 @@ def likeness(query: View, candidates: Sequence[View]) -> Vectors:
     The query is tried as it is and mirrored; 0 where no alignment has enough of either picture.
     """
     mirrored = mirror(query.features)
-    return np.array([_best(query, mirrored, other) for other in candidates], np.float32)
+    both = np.concatenate([query.features.vectors, mirrored.vectors])
+    return np.array([_best(query, mirrored, both, other) for other in candidates], np.float32)
 
 
-def _best(query: View, mirrored: LocalFeatures, other: View) -> float:
+def _best(query: View, mirrored: LocalFeatures, both: Vectors, other: View) -> float:
     if not len(query.features) or not len(other.features):
         return 0.0
-    straight = _hypotheses(query.features, other.features)
+    cosines = other.features.vectors @ both.T
+    count = len(mirrored)
+    straight = _hypotheses(query.features, other.features, cosines[:, :count])
     # Where z lies in the mirrored query, there lies −z̄ in the query.
-    turned = -_hypotheses(mirrored, other.features).conj()
+    turned = -_hypotheses(mirrored, other.features, cosines[:, count:]).conj()
     points = other.samples[0]
     places = np.concatenate(
         [
@@ -97,16 +100,15 @@ def _best(query: View, mirrored: LocalFeatures, other: View) -> float:
         ]
     )
     scales = np.abs(np.concatenate([straight, turned])[:, 0])
-    return max(0.0, float(_agreement(query, other, places, scales).max(initial=0)))
+    return float(np.max(_agreement(query, other, places, scales), initial=0))
 
 
-def _hypotheses(query: LocalFeatures, other: LocalFeatures) -> Complex:
+def _hypotheses(query: LocalFeatures, other: LocalFeatures, cosines: Vectors) -> Complex:
     """Slopes and shifts from the candidate to the query: complex64 (hypotheses, 2).
 
     Each keypoint of the candidate has its nearest one of the query, without a ratio test: alike
     corners of one sign are what there is.
     """
-    cosines = other.vectors @ query.vectors.T
     nearest = cosines.argmax(axis=1)
     columns = np.argsort(-cosines.max(axis=1), kind="stable")[:_HYPOTHESES]
     rows = nearest[columns]
@@ -115,7 +117,8 @@ def _hypotheses(query: LocalFeatures, other: LocalFeatures) -> Complex:
     here, there = query.points[rows], other.points[columns]
     shifts = here[:, 0] + 1j * here[:, 1] - slopes * (there[:, 0] + 1j * there[:, 1])
     plausible = (scales < _SCALE) & (scales > 1 / _SCALE)
-    return np.stack([slopes, shifts], axis=1).astype(np.complex64)[plausible]
+    found: Complex = np.stack([slopes, shifts], axis=1).astype(np.complex64)[plausible]
+    return found
 
 
 def _agreement(query: View, other: View, places: Complex, scales: Vectors) -> Vectors:

@@ -26,7 +26,7 @@ _MARGIN = 18
 _PLAIN = 12
 """How far, of 255, a pixel may be from the background and still belong to it."""
 _RUN = 8
-"""Images in one run of the network: framing one between two runs throws it out of the caches."""
+"""Images in one run of the network: a twentieth to a tenth cheaper than one, for 11 MB more."""
 
 CARD = Card(
     name="efficientnet-lite0",

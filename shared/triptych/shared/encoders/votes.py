@@ -2,6 +2,8 @@
 
 McCann & Lowe, Local naive Bayes nearest neighbor (CVPR 2012): each descriptor of the query votes
 for the pictures that its nearest neighbours are of, by how much nearer they are than the last.
+A picture's votes are divided by the root of how many descriptors it has, or those with many
+would always be ahead of a sign that has ten.
 Neighbours are found by FLANN's randomised k-d trees (Muja & Lowe 2009), which are approximate.
 """
 
@@ -25,7 +27,9 @@ class DescriptorIndex:
         import cv2
 
         self._pictures = len(pictures)
-        self._owners = np.repeat(np.arange(len(pictures)), [len(found) for found in pictures])
+        counts = np.array([len(found) for found in pictures], np.int64)
+        self._owners = np.repeat(np.arange(len(pictures)), counts)
+        self._sizes = np.sqrt(np.maximum(counts, 1))
         self._vectors = np.concatenate([found.vectors for found in pictures])
         cv2.setRNGSeed(seed)
         parameters: dict[str, bool | int | float | str] = {"algorithm": _KDTREE, "trees": _TREES}
@@ -40,4 +44,4 @@ class DescriptorIndex:
         places, squares = self._trees.knnSearch(query.vectors, count, params=search)
         gains = squares[:, -1:] - squares
         votes = np.bincount(self._owners[places].ravel(), gains.ravel(), self._pictures)
-        return votes.astype(np.float32)
+        return (votes / self._sizes).astype(np.float32)
