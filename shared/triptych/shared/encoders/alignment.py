@@ -66,7 +66,7 @@ class View:
     @property
     def step(self) -> float:
         """Pixels between neighbours of the grid."""
-        return max(self.picture.shape) / _GRID
+        return float(max(self.picture.shape) / _GRID)
 
 
 def view(picture: Pixels) -> View:
@@ -100,7 +100,7 @@ def _best(query: View, mirrored: LocalFeatures, both: Vectors, other: View) -> f
         ]
     )
     scales = np.abs(np.concatenate([straight, turned])[:, 0])
-    return float(np.max(_agreement(query, other, places, scales), initial=0))
+    return float(_agreement(query, other, places, scales).max(initial=0))
 
 
 def _hypotheses(query: LocalFeatures, other: LocalFeatures, cosines: Vectors) -> Complex:

@@ -22,7 +22,7 @@ from triptych.shared.settings import Encoders
 _WARM: Mapping[Modality, Any] = {
     "image": np.zeros((224, 224, 3), np.uint8),
     "text": "warm",
-    "audio": np.zeros(RATE, np.float32),
+    "audio": np.sin(np.arange(RATE, dtype=np.float32)),  # silence would be passed over
 }
 
 

@@ -26,6 +26,8 @@ _GAIN = 2.0
 """The range of a cosine."""
 _HALF = 8
 """Inliers that bring half of the gain."""
+_BY_CHANCE = 0.6
+"""Likeness that nine of ten candidates of another picture stay below."""
 _FOR_AFFINITY = 6
 _SQUEEZE = 4.0
 _SCALE = 16.0
@@ -45,12 +47,16 @@ def verify(query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> NDArray
     return np.array([_agreeing(query, mirrored, both, other) for other in candidates], np.int64)
 
 
-def rerank(similarities: Vectors, inliers: NDArray[np.int64]) -> Vectors:
-    """Scores of candidates, of the shape of both: the similarity, and more the more inliers.
+def rerank(similarities: Vectors, inliers: NDArray[np.int64], likeness: Vectors) -> Vectors:
+    """Scores of candidates, of the shape of all: the similarity, and more the more evidence.
 
-    The gain saturates, as a hundred inliers are no better evidence than fifty.
+    The gain by inliers saturates, as a hundred are no better evidence than fifty; the one by
+    ``alignment.likeness`` begins where no two pictures are alike by chance.
     """
-    return (similarities + _GAIN * inliers / (inliers + _HALF)).astype(np.float32)
+    by_inliers = _GAIN * inliers / (inliers + _HALF)
+    by_likeness = np.maximum(likeness - _BY_CHANCE, 0) / (1 - _BY_CHANCE)
+    scores: Vectors = (similarities + by_inliers + by_likeness).astype(np.float32)
+    return scores
 
 
 def mirror(features: LocalFeatures) -> LocalFeatures:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from triptych.shared.encoders import extractors
 from triptych.shared.encoders.extractors import Extractor, load_extractor
 from triptych.shared.errors import InvalidInput
 from triptych.shared.fusion.layout import layout, make_layout
@@ -82,3 +83,10 @@ def test_an_encoder_that_picks_no_keywords_is_refused():
     """When it is loaded."""
     with pytest.raises(InvalidInput, match="minilm picks no keywords"):
         load_extractor("text", Encoders(keywords="minilm"), threads=1, store=None)
+
+
+@pytest.mark.parametrize("modality", SAMPLES)
+def test_models_are_warmed_with_what_they_do_not_pass_over(modality):
+    """Silence, say, is a row of zeros at once: the first real sound would pay for the loading."""
+    extractor = load_extractor(modality, Encoders(), threads=1, store=None)
+    assert all(rows.any() for rows in extractor([extractors._WARM[modality]]).blocks.values())

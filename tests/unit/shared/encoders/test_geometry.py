@@ -17,6 +17,9 @@ def gallery(drawings):
     return [describe(picture, "rootsift") for picture in drawings[:10]]
 
 
+FIELDS = ("points", "sizes", "angles", "descriptors")
+
+
 def pasted(picture):
     """On noise of six times its area."""
     scene = np.random.default_rng(0).integers(0, 256, (400, 480, 3), np.uint8)
@@ -91,10 +94,17 @@ def test_the_mirror_of_features_is_that_of_the_picture(drawings):
 
 def test_inliers_outweigh_similarity_as_they_grow():
     """None leaves the similarity as it is; many outweigh any cosine."""
-    scores = rerank(np.array([0.9, 0.9, -0.9], np.float32), np.array([0, 5, 500]))
+    nothing = np.zeros(3, np.float32)
+    scores = rerank(np.array([0.9, 0.9, -0.9], np.float32), np.array([0, 5, 500]), nothing)
     assert scores.dtype == np.float32
     assert scores[0] == pytest.approx(0.9)
     assert scores[1] > scores[2] > scores[0]
+
+
+def test_likeness_counts_where_it_is_no_chance():
+    """Some is nothing, all of it is one more."""
+    scores = rerank(np.zeros(3, np.float32), np.zeros(3, int), np.array([0.5, 0.8, 1], np.float32))
+    assert scores.tolist() == pytest.approx([0, 0.5, 1], abs=1e-6)
 
 
 def test_votes(drawings, gallery, blank):
@@ -106,3 +116,16 @@ def test_votes(drawings, gallery, blank):
     assert votes.min() >= 0
     assert np.array_equal(votes, DescriptorIndex(gallery).votes(query))
     assert DescriptorIndex(gallery).votes(describe(blank, "rootsift")).max() == 0
+
+
+def test_a_picture_with_few_keypoints_has_votes(gallery):
+    """A query that shows all of one is ahead of those that have more keypoints."""
+    few = replace(gallery[3], **{name: getattr(gallery[3], name)[:8] for name in FIELDS})
+    both = replace(
+        gallery[5],
+        **{
+            name: np.concatenate([getattr(few, name), getattr(gallery[5], name)[:16]])
+            for name in FIELDS
+        },
+    )
+    assert DescriptorIndex([*gallery[4:], few]).votes(both).argmax() == 6
