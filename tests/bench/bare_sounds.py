@@ -1,4 +1,7 @@
-"""The audio encoders as bare calls of the libraries that they wrap, with the same parameters."""
+"""The audio encoders as bare calls of the libraries that they wrap, with the same parameters.
+
+Librosa makes its mel filters anew at each call; the encoders keep theirs.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -116,7 +119,7 @@ def audio_combined() -> Bare:
 
 
 def whisper_base() -> Callable[[Sounds], list[str]]:
-    """Silero VAD, the features of faster-whisper, and CTranslate2; a text a sound."""
+    """Silero VAD, the features of faster-whisper, and CTranslate2; a text a sound of few words."""
     import ctranslate2
     from faster_whisper.feature_extractor import FeatureExtractor
     from faster_whisper.vad import get_speech_timestamps
@@ -132,28 +135,31 @@ def whisper_base() -> Callable[[Sounds], list[str]]:
         files={"model.bin": weights, **others},
     )
     tokenizer = Tokenizer.from_file(str(second / "tokenizer.json"))
-    time_zero = tokenizer.token_to_id("<|0.00|>")
     features = FeatureExtractor()
 
     def transcribe(samples: Samples) -> str:
         slower = soxr.resample(samples, 22_050, 16_000)
-        return " ".join(
-            say(slower[found["start"] : found["end"]])
-            for found in get_speech_timestamps(
-                slower, threshold=0.5, max_speech_duration_s=15, min_silence_duration_ms=2000
-            )
+        found = get_speech_timestamps(
+            slower, threshold=0.5, max_speech_duration_s=15, min_silence_duration_ms=2000
         )
+        return " ".join(read(slower[each["start"] : each["end"]]) for each in found)
 
-    def say(speech: Samples) -> str:
+    def read(speech: Samples) -> str:
         padded = np.pad(speech, (0, 15 * 16_000 - len(speech)))
         seen = np.ascontiguousarray(features(padded)[np.newaxis, :, :1500])
         encoded = model.encode(ctranslate2.StorageView.from_array(seen))
-        language = model.detect_language(encoded)[0][0][0]
-        most = 2 * (16 + int(len(speech) / 16_000 * 20))
-        prompt = ["<|startoftranscript|>", language, "<|transcribe|>"]
-        [found] = model.generate(encoded, [prompt], beam_size=1, max_length=most)
-        words = [token for token in found.sequences_ids[0] if token < time_zero]
-        return str(tokenizer.decode(words))
+        language, probability = model.detect_language(encoded)[0][0]
+        if probability < 0.5:
+            language = "<|en|>"
+        prompt = ["<|startoftranscript|>", language, "<|transcribe|>", "<|notimestamps|>"]
+        [found] = model.generate(
+            encoded,
+            [prompt],
+            beam_size=5,
+            num_hypotheses=5,
+            max_length=2 * (16 + len(speech) * 20 // 16_000),
+        )
+        return str(tokenizer.decode(found.sequences_ids[0]))
 
     return lambda sounds: [transcribe(samples) for samples in sounds]
 

@@ -28,9 +28,6 @@ _WINDOW_SECONDS = 15
 and three times as slow."""
 _PAUSE_MS = 2000
 """Of silence that ends a stretch of speech; faster-whisper's value."""
-_QUIET = np.zeros(int(0.3 * _RATE), np.float32)
-"""Around a sound while one looks for speech: a word without it is often not seen as such. Of the
-prompts of a word or two it finds all but three, instead of all but six, and fewer noises."""
 _FRAMES_A_SECOND = 100
 _TOKENS_A_SECOND = 20
 """And ``_FEWEST_TOKENS`` more, but no more than Whisper has places for: what goes on for longer
@@ -91,7 +88,7 @@ CARD = Card(
     weights=tuple(_WEIGHTS.values()),
     parameters=(
         f"int8 greedy short<={_SHORT_SECONDS}s:beam={_READINGS},language={_SURE_OF_LANGUAGE} "
-        f"window={_WINDOW_SECONDS} voice={_VOICE} quiet={len(_QUIET)} pause={_PAUSE_MS} "
+        f"window={_WINDOW_SECONDS} voice={_VOICE} pause={_PAUSE_MS} "
         f"nospeech={_NO_SPEECH} logprob={_LOG_PROBABILITY_OF_SPEECH}/{_LEAST_LOG_PROBABILITY} "
         f"compression={_LARGEST_COMPRESSION} "
         f"tokens={_FEWEST_TOKENS}+{_TOKENS_A_SECOND}/s<{_MOST_TOKENS}"
@@ -158,9 +155,9 @@ class Whisper:
                 language = _ENGLISH
             if short:
                 end = start + len(speech) / _RATE
-                first, *rest = self._readings(encoded, language, len(speech)) or [""]
-                segments += [Segment(round(start, 2), round(end, 2), first)] if first else []
-                others += rest
+                readings = self._readings(encoded, language, len(speech))
+                segments += [Segment(round(start, 2), round(end, 2), text) for text in readings[:1]]
+                others += readings[1:]
             else:
                 segments += self._decode(encoded, language, start, speech)
         if not segments:
@@ -171,19 +168,16 @@ class Whisper:
         """Yield the start in seconds and the 16 kHz samples of each stretch of speech."""
         from faster_whisper.vad import get_speech_timestamps
 
-        rest, offset = _QUIET, -len(_QUIET)
+        rest, offset = np.empty(0, np.float32), 0
         for block, is_last in _resampled(samples):
-            window = np.concatenate([rest, block, _QUIET] if is_last else [rest, block])
-            first, last = -offset, len(window) - is_last * len(_QUIET)
+            window = np.concatenate([rest, block])
             found = get_speech_timestamps(window, self._voice)
             # Speech that reaches the end may go on: it waits for the block after.
             open_end = len(window) - _RATE * _PAUSE_MS // 1000
             waiting = not is_last and found and found[-1]["end"] > open_end
             cut = found.pop()["start"] if waiting else len(window)
             for place in found:
-                begin, end = max(first, place["start"]), min(last, place["end"])
-                if begin < end:
-                    yield (offset + begin) / _RATE, window[begin:end]
+                yield (offset + place["start"]) / _RATE, window[place["start"] : place["end"]]
             rest, offset = window[cut:], offset + cut
 
     def _encode(self, speech: Samples) -> Any:

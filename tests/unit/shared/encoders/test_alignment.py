@@ -49,7 +49,7 @@ def gallery():
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_sign_is_most_like_itself(gallery, change):
     """By far more than by chance."""
-    for place in (0, 4, 5):
+    for place in (1, 3, 5):
         found = likeness(view(CHANGES[change](sign(LETTERS[place]))), gallery)
         assert found.dtype == np.float32
         assert 0 <= found.min() <= found.max() <= 1

@@ -23,14 +23,26 @@ def recogniser():
 
 
 @pytest.fixture(scope="module")
-def spoken():
-    """Two recordings of speech, at 22,050 Hz."""
+def paths():
+    """The prompts of Asterisk by name."""
     try:
-        found = {prompt.name: prompt.path for prompt in prompts.fetch()}
+        return {prompt.name: prompt.path for prompt in prompts.fetch()}
     except CorpusUnavailable as error:
         pytest.skip(f"the prompts of Asterisk can't be fetched: {error}")
+
+
+@pytest.fixture(scope="module")
+def spoken(paths):
+    """Two recordings of speech, at 22,050 Hz."""
     names = ("privacy-prompt", "vm-forward-multiple")
-    return [decode_audio(found[name].read_bytes(), max_seconds=60) for name in names]
+    return [decode_audio(paths[name].read_bytes(), max_seconds=60) for name in names]
+
+
+@pytest.fixture(scope="module")
+def words(paths):
+    """Two recordings of a word."""
+    names = ("seconds", "spy-console")
+    return [decode_audio(paths[name].read_bytes(), max_seconds=60) for name in names]
 
 
 def silence(seconds: float) -> np.ndarray:
@@ -88,6 +100,30 @@ def test_golden_transcript(recogniser, spoken):
     assert found.language == "en"
     assert found.segments[0].start == pytest.approx(0, abs=0.25)
     assert found.segments[-1].end == pytest.approx(len(spoken[0]) / RATE, abs=0.25)
+
+
+def test_a_word_has_several_readings(recogniser, words):
+    """Each once, whatever its case and punctuation; its times are those of the speech in it."""
+    [found] = recogniser.recognise(words[:1])
+    assert found.text == "Second."
+    assert "Seconds" in found.readings
+    bare = [whisper._bare(text) for text in found.readings]
+    assert len(set(bare)) == len(bare) > 1
+    [segment] = found.segments
+    assert 0 <= segment.start < segment.end <= len(words[0]) / RATE + 0.01
+    assert found.others == recogniser.recognise(words[:1])[0].others
+
+
+def test_a_word_of_no_sure_language_is_english(recogniser, words):
+    """Whisper takes this one for Korean, but is not sure."""
+    [found] = recogniser.recognise(words[1:])
+    assert found.language == "en"
+    assert found.text == "Console."
+
+
+def test_a_longer_sound_has_one_reading(recogniser, spoken):
+    """And the time stamps of Whisper."""
+    assert recogniser.recognise(spoken[:1])[0].readings == (PHONE,)
 
 
 def test_a_batch_is_the_same_as_one_by_one(recogniser, spoken):
