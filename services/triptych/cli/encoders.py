@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from triptych.cli.media import decoded
+from triptych.cli.media import decoded, pairs
 from triptych.cli.show import console, errors, print_json
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.evaluation.metrics import Result
@@ -83,9 +83,14 @@ def fit(
         errors.print(f"skipped {name}: {reason}", markup=False, style="yellow")
 
     try:
-        modality = registry.row(encoder).read_card().modality
-        artefact = registry.fit(encoder, decoded(paths, modality, skip), seed=seed)
+        row = registry.row(encoder)
         store = open_store(media or media_url(stack_home(stack)))
+        if row.in_text_space:
+            text = registry.open_encoder(Encoders().semantic, store=store)
+            artefact = registry.fit(encoder, pairs(paths, skip), seed=seed, text=text)
+        else:
+            corpus = decoded(paths, row.read_card().modality, skip)
+            artefact = registry.fit(encoder, corpus, seed=seed)
         artefacts.save(store, artefact)
     except (TriptychError, OSError) as error:
         errors.print(f"error: {error}", markup=False, style="red")

@@ -6,7 +6,7 @@ from typing import Any
 
 from triptych.shared.encoders.cards import Modality
 from triptych.shared.errors import InvalidInput
-from triptych.shared.grouping import modality_of
+from triptych.shared.grouping import group_files, modality_of
 from triptych.shared.manifest import ItemLine, Rejection, read_lines
 from triptych.shared.settings import Settings
 
@@ -32,21 +32,57 @@ def decoded(paths: Iterable[Path], modality: Modality, skipped: Skipped) -> Iter
             skipped(name, error.reason)
 
 
+def pairs(paths: Iterable[Path], skipped: Skipped) -> Iterator[tuple[Any, str]]:
+    """Pictures with their texts: files of one stem, and manifest lines that have both.
+
+    Raises:
+        FileNotFoundError: a path is not there.
+    """
+    settings = Settings()
+    for name, image, text in _raw_pairs(paths, skipped):
+        try:
+            yield _decode(image, "image", settings), _decode(text, "text", settings)
+        except InvalidInput as error:
+            skipped(name, error.reason)
+
+
 def _raw(
     paths: Iterable[Path], modality: Modality, skipped: Skipped
 ) -> Iterator[tuple[str, bytes]]:
+    for file in _files(paths):
+        if _is_manifest(file):
+            yield from _from_manifest(file, modality, skipped)
+        elif modality_of(file.name) == modality:
+            yield str(file), file.read_bytes()
+
+
+def _raw_pairs(paths: Iterable[Path], skipped: Skipped) -> Iterator[tuple[str, bytes, bytes]]:
+    files = list(_files(paths))
+    groups, _ = group_files(map(str, files))
+    for group in groups:
+        if {"image", "text"} <= group.files.keys():
+            image, text = (Path(group.files[kind]) for kind in ("image", "text"))
+            yield str(image), image.read_bytes(), text.read_bytes()
+    for manifest in filter(_is_manifest, files):
+        # What is broken is told of once, with the pictures.
+        texts = dict(_from_manifest(manifest, "text", lambda _name, _reason: None))
+        for name, data in _from_manifest(manifest, "image", skipped):
+            if name in texts:
+                yield name, data, texts[name]
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+            yield from (file for file in sorted(path.rglob("*")) if file.is_file())
         elif path.exists():
-            files = [path]
+            yield path
         else:
             raise FileNotFoundError(f"{path} is not there")
-        for file in files:
-            if file.suffix.lower() in _MANIFEST_SUFFIXES:
-                yield from _from_manifest(file, modality, skipped)
-            elif modality_of(file.name) == modality:
-                yield str(file), file.read_bytes()
+
+
+def _is_manifest(file: Path) -> bool:
+    return file.suffix.lower() in _MANIFEST_SUFFIXES
 
 
 def _from_manifest(

@@ -10,11 +10,13 @@ from typer.testing import CliRunner
 
 from triptych.cli import encoders
 from triptych.cli.main import app
+from triptych.cli.media import pairs
 from triptych.cli.variations import wav
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.evaluation.metrics import Result, result
 from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders import artefacts
+from triptych.shared.encoders.minilm import MiniLM
 from triptych.shared.encoders.registry import ENCODERS, open_encoder
 
 RUN = CliRunner()
@@ -75,6 +77,58 @@ def test_pictures_and_sounds_are_decoded(tmp_path):
         found = RUN.invoke(app, command)
         assert found.exit_code == 0, found.output
         assert artefacts.load(MediaStore((tmp_path / "media").as_uri()), found.stdout.strip())
+
+
+@pytest.fixture
+def captioned(tmp_path):
+    """Pictures with texts of the same stem and in a manifest, and what is no pair."""
+    folder = tmp_path / "captioned"
+    (folder / "more").mkdir(parents=True)
+    draw = np.random.default_rng(0)
+    for number in range(32):
+        for stem in (f"{number}", f"more/{number}"):
+            noise = draw.integers(0, 255, (40, 40, 3), np.uint8)
+            cv2.imwrite(str(folder / f"{stem}.png"), cv2.GaussianBlur(noise, (0, 0), 2))
+    lines = []
+    for number in range(32):
+        (folder / f"{number}.txt").write_text(f"noise of number {number}")
+        lines.append({"id": f"{number}", "image": f"{number}.png", "text": f"more {number}"})
+    lines += [{"id": "a", "image": "0.png"}, {"id": "b", "text": "alone"}]
+    lines += [{"id": "c", "image": "none.png", "text": "lost"}, ["bad"]]
+    (folder / "more" / "items.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (folder / "alone.txt").write_text("without a picture")
+    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken.txt").write_text("broken")
+    return folder
+
+
+def test_pairs_are_files_of_one_stem_and_lines_of_manifests(captioned):
+    """Each picture with its own text; what is broken is told of once, what is no pair is left."""
+    skipped = []
+    found = list(pairs([captioned], lambda name, reason: skipped.append((name, reason))))
+    texts = [text for _, text in found]
+    assert set(texts[:32]) == {f"noise of number {number}" for number in range(32)}
+    assert texts[32:] == [f"more {number}" for number in range(32)]
+    at = texts.index("noise of number 7")
+    for place, file in ((at, "7.png"), (39, "more/7.png")):
+        picture = cv2.imread(str(captioned / file))[:, :, ::-1]
+        assert np.array_equal(found[place][0], picture)
+    assert len(skipped) == 3
+    assert {name.rpartition("/")[2] for name, _ in skipped} == {
+        "broken.png",
+        "items.jsonl:35",
+        "items.jsonl:36",
+    }
+
+
+def test_an_encoder_in_text_space_is_fitted_on_pairs(captioned, tmp_path):
+    """With the text encoder of the settings."""
+    media = (tmp_path / "media").as_uri()
+    found = RUN.invoke(app, ["fit", "concept-map", str(captioned), "--media-url", media])
+    assert found.exit_code == 0, found.output
+    artefact = artefacts.load(MediaStore(media), found.stdout.strip())
+    assert artefact.values["pairs"] == 64
+    assert artefact.values["text"] == MiniLM.card.fingerprint
 
 
 @pytest.mark.parametrize(

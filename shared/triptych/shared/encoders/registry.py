@@ -63,6 +63,7 @@ ENCODERS: Mapping[str, Row] = {
     "visual-projection": Row("lite0", "visual", "VISUAL_CARD"),
     "visual-whitened": Row("whitened", "VisualWhitened"),
     "conse": Row("lite0", "concept", "CONCEPT_CARD", in_text_space=True),
+    "concept-map": Row("concept_map", "ConceptMap", in_text_space=True),
     "hsv-histogram": Row("color", "HSVHistogram"),
     "sift-words": Row("visual_words", "SIFTWords", "SIFTWords.base"),
     "orb-words": Row("visual_words", "ORBWords", "ORBWords.base"),
@@ -104,12 +105,19 @@ def row(name: str) -> Row:
     return ENCODERS[name]
 
 
-def fit(name: str, corpus: Iterable[Any], *, seed: int = 0) -> Artefact:
-    """Fit an encoder on decoded media. Raises InvalidInput if it is not one to be fitted."""
+def fit(
+    name: str, corpus: Iterable[Any], *, seed: int = 0, text: Encoder[str] | None = None
+) -> Artefact:
+    """Fit an encoder on decoded media; one in the space of ``text`` on media with their texts.
+
+    Raises:
+        InvalidInput: it is not one to be fitted, or not in that space, or the corpus is small.
+    """
     found = row(name)
     if not found.read_card().needs_fit:
         raise InvalidInput(f"{name} is ready as it is: it is not fitted")
-    artefact: Artefact = found.find_maker().fit(corpus, seed=seed)
+    _check_space(name, found, text)
+    artefact: Artefact = found.find_maker().fit(corpus, seed=seed, **_space(text))
     return artefact
 
 
@@ -127,6 +135,9 @@ def card_of(reference: str, store: MediaStore, *, text: Card | None = None) -> C
     found = row(name)
     _check_space(name, found, text)
     card = found.read_card()
+    if version and card.needs_fit and found.in_text_space:
+        fitted: Card = found.find_maker().card_of(artefacts.load(store, reference), text)
+        return fitted
     if version or found.hub:
         card = _remembered(reference, store)
     elif card.needs_fit:
@@ -169,13 +180,16 @@ def open_encoder(
     maker = found.find_maker()
     if found.hub:
         return maker(version, threads=threads, text=text)
-    if text is not None:
-        return maker(threads=threads, text=text)
     if not found.read_card().needs_fit:
-        return maker(threads=threads)
+        return maker(threads=threads, **_space(text))
     if not version or store is None:
         raise InvalidInput(f"{name} is fitted on a corpus first: triptych fit {name} PATH…")
-    return maker.load(artefacts.load(store, reference))
+    return maker.load(artefacts.load(store, reference), **_space(text))
+
+
+def _space(text: Encoder[str] | None) -> dict[str, Encoder[str]]:
+    """What an encoder in the space of a text encoder takes besides."""
+    return {} if text is None else {"text": text}
 
 
 def _check_space(name: str, found: Row, text: object) -> None:

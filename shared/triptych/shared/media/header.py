@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from triptych.shared.errors import MediaError
+from triptych.shared.errors import MediaError, TooLarge
 
 # A build of Pillow may come without AVIF.
 _FORMATS = tuple(
@@ -30,7 +31,11 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_FRAME = 12  # bytes of a chunk around its content: length, type and checksum
 # A marker with a length behind it, or the end; not a stuffed byte or a restart marker.
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])", re.DOTALL)
-_JPEG_END = b"\xd9"
+_JPEG_SIGNATURE, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xd9", b"\xda"
+_MOST_SCANS = 500
+"""Of a JPEG; programs write about ten. Each costs a pass over all pixels, and next to no bytes."""
+_MOST_PARTS = 2**17
+"""Chunks of a PNG, segments of a JPEG; Pillow keeps some of them as objects of Python."""
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 Image.MAX_IMAGE_PIXELS = None  # the limit of the settings is checked instead, and in every case
@@ -47,9 +52,15 @@ class Header:
 
 
 def read_header(data: bytes) -> Header:
-    """Read format, size and orientation. Raises MediaError for what is no picture."""
+    """Read format, size and orientation.
+
+    Raises:
+        MediaError: no picture.
+        TooLarge: of more parts than any picture has.
+    """
     if not data:
         raise MediaError("image is empty")
+    _check_parts(data)
     try:
         with open_picture(data) as image:
             # A photograph with others behind it (MPO) is a JPEG followed by more.
@@ -62,6 +73,20 @@ def read_header(data: bytes) -> Header:
         raise MediaError(f"image is none of {known}, or its header is damaged") from error
     except Exception as error:  # hostile bytes: Pillow promises no list of what it raises
         raise MediaError(f"image header is damaged: {error}") from error
+
+
+def _check_parts(data: bytes) -> None:
+    """Refuse what costs little to send and very much to read."""
+    if data.startswith(_PNG_SIGNATURE):
+        parts = sum(1 for _ in islice(png_chunks(data), _MOST_PARTS + 1))
+        scans = 0
+    elif data.startswith(_JPEG_SIGNATURE):
+        markers = list(islice(_jpeg_markers(data), _MOST_PARTS + 1))
+        parts, scans = len(markers), markers.count(_JPEG_SCAN)
+    else:
+        return
+    if parts > _MOST_PARTS or scans > _MOST_SCANS:
+        raise TooLarge("image has more parts than a picture has")
 
 
 @contextmanager
@@ -135,9 +160,14 @@ def is_truncated(data: bytes, kind: str) -> bool:
 
 def _jpeg_ends(data: bytes) -> bool:
     """Whether a JPEG has its own end marker; that of a thumbnail inside a segment is none."""
+    return _JPEG_END in _jpeg_markers(data)
+
+
+def _jpeg_markers(data: bytes) -> Iterator[bytes]:
+    """The second byte of each marker up to the end of the picture, segments left out."""
     at = 2
     while marker := _JPEG_MARKER.search(data, at):
+        yield marker[1]
         if marker[1] == _JPEG_END:
-            return True
+            return
         at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
-    return False

@@ -54,7 +54,10 @@ def terms(text: str, language: str | None = None) -> list[str]:
 
 
 def worded(text: str, language: str | None = None) -> Iterator[tuple[str, list[str]]]:
-    """Each word that counts, in small letters but not stemmed, with its terms."""
+    """Each word that counts, in small letters but not stemmed, with its terms.
+
+    Of a word longer than 64 characters both are those of its beginning.
+    """
     normal = unicodedata.normalize("NFKC", text)
     language = _SAME.get(language or "", language)
     languages = (language,) if language else guess(normal)
@@ -65,8 +68,8 @@ def worded(text: str, language: str | None = None) -> Iterator[tuple[str, list[s
             if run[1]:
                 yield from ((term, [term]) for term in _pairs(run[1]))
             else:
-                whole = run[0] == folded
-                yield token.lower() if whole else run[0], _stems(run[0][:_WORD_CHARS], languages)
+                word = token.lower() if run[0] == folded else run[0]
+                yield word[:_WORD_CHARS], _stems(run[0][:_WORD_CHARS], languages)
 
 
 def _fold(word: str) -> str:
