@@ -106,7 +106,9 @@ def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], dict[str
             facts |= {"text": text, "language": language, "words": words}
         if "image" in line:
             data = (found.root / line["image"]).read_bytes()
-            media["image"][row] = decode_image(data, side=found.extractors["image"].side, max_pixels=_NO_LIMIT)
+            media["image"][row] = decode_image(
+                data, side=found.extractors["image"].side, max_pixels=_NO_LIMIT
+            )
             facts["image"] = hashlib.sha256(data).hexdigest()
             facts["names"]["image"] = Path(line["image"]).name
         if "audio" in line:

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from triptych.corpora import tuxpaint
 from triptych.evaluation.recognition import sheet
 from triptych.shared.encoders import registry
+from triptych.shared.encoders.cards import unit_rows
 from triptych.shared.encoders.minilm import MiniLM
 from triptych.shared.media.audio import Samples, decode_audio
 from triptych.shared.media.image import Pixels, decode_image
@@ -34,6 +35,7 @@ _SECONDS = 1.5
 """Of processor time for either side of a comparison, about."""
 _ROUNDS = range(2, 40)
 _TOLERANCE = 1e-4
+_TOGETHER, _PADDINGS = 128, 8
 _NO_LIMIT = 10**9
 
 
@@ -60,10 +62,34 @@ def _run() -> None:
             artefact = registry.fit(name, media)
             encoder = registry.row(name).find_maker().load(artefact)
             _compare(name, encoder.encode, make(artefact), batches)
+    _padding(captions)
     written = [[page] for page in _sheets(pictures, captions)]
     _compare("rapidocr", _recognise("rapidocr"), bare_pictures.rapidocr(), written)
     spoken = [[_sound(path)] for path in _some(sorted(stamps.rglob("*_desc.ogg")), _RECOGNISED)]
     _compare("whisper-base", _recognise("whisper-base"), bare_sounds.whisper_base(), spoken)
+
+
+def _padding(captions: Sequence[str]) -> None:
+    """What it saves to run texts of like length together: MiniLM as it is, over two other ways."""
+    model = MiniLM()
+
+    def in_one_run(texts: Sequence[str]) -> Any:
+        tokens = model._tokenizer.encode_batch(list(texts))
+        return unit_rows(model._run([encoding.ids for encoding in tokens]))
+
+    def one_by_one(texts: Sequence[str]) -> Any:
+        return np.concatenate([model.encode([text]) for text in texts])
+
+    batch = captions[:_TOGETHER]
+    for name, other in (("in_one_run", in_one_run), ("one_by_one", one_by_one)):
+        for encode in (model.encode, other):
+            encode(batch)
+        pairs = [(_time(other, batch), _time(model.encode, batch)) for _ in range(_PADDINGS)]
+        emit(
+            resampled(
+                f"encoders.minilm.{name}_over_ours", _ratio, tuple(zip(*pairs, strict=True)), "x"
+            )
+        )
 
 
 def _some(found: Sequence[Any], count: int) -> list[Any]:

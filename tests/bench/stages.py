@@ -154,7 +154,9 @@ class _Steps:
                 for part, found in (("image", pictures), ("audio", sounds))
             }
         with clock.stage("image_decode"):
-            pixels = [decode_image(d, side=self._visual.side, max_pixels=_NO_LIMIT) for d in data["image"]]
+            pixels = [
+                decode_image(d, side=self._visual.side, max_pixels=_NO_LIMIT) for d in data["image"]
+            ]
         with clock.stage("cnn"):
             pooled = self._visual.backbone.encode(pixels)
         with clock.stage("heads"):

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.shared.errors import MediaError, TooLarge
+from triptych.shared.errors import MediaError, StoreUnavailable, TooLarge
 from triptych.shared.media.mp3 import with_length
 from triptych.shared.media.sound_files import FORMATS, KNOWN, foreign, is_truncated
 
@@ -46,6 +46,7 @@ def decode_audio(data: bytes, *, max_seconds: int) -> Samples:
     Raises:
         MediaError: empty, truncated, corrupt, or in a container that is not known.
         TooLarge: longer than ``max_seconds``, checked before and while decoding.
+        StoreUnavailable: no room for the temporary file.
     """
     import soundfile as sf
 
@@ -82,7 +83,7 @@ def _read(file: Any, max_seconds: int, *, exact: bool) -> Samples:
         for block in _resampled(file, rate):
             if not np.isfinite(block).all():
                 raise MediaError("audio has samples that are not numbers")
-            spool.write(block.data)
+            _write(spool, block)
         # A header may lie about the length.
         read = file.tell()
         if read == 0:
@@ -90,6 +91,13 @@ def _read(file: Any, max_seconds: int, *, exact: bool) -> Samples:
         if read < frames and exact:
             raise MediaError(f"audio is truncated: {read} of {frames} frames are there")
         return _contents(spool)
+
+
+def _write(spool: IO[bytes], block: Samples) -> None:
+    try:
+        spool.write(block.data)
+    except OSError as error:
+        raise StoreUnavailable(f"no room for a decoded sound: {error.strerror}") from error
 
 
 def _resampled(file: Any, rate: int) -> Iterator[Samples]:

@@ -6,6 +6,7 @@ and a header that tells their number is put before them. Sources: ISO/IEC 11172-
 (frame headers); the Xing header as LAME documents it.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -18,6 +19,8 @@ _RATES_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _SAMPLES = (44_100, 48_000, 32_000)
 _SHIFTS = {_MPEG1: 0, 2: 1, 0: 2}
 """Versions 1, 2 and 2.5: how often the samples a second are halved."""
+# What _frame_size takes for a header: each of these is a step ahead.
+_LAYER_3_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b\x70-\x7b\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].", re.DOTALL)
 _FRAMES_AND_BYTES = 3
 _ROOMY = 9
 """Index of 128 kilobits a second, or of 80: 120 bytes a frame at least."""
@@ -28,7 +31,7 @@ def with_length(data: bytes) -> tuple[bytes, bool]:
 
     What has no frame of layer III where the first should be is given back as it is.
     """
-    start = _tag_size(data)
+    start = _tags_end(data, 0)
     sizes = list(_frames(data, start))
     first = data[start : start + sizes[0]] if sizes else b""
     if any(name in first[:64] for name in (b"Xing", b"Info")):
@@ -38,19 +41,31 @@ def with_length(data: bytes) -> tuple[bytes, bool]:
     return _xing(first[:_HEADER], len(sizes), sum(sizes)) + data[start:], False
 
 
-def _tag_size(data: bytes) -> int:
-    """Bytes of an ID3 tag at the start, whose size has seven bits a byte."""
-    if data[:3] != b"ID3":
-        return 0
-    parts = zip(data[6:10], (21, 14, 7, 0), strict=False)
-    return 10 + sum(byte << shift for byte, shift in parts)
+def _tags_end(data: bytes, start: int) -> int:
+    """Where ID3 tags that begin at ``start`` end; their sizes have seven bits a byte."""
+    while data[start : start + 3] == b"ID3":
+        parts = zip(data[start + 6 : start + 10], (21, 14, 7, 0), strict=False)
+        start += 10 + sum(byte << shift for byte, shift in parts)
+    return start
 
 
 def _frames(data: bytes, start: int) -> Iterator[int]:
-    """Bytes of each frame that follows the one before without a gap."""
-    while size := _frame_size(data[start : start + _HEADER]):
-        yield size
-        start += size
+    """Bytes of each frame, the first at ``start``; between others there may be something else.
+
+    Files that were joined have tags in their middle, and what was recorded has gaps.
+    """
+    if not _frame_size(data[start : start + _HEADER]):
+        return
+    while start < len(data):
+        if size := _frame_size(data[start : start + _HEADER]):
+            yield size
+            start += size
+        elif (after := _tags_end(data, start)) > start:
+            start = after
+        elif found := _LAYER_3_FRAME.search(data, start):
+            start = found.start()
+        else:
+            return
 
 
 def _frame_size(header: bytes) -> int:
