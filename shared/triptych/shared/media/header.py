@@ -24,6 +24,7 @@ _ORIENTED = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})  # Pillow turns a TIFF as
 _ORIENTATION = 0x0112  # EXIF 2.32, tag 274
 _ORIENTATIONS = range(1, 9)
 _TIFF_TILE = (322, 323)  # width and height of a tile, TIFF 6.0
+_TIFF_PARTS = (273, 324)  # places of strips and of tiles
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BMP_OLD = 12  # bytes of the header of OS/2
 _BMP_RUN_LENGTHS = (1, 2)  # RLE8 and RLE4
@@ -35,7 +36,7 @@ _JPEG_SIGNATURE, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xd9", b"\xda"
 _MOST_SCANS = 500
 """Of a JPEG; programs write about ten. Each costs a pass over all pixels, and next to no bytes."""
 _MOST_PARTS = 2**17
-"""Chunks of a PNG, segments of a JPEG; Pillow keeps some of them as objects of Python."""
+"""Chunks of a PNG, segments of a JPEG, strips of a TIFF: many an object of Python in Pillow."""
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 Image.MAX_IMAGE_PIXELS = None  # the limit of the settings is checked instead, and in every case
@@ -84,9 +85,26 @@ def _check_parts(data: bytes) -> None:
         markers = list(islice(_jpeg_markers(data), _MOST_PARTS + 1))
         parts, scans = len(markers), markers.count(_JPEG_SCAN)
     else:
-        return
+        parts, scans = _tiff_parts(data), 0
     if parts > _MOST_PARTS or scans > _MOST_SCANS:
         raise TooLarge("image has more parts than a picture has")
+
+
+def _tiff_parts(data: bytes) -> int:
+    """How many strips or tiles a TIFF's first picture claims to have; 0 for what is no TIFF."""
+    if not data.startswith(_TIFF_SIGNATURES):
+        return 0
+    order = "<" if data.startswith(b"II") else ">"
+    is_big = 43 in data[2:4]  # noqa: PLR2004
+    offset, count, entry = ("Q", "Q", "HHQ8x") if is_big else ("L", "H", "HHL4x")
+    try:
+        (start,) = struct.unpack_from(order + offset, data, 8 if is_big else 4)
+        (entries,) = struct.unpack_from(order + count, data, start)
+        start += struct.calcsize(order + count)
+        table = data[start : start + entries * struct.calcsize(order + entry)]
+        return max(n for tag, _, n in struct.iter_unpack(order + entry, table) if tag in _TIFF_PARTS)
+    except (struct.error, ValueError):  # damaged, which Pillow tells
+        return 0
 
 
 @contextmanager

@@ -19,8 +19,12 @@ _RATES_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _SAMPLES = (44_100, 48_000, 32_000)
 _SHIFTS = {_MPEG1: 0, 2: 1, 0: 2}
 """Versions 1, 2 and 2.5: how often the samples a second are halved."""
-# What _frame_size takes for a header: each of these is a step ahead.
-_LAYER_3_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b\x70-\x7b\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].", re.DOTALL)
+# Kilobits and samples a second together, in the third byte of a header: all but the reserved ones.
+_PACES = bytes(pace for pace in range(0x10, 0xF0) if pace & 0x0C != 0x0C)
+_FRAME = re.compile(
+    rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][" + re.escape(_PACES) + b"].", re.DOTALL
+)
+"""The headers that ``_frame_size`` takes, so that to look for the next is a step ahead."""
 _FRAMES_AND_BYTES = 3
 _ROOMY = 9
 """Index of 128 kilobits a second, or of 80: 120 bytes a frame at least."""
@@ -62,7 +66,7 @@ def _frames(data: bytes, start: int) -> Iterator[int]:
             start += size
         elif (after := _tags_end(data, start)) > start:
             start = after
-        elif found := _LAYER_3_FRAME.search(data, start):
+        elif found := _FRAME.search(data, start):
             start = found.start()
         else:
             return

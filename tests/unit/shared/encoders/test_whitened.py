@@ -53,3 +53,13 @@ def test_a_fitted_encoder_is_one_head_of_the_network(clock):
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
     alone = np.concatenate([encoder.encode([picture]) for picture in corpus[:3]])
     assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_golden_cosines():
+    """As they were when this was written, within 0.002: the sign and order of axes are free."""
+    rows = layers(200)
+    arrays = fit_layers([rows]).arrays
+    found = (rows - arrays["mean"]) @ arrays["matrix"]
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    cosines = (found @ found[0])[1:6]
+    assert cosines == pytest.approx([-0.0893, 0.2744, -0.0272, -0.2846, -0.0875], abs=0.002)
