@@ -2,18 +2,24 @@
 
 Queries are the captions, the gallery the pictures of the 538 Tux Paint stamps that have a PNG and
 are no symbols; a caption that two stamps share counts for its own only. Nothing is trained on the
-stamps. How class names are enriched was seen to help on these stamps as well as on the names of
-emoji; the number of classes was chosen on emoji alone.
+stamps. How ConSE's class names are enriched was seen to help on these stamps as well as on the
+names of emoji; its number of classes was chosen on emoji alone. The map is learnt from the names
+of emoji as two vendors draw them; its constants were chosen by folds over emoji and clip art, and
+figures on the stamps were looked at twice on the way.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from triptych.corpora import tuxpaint
+from triptych.corpora import emoji, tuxpaint
 from triptych.evaluation.metrics import Result, recall_at, result
 from triptych.shared.encoders import lite0
+from triptych.shared.encoders.concept_map import ConceptMap, Pair
+from triptych.shared.encoders.lite0_network import SIDE
 from triptych.shared.encoders.minilm import MiniLM
 from triptych.shared.media.image import decode_image
 
@@ -23,19 +29,28 @@ _NO_LIMIT = 10**9
 
 
 def run() -> Iterator[Result]:
-    """Yield R@1 and R@10 of ConSE. Some 15 s."""
+    """Yield R@1 and R@10 of ConSE, and of a map beside it. About a minute."""
     root = tuxpaint.fetch()
     lines = [line for line in tuxpaint.lines(root) if is_asked(line)]
     text = MiniLM()
-    encoder = lite0.concept(text=text)
-    pictures = [
-        decode_image((root / line["image"]).read_bytes(), side=encoder.side, max_pixels=_NO_LIMIT)
-        for line in lines
-    ]
-    scores = text.encode([line["text"] for line in lines]) @ encoder.encode(pictures).T
+    conse = lite0.concept(text=text)
+    pictures = [_picture(root / line["image"]) for line in lines]
+    queries = text.encode([line["text"] for line in lines])
     own = np.eye(len(lines), dtype=np.bool_)
-    for k, goal in ((1, None), (10, R_AT_10)):
-        yield result(CORPUS, encoder.card.name, f"R@{k}", recall_at(k, scores, own), goal)
+    for encoder in (conse, ConceptMap.load(ConceptMap.fit(_emoji(), text=text), text=text)):
+        scores = queries @ encoder.encode(pictures).T
+        for k, goal in ((1, None), (10, R_AT_10)):
+            yield result(CORPUS, encoder.card.name, f"R@{k}", recall_at(k, scores, own), goal)
+
+
+def _emoji() -> Iterator[Pair]:
+    for entry in emoji.emoji(emoji.fetch()):
+        for path in entry.pictures.values():
+            yield _picture(path), entry.name
+
+
+def _picture(path: Path) -> NDArray[np.uint8]:
+    return decode_image(path.read_bytes(), side=SIDE, max_pixels=_NO_LIMIT)
 
 
 def is_asked(line: Mapping[str, Any]) -> bool:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from triptych.shared.encoders import efficientnet, lite0
 from triptych.shared.encoders.artefacts import Artefact
 from triptych.shared.encoders.cards import Card, Vectors, unit_rows
-from triptych.shared.encoders.efficientnet import FEATURES
 from triptych.shared.encoders.lite0 import CONCEPT_CARD, Headed
+from triptych.shared.encoders.lite0_network import WIDTHS
 from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.weights import WeightsError
 from triptych.shared.errors import InvalidInput
@@ -24,8 +24,11 @@ from triptych.shared.errors import InvalidInput
 Pair = tuple[NDArray[np.uint8], str]
 """A picture, uint8 RGB (h, w, 3), and a text that says what it shows."""
 
-_RIDGE = 1.0
-"""Of the mean variance of a feature; chosen on emoji."""
+_LAYERS = {"head": (0.30, 1.0), "15": (0.49, 0.5), "12": (0.31, 0.5)}
+"""The layers that are looked at, the mean of their square roots, and their weights."""
+_WIDTH = sum(WIDTHS[name] for name in _LAYERS)
+_RIDGE = 1 / 1280
+"""Of the whole variance, added to that of each feature. Chosen on emoji, as are the weights."""
 _FEWEST = 64
 _ROUNDING = 1e-9
 _TOGETHER = 64
@@ -38,7 +41,7 @@ CARD = Card(
     licence="MIT",
     source="Frome et al., DeViSE (NIPS 2013), by ridge regression, beside ConSE",
     needs_fit=True,
-    parameters=f"sqrt ridge={_RIDGE} least={_FEWEST} conse=1",
+    parameters=f"sqrt layers={_LAYERS} ridge={_RIDGE} least={_FEWEST} conse=1",
     built_on=(efficientnet.CARD.fingerprint, CONCEPT_CARD.fingerprint),
 )
 
@@ -76,7 +79,7 @@ class ConceptMap:
         mean, matrix = artefact.arrays["mean"], artefact.arrays["matrix"]
 
         def head(pooled: Vectors) -> Vectors:
-            learnt = unit_rows((roots(pooled) - mean) @ matrix)
+            learnt = unit_rows((layers(pooled) - mean) @ matrix)
             return unit_rows(learnt + classes.head(pooled))
 
         return Headed(card, classes.backbone, head)
@@ -97,10 +100,15 @@ class ConceptMap:
         return card.in_space_of(text)
 
 
-def roots(pooled: Vectors) -> Vectors:
-    """What the classifier looks at, float32 (n, 1280); the square root tames the greatest."""
-    found: Vectors = np.sqrt(pooled[:, :FEATURES])
-    return found
+def layers(pooled: Vectors) -> Vectors:
+    """What is looked at, float32 (n, 3584); the square root tames the greatest activations."""
+    ends = np.cumsum(list(WIDTHS.values()))[:-1]
+    parts = dict(zip(WIDTHS, np.split(pooled, ends, axis=1), strict=True))
+    found = [
+        unit_rows(np.sqrt(parts[name]) - np.float32(mean)) * np.float32(weight)
+        for name, (mean, weight) in _LAYERS.items()
+    ]
+    return np.concatenate(found, axis=1)
 
 
 def fit_features(parts: Iterable[tuple[Vectors, Vectors]], text: Card) -> Artefact:
@@ -111,11 +119,11 @@ def fit_features(parts: Iterable[tuple[Vectors, Vectors]], text: Card) -> Artefa
     """
     from threadpoolctl import threadpool_limits
 
-    count, features, vectors = 0, np.zeros(FEATURES), np.zeros(text.dims)
-    squares, products = np.zeros((FEATURES, FEATURES)), np.zeros((FEATURES, text.dims))
+    count, features, vectors = 0, np.zeros(_WIDTH), np.zeros(text.dims)
+    squares, products = np.zeros((_WIDTH, _WIDTH)), np.zeros((_WIDTH, text.dims))
     with threadpool_limits(1):
         for pooled, meant in parts:
-            x, y = roots(pooled).astype(np.float64), meant.astype(np.float64)
+            x, y = layers(pooled).astype(np.float64), meant.astype(np.float64)
             count += len(x)
             features += x.sum(axis=0)
             vectors += y.sum(axis=0)
@@ -129,9 +137,9 @@ def fit_features(parts: Iterable[tuple[Vectors, Vectors]], text: Card) -> Artefa
         squares -= np.outer(features, mean)
         products -= np.outer(mean, vectors)
         spread = np.trace(squares)
-        if spread <= _ROUNDING * (features @ mean):
+        if spread <= _ROUNDING * count:
             raise InvalidInput(f"{CARD.name} needs pictures that differ to be fitted")
-        squares[np.diag_indices(FEATURES)] += _RIDGE * spread / FEATURES
+        squares[np.diag_indices(_WIDTH)] += _RIDGE * spread
         matrix = np.linalg.solve(squares, products)
     arrays = {"mean": mean.astype(np.float32), "matrix": matrix.astype(np.float32)}
     return Artefact(CARD.name, CARD.version, arrays, {"pairs": count, "text": text.fingerprint})

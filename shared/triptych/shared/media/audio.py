@@ -4,6 +4,7 @@ import io
 import mmap
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
@@ -79,11 +80,11 @@ def _read(file: Any, max_seconds: int, *, exact: bool) -> Samples:
         raise MediaError("audio does not say how long it is, as one written to a pipe")
     if frames > max_seconds * rate:
         raise TooLarge(f"audio lasts {frames / rate:.0f} s, the limit is {max_seconds} s")
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as spool:
+    with _room(), tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as spool:
         for block in _resampled(file, rate):
             if not np.isfinite(block).all():
                 raise MediaError("audio has samples that are not numbers")
-            _write(spool, block)
+            spool.write(block.data)
         # A header may lie about the length.
         read = file.tell()
         if read == 0:
@@ -93,9 +94,11 @@ def _read(file: Any, max_seconds: int, *, exact: bool) -> Samples:
         return _contents(spool)
 
 
-def _write(spool: IO[bytes], block: Samples) -> None:
+@contextmanager
+def _room() -> Iterator[None]:
+    """A full disk is no fault of the sound: it comes again."""
     try:
-        spool.write(block.data)
+        yield
     except OSError as error:
         raise StoreUnavailable(f"no room for a decoded sound: {error.strerror}") from error
 

@@ -102,7 +102,9 @@ def _tiff_parts(data: bytes) -> int:
         (entries,) = struct.unpack_from(order + count, data, start)
         start += struct.calcsize(order + count)
         table = data[start : start + entries * struct.calcsize(order + entry)]
-        return max(n for tag, _, n in struct.iter_unpack(order + entry, table) if tag in _TIFF_PARTS)
+        return max(
+            n for tag, _, n in struct.iter_unpack(order + entry, table) if tag in _TIFF_PARTS
+        )
     except (struct.error, ValueError):  # damaged, which Pillow tells
         return 0
 

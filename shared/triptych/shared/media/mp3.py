@@ -20,10 +20,8 @@ _SAMPLES = (44_100, 48_000, 32_000)
 _SHIFTS = {_MPEG1: 0, 2: 1, 0: 2}
 """Versions 1, 2 and 2.5: how often the samples a second are halved."""
 # Kilobits and samples a second together, in the third byte of a header: all but the reserved ones.
-_PACES = bytes(pace for pace in range(0x10, 0xF0) if pace & 0x0C != 0x0C)
-_FRAME = re.compile(
-    rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][" + re.escape(_PACES) + b"].", re.DOTALL
-)
+_PACES = bytes(pace for pace in range(0x10, 0xF0) if pace & 0x0C != 0x0C)  # noqa: PLR2004
+_FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][" + re.escape(_PACES) + b"].", re.DOTALL)
 """The headers that ``_frame_size`` takes, so that to look for the next is a step ahead."""
 _FRAMES_AND_BYTES = 3
 _ROOMY = 9

@@ -84,6 +84,22 @@ def test_a_changed_file_is_refused(store):
         artefacts.load(store, make().reference)
 
 
+def test_a_changed_file_is_refused_before_it_is_read(store, monkeypatch):
+    """It may claim arrays of any size."""
+    monkeypatch.setattr(np, "load", None)
+    store.write_document("encoders", make().reference.replace("@", "-") + ".npz", b"PK")
+    with pytest.raises(WeightsError, match="was changed"):
+        artefacts.load(store, make().reference)
+
+
+def test_a_file_under_the_name_of_another_encoder_is_refused(store):
+    """Though its digest is right."""
+    version = make().reference.partition("@")[2]
+    store.write_document("encoders", f"b-{version}.npz", make().data)
+    with pytest.raises(WeightsError, match="is of a"):
+        artefacts.load(store, f"b@{version}")
+
+
 @pytest.mark.parametrize("reference", ["a", "a@", "a@xyz", "a@../../x", "a@0123456789ABCDEF"])
 def test_a_reference_has_a_version(store, reference):
     """Sixteen hex digits."""

@@ -9,8 +9,8 @@ import pytest
 
 from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders import artefacts, registry
-from triptych.shared.encoders.concept_map import CARD, fit_features
-from triptych.shared.encoders.efficientnet import FEATURES
+from triptych.shared.encoders.concept_map import CARD, fit_features, layers
+from triptych.shared.encoders.efficientnet import POOLED
 from triptych.shared.encoders.extractors import load_extractor
 from triptych.shared.encoders.registry import card_of, open_encoder
 from triptych.shared.encoders.weights import WeightsError
@@ -107,20 +107,20 @@ def test_the_same_pairs_give_the_same_bytes(artefact, corpus, minilm):
 
 
 def test_the_map_is_ridge_regression(minilm):
-    """As solved by least squares with rows that ask for zero, in parts or whole."""
+    """As its dual has it, in parts or whole."""
     draw = np.random.default_rng(2)
-    x = draw.uniform(0, 2, (80, FEATURES + 10)).astype(np.float32)
+    x = draw.uniform(0, 2, (80, POOLED)).astype(np.float32)
     y = draw.normal(size=(80, 3)).astype(np.float32)
     text = replace(minilm.card, dims=3)
     artefact = fit_features([(x[:50], y[:50]), (x[50:], y[50:])], text)
-    roots = np.sqrt(x[:, :FEATURES].astype(np.float64))
-    roots -= roots.mean(axis=0)
-    least = np.eye(FEATURES) * np.sqrt((roots**2).sum() / FEATURES)
-    wanted = np.concatenate([y - y.mean(axis=0), np.zeros((FEATURES, 3))])
-    expected = np.linalg.lstsq(np.concatenate([roots, least]), wanted, rcond=None)[0]
-    # float32 roots on one side.
-    assert np.allclose(artefact.arrays["matrix"], expected, atol=1e-5)
-    assert np.abs(expected).max() > 1e-3
+    seen = layers(x).astype(np.float64)
+    seen -= seen.mean(axis=0)
+    products = seen @ seen.T
+    ridge = np.eye(80) * np.trace(products) / 1280
+    expected = seen.T @ np.linalg.solve(products + ridge, y - y.mean(axis=0))
+    # Kept as float32.
+    assert np.allclose(artefact.arrays["matrix"], expected, atol=1e-4)
+    assert np.abs(expected).max() > 1e-2
 
 
 def test_another_text_encoder_is_refused(artefact, store, minilm):
@@ -143,7 +143,7 @@ def test_too_little_is_refused(corpus, minilm):
     """The message says what is needed."""
     with pytest.raises(InvalidInput, match="64 pictures with a text to be fitted, not 63"):
         registry.fit("concept-map", corpus[:63], text=minilm)
-    same = np.ones((64, FEATURES), np.float32)
+    same = np.ones((64, POOLED), np.float32)
     with pytest.raises(InvalidInput, match="pictures that differ"):
         fit_features([(same, np.eye(64, 384, dtype=np.float32))], minilm.card)
 

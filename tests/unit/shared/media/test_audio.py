@@ -1,8 +1,10 @@
 """Sounds of every kind become the same samples; anything else is refused with a reason."""
 
+import errno
 import io
 import mmap
 import struct
+import time
 from functools import cache
 
 import numpy as np
@@ -11,8 +13,9 @@ import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triptych.shared.errors import MediaError, TooLarge
+from triptych.shared.errors import MediaError, StoreUnavailable, TooLarge
 from triptych.shared.media.audio import RATE, decode_audio
+from triptych.shared.media.mp3 import with_length
 
 SECONDS = 2
 FORMATS = {
@@ -125,6 +128,18 @@ def test_a_long_sound_is_a_map_of_a_file(kind, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="read-only"):
         samples[0] = 1
+
+
+def test_a_full_disk_is_no_fault_of_the_sound(monkeypatch):
+    """The worker waits; the item has not failed. Also what is written only at the end counts."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    data = write(tone(RATE, 120), RATE)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        decode(data, max_seconds=120)
 
 
 def test_long_samples_that_are_not_numbers_are_refused():
@@ -247,6 +262,28 @@ def test_an_mp3_without_a_statement_of_its_length_is_accepted():
         assert len(decode(bare)) == pytest.approx(6 * RATE, rel=0.05)
     with pytest.raises(MediaError, match="truncated"):
         decode(tag + data[: len(data) * 3 // 4])
+
+
+@pytest.mark.parametrize(
+    "between", [b"", bytes(100), b"ID3\4\0\0\0\0\2\0" + b"\xff\xfb\x90\0" * 64]
+)
+@pytest.mark.parametrize("before", [b"", b"ID3\4\0\0\0\0\0\4abcd" * 2])
+def test_joined_mp3s_are_read_to_the_end(before, between):
+    """Whatever tags or gaps there are before and between them."""
+    file = io.BytesIO()
+    sf.write(file, tone(RATE, 3), RATE, format="MP3")
+    data = file.getvalue()
+    bare = data[data.index(data[:2], 4) :]
+    assert len(decode(before + bare + between + bare)) == pytest.approx(6 * RATE, rel=0.05)
+
+
+def test_bytes_that_look_like_frames_are_read_once():
+    """However many there are."""
+    frame = bytes.fromhex("fff314c4") + bytes(20)
+    started = time.process_time()
+    for many in (frame, b"\xff\xfb\x1c\0", b"\xff", b"ID3" + bytes(7)):
+        with_length(frame + many * (2**20 // len(many)))
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("rate", [11_025, 22_050, 44_100])

@@ -378,3 +378,45 @@ def test_many_bytes_that_look_like_markers_are_read_once():
         decode_image(
             jpeg.tobytes()[:-2] + b"\xff" * 10_000_000 + b"\0", side=SIDE, max_pixels=MANY_PIXELS
         )
+
+
+def progressive(scans: int) -> bytes:
+    """A JPEG whose last scan is repeated."""
+    file = io.BytesIO()
+    Image.new("L", (16, 16)).save(file, "JPEG", progressive=True)
+    data = file.getvalue()
+    return data[:-2] + data[data.rindex(b"\xff\xda") : -2] * scans + data[-2:]
+
+
+def strips(endian: str, count: int, *, big: bool) -> bytes:
+    """The header of a TIFF that claims to have as many strips."""
+    order = b"II" if endian == "<" else b"MM"
+    if big:
+        head = struct.pack(endian + "HHHQ", 43, 8, 0, 16)
+        return order + head + struct.pack(endian + "QHHQQ", 1, 273, 4, count, 0)
+    return order + struct.pack(endian + "HLHHHLL", 42, 8, 1, 273, 4, count, 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(progressive(600), id="scans"),
+        pytest.param(b"\xff\xd8" + b"\xff\xfe\0\2" * 150_000, id="segments"),
+        pytest.param(b"\x89PNG\r\n\x1a\n" + (bytes(4) + b"teSt" + bytes(4)) * 150_000, id="chunks"),
+        *(
+            pytest.param(strips(endian, 150_000, big=big), id=f"strips{endian}{big}")
+            for endian in "<>"
+            for big in (False, True)
+        ),
+    ],
+)
+def test_more_parts_than_a_picture_has_are_refused_unread(data, monkeypatch):
+    """Each costs a few bytes to send, and an object of Python or a pass over all pixels to read."""
+    monkeypatch.setattr("PIL.Image.open", None)
+    with pytest.raises(TooLarge, match="parts"):
+        decode_image(data, side=8, max_pixels=10**7)
+
+
+def test_a_progressive_jpeg_of_many_scans_is_a_picture():
+    """Programs write about ten."""
+    assert decode_image(progressive(100), side=16, max_pixels=10**7).shape == (16, 16, 3)

@@ -166,3 +166,9 @@ def test_threads_do_not_disturb_each_other():
     finally:
         sys.setswitchinterval(interval)
     assert [each for four in zip(*found, strict=True) for each in four] == expected
+
+
+@pytest.mark.parametrize("word", ["a" * 10_000, "\ufb03" * 1_000, "\u0130" * 1_000])
+def test_of_a_very_long_word_the_beginning_counts(word):
+    """Also as the word itself, which may become a keyword of a document."""
+    assert [len(found) for found, _ in worded(word, "en")] == [64]
