@@ -32,7 +32,11 @@ class Encoder(Protocol[Media_contra]):
 
 @runtime_checkable
 class Fittable(Protocol[Media_contra]):
-    """An encoder class that learns from a corpus first."""
+    """An encoder class that learns from a corpus first.
+
+    One whose vectors are in the space of texts takes the text encoder, too: ``fit(…, text=…)`` and
+    ``load(…, text=…)``; its corpus is of pairs of media and text.
+    """
 
     @classmethod
     def fit(cls, corpus: Iterable[Media_contra], /, *, seed: int = 0) -> Artefact:
