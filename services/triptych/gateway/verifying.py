@@ -13,18 +13,19 @@ from triptych.shared.errors import InvalidInput, NotFound
 from triptych.shared.media.image import decode_image
 
 VERIFIED = 30
-"""Hits whose pictures are compared point by point: some 15 ms each."""
+"""Hits, the best, whose pictures are compared: some 15 ms each, more for large pictures."""
 
 Hit = dict[str, Any]
 
 
 def verified(services: Services, picture: bytes, hits: Sequence[Hit]) -> list[Hit]:
-    """The hits with ``inliers``, those with the most evidence first, others in their order.
+    """The first hits with ``inliers``, those with the most evidence first; the others follow.
 
     ``inliers`` is how many keypoints of the two pictures agree on where one lies in the other; 0
     for a hit without a picture. How alike both are where one is laid on the other counts too, so
     that a letter, which has few keypoints, is found. Scores and reasons stay as they are.
     """
+    hits, others = hits[:VERIFIED], hits[VERIFIED:]
     query = _view(services, picture)
     views = {
         place: seen
@@ -37,7 +38,7 @@ def verified(services: Services, picture: bytes, hits: Sequence[Hit]) -> list[Hi
     alike[places] = likeness(query, candidates)
     evidence = rerank(np.zeros_like(alike), inliers, alike)
     found = [{**hit, "inliers": count} for hit, count in zip(hits, inliers.tolist(), strict=True)]
-    return [found[place] for place in np.argsort(-evidence, kind="stable")]
+    return [*(found[place] for place in np.argsort(-evidence, kind="stable")), *others]
 
 
 def _stored(services: Services, item: Mapping[str, Any]) -> View | None:

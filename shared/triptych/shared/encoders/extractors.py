@@ -11,8 +11,9 @@ from triptych.shared.encoders.cards import Modality, Vectors
 from triptych.shared.encoders.lite0 import Headed
 from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.recognition import Embedded, Recognised
-from triptych.shared.encoders.registry import open_encoder
+from triptych.shared.encoders.registry import card_of, open_encoder
 from triptych.shared.encoders.roles import assigned
+from triptych.shared.encoders.weights import WeightsError
 from triptych.shared.errors import InvalidInput
 from triptych.shared.media.audio import RATE
 from triptych.shared.media.languages import detect
@@ -111,12 +112,13 @@ def load_extractor(
     text = None
     if any(role.in_text_space for role, _ in roles):
         text = open_encoder(encoders.semantic, threads=threads, store=store)
-    found = {
-        role.block: open_encoder(
-            reference, threads=threads, store=store, text=text if role.in_text_space else None
-        )
-        for role, reference in roles
-    }
+    found = {}
+    for role, reference in roles:
+        within = text if role.in_text_space else None
+        encoder = open_encoder(reference, threads=threads, store=store, text=within)
+        if encoder.card != card_of(reference, store, text=within and within.card):
+            raise WeightsError(f"the card of {reference} in the store is not that of the encoder")
+        found[role.block] = encoder
     keywords: Keywords | None = None
     if modality == "text" and encoders.keywords:
         keywords = open_encoder(encoders.keywords, store=store)

@@ -14,6 +14,7 @@ from triptych.shared.encoders.artefacts import Artefact
 from triptych.shared.encoders.cards import Card, fingerprint
 from triptych.shared.encoders.hub import check_one_space
 from triptych.shared.encoders.protocol import Encoder
+from triptych.shared.encoders.weights import WeightsError
 from triptych.shared.errors import InvalidInput, NotFound
 
 
@@ -152,13 +153,19 @@ def card_of(reference: str, store: MediaStore, *, text: Card | None = None) -> C
 def _remembered(reference: str, store: MediaStore) -> Card:
     file = f"card-{fingerprint(reference)}.json"
     try:
-        facts = json.loads(store.read_document(artefacts.FOLDER, file))
+        data = store.read_document(artefacts.FOLDER, file)
     except NotFound:
         card: Card = open_encoder(reference, store=store).card
         store.write_document(artefacts.FOLDER, file, json.dumps(asdict(card)).encode())
         return card
-    lists = {name: tuple(facts[name]) for name in ("weights", "built_on")}
-    return Card(**{**facts, **lists})
+    try:
+        facts = json.loads(data)
+        lists = {name: tuple(facts[name]) for name in ("weights", "built_on")}
+        return Card(**{**facts, **lists})
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"the card of {reference} in the store can't be read: {error}"
+        ) from error
 
 
 def open_encoder(

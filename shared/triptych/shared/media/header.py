@@ -101,10 +101,11 @@ def _tiff_parts(data: bytes) -> int:
         (start,) = struct.unpack_from(order + offset, data, 8 if is_big else 4)
         (entries,) = struct.unpack_from(order + count, data, start)
         start += struct.calcsize(order + count)
-        table = data[start : start + entries * struct.calcsize(order + entry)]
-        return max(
-            n for tag, _, n in struct.iter_unpack(order + entry, table) if tag in _TIFF_PARTS
-        )
+        size = struct.calcsize(order + entry)
+        # Of a table that ends too early Pillow reads what is there.
+        table = data[start : start + min(entries, (len(data) - start) // size) * size]
+        fields: Iterator[tuple[int, int, int]] = struct.iter_unpack(order + entry, table)
+        return max(parts for tag, _, parts in fields if tag in _TIFF_PARTS)
     except (struct.error, ValueError):  # damaged, which Pillow tells
         return 0
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from triptych.shared.encoders import extractors
+from triptych.shared.blobs import MediaStore
+from triptych.shared.encoders import artefacts, extractors, registry
 from triptych.shared.encoders.extractors import Extractor, load_extractor
+from triptych.shared.encoders.weights import WeightsError
 from triptych.shared.errors import InvalidInput
 from triptych.shared.fusion.layout import layout, make_layout
 from triptych.shared.settings import Encoders
@@ -90,3 +92,16 @@ def test_models_are_warmed_with_what_they_do_not_pass_over(modality):
     """Silence, say, is a row of zeros at once: the first real sound would pay for the loading."""
     extractor = load_extractor(modality, Encoders(), threads=1, store=None)
     assert all(rows.any() for rows in extractor([extractors._WARM[modality]]).blocks.values())
+
+
+def test_an_encoder_with_another_card_than_the_layout_is_refused(tmp_path):
+    """A card that was changed in the store would promise blocks that nobody fills."""
+    store = MediaStore(tmp_path.as_uri())
+    artefact = registry.fit("tfidf-lsa", ["a cat", "a dog and a bird"])
+    artefacts.save(store, artefact)
+    encoders = Encoders(semantic=artefact.reference, concept="")
+    make_layout(encoders, store)
+    (remembered,) = tmp_path.rglob("card-*.json")
+    remembered.write_text(remembered.read_text().replace('"dims": 2', '"dims": 3'))
+    with pytest.raises(WeightsError, match="is not that of the encoder"):
+        load_extractor("text", encoders, threads=1, store=store)

@@ -13,6 +13,7 @@ from triptych.shared.encoders.artefacts import Artefact
 from triptych.shared.encoders.cards import Card
 from triptych.shared.encoders.protocol import Fittable
 from triptych.shared.encoders.registry import ENCODERS, Row, card_of, open_encoder, row
+from triptych.shared.encoders.weights import WeightsError
 from triptych.shared.errors import InvalidInput
 
 CARD = Card(
@@ -105,6 +106,11 @@ def test_a_fitted_encoder_is_opened_by_its_reference(tmp_path):
     for file in tmp_path.rglob("*.npz"):
         file.unlink()
     assert card_of(artefact.reference, store) == card
+    (remembered,) = tmp_path.rglob("card-*.json")
+    for damage in (b"", b"[]", b'{"weights": [], "built_on": []}'):
+        remembered.write_bytes(damage)
+        with pytest.raises(WeightsError, match="card of counts@"):
+            card_of(artefact.reference, store)
 
 
 @pytest.mark.usefixtures("counts")

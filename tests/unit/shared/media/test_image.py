@@ -389,12 +389,12 @@ def progressive(scans: int) -> bytes:
 
 
 def strips(endian: str, count: int, *, big: bool) -> bytes:
-    """The header of a TIFF that claims to have as many strips."""
+    """The header of a TIFF that claims as many strips; the table of its fields is cut."""
     order = b"II" if endian == "<" else b"MM"
     if big:
         head = struct.pack(endian + "HHHQ", 43, 8, 0, 16)
-        return order + head + struct.pack(endian + "QHHQQ", 1, 273, 4, count, 0)
-    return order + struct.pack(endian + "HLHHHLL", 42, 8, 1, 273, 4, count, 0)
+        return order + head + struct.pack(endian + "QHHQQ", 9, 273, 4, count, 0)
+    return order + struct.pack(endian + "HLHHHLL", 42, 8, 9, 273, 4, count, 0)
 
 
 @pytest.mark.parametrize(
