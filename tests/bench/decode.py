@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tests.bench.figures import emit, resampled, say
 
 from triptych.corpora import tuxpaint
-from triptych.shared.encoders.efficientnet import EfficientNetLite0
+from triptych.shared.encoders.image.efficientnet import EfficientNetLite0
 from triptych.shared.media.image import Pixels, decode_image, fit_within
 from triptych.shared.threads import limit_threads
 

@@ -21,7 +21,7 @@ from triptych.corpora import tuxpaint
 from triptych.evaluation.recognition import sheet
 from triptych.shared.encoders import registry
 from triptych.shared.encoders.cards import unit_rows
-from triptych.shared.encoders.minilm import MiniLM
+from triptych.shared.encoders.text.minilm import MiniLM
 from triptych.shared.media.audio import Samples, decode_audio
 from triptych.shared.media.image import Pixels, decode_image
 

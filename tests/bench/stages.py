@@ -19,7 +19,7 @@ from tests.bench.setting import Line, Setting
 
 from triptych.shared import codec, jobs, mapping
 from triptych.shared.blobs import MediaStore
-from triptych.shared.encoders.lite0 import Headed
+from triptych.shared.encoders.image.lite0 import Headed
 from triptych.shared.fusion.blocks import Rows, fuse
 from triptych.shared.fusion.layout import layout
 from triptych.shared.index.protocol import Versioned

@@ -20,7 +20,7 @@ from triptych.local import StackOptions, running_stack
 from triptych.local.parts import media_url
 from triptych.shared.blobs import open_store
 from triptych.shared.encoders import artefacts, registry
-from triptych.shared.encoders.descriptors import SIDE
+from triptych.shared.encoders.image.descriptors import SIDE
 from triptych.shared.media.audio import RATE
 from triptych.shared.media.image import decode_image
 

@@ -1,13 +1,13 @@
 """docs/extending.md: the encoder that it shows works as it stands there."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from triptych.shared import encoders
 from triptych.shared.blobs import open_store
 from triptych.shared.encoders import registry
 from triptych.shared.encoders.registry import Row, card_of, open_encoder
@@ -23,8 +23,10 @@ def encoder(tmp_path, monkeypatch):
     )
     rows = eval(row, {"Row": Row})  # noqa: S307 (the page is ours)
     ((name, entry),) = rows.items()
-    (tmp_path / f"{entry.module}.py").write_text(module, "utf-8")
-    monkeypatch.setattr(encoders, "__path__", [*encoders.__path__, str(tmp_path)])
+    folder, _, file = entry.module.partition(".")
+    (tmp_path / f"{file}.py").write_text(module, "utf-8")
+    package = import_module(f"triptych.shared.encoders.{folder}")
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     monkeypatch.setitem(registry.ENCODERS, name, entry)
     return open_encoder(name)
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from triptych.corpora import emoji, tuxpaint
 from triptych.evaluation.metrics import Result, recall_at, result
-from triptych.shared.encoders import lite0
-from triptych.shared.encoders.concept_map import ConceptMap, Pair
-from triptych.shared.encoders.lite0_network import SIDE
-from triptych.shared.encoders.minilm import MiniLM
+from triptych.shared.encoders.image import lite0
+from triptych.shared.encoders.image.concept_map import ConceptMap, Pair
+from triptych.shared.encoders.image.lite0_network import SIDE
+from triptych.shared.encoders.text.minilm import MiniLM
 from triptych.shared.media.image import decode_image
 
 CORPUS = "Tux Paint stamps, captions hidden"

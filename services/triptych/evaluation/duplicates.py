@@ -23,15 +23,20 @@ from numpy.typing import NDArray
 from triptych.corpora import tuxpaint
 from triptych.evaluation.changes import Change, easy, hard
 from triptych.evaluation.metrics import Result, recall_at, result
-from triptych.shared.encoders.alignment import View, likeness
 from triptych.shared.encoders.cards import Vectors, unit_rows
-from triptych.shared.encoders.color import HSVHistogram
-from triptych.shared.encoders.descriptors import LocalFeatures, Pixels, describe, rescaled
-from triptych.shared.encoders.efficientnet import FEATURES, EfficientNetLite0
-from triptych.shared.encoders.geometry import mirror, rerank, verify
-from triptych.shared.encoders.visual_words import CombinedWords, ORBWords, SIFTWords, VisualWords
-from triptych.shared.encoders.vlad import RootSIFTVLAD
-from triptych.shared.encoders.votes import DescriptorIndex
+from triptych.shared.encoders.image.alignment import View, likeness
+from triptych.shared.encoders.image.color import HSVHistogram
+from triptych.shared.encoders.image.descriptors import LocalFeatures, Pixels, describe, rescaled
+from triptych.shared.encoders.image.efficientnet import FEATURES, EfficientNetLite0
+from triptych.shared.encoders.image.geometry import mirror, rerank, verify
+from triptych.shared.encoders.image.visual_words import (
+    CombinedWords,
+    ORBWords,
+    SIFTWords,
+    VisualWords,
+)
+from triptych.shared.encoders.image.vlad import RootSIFTVLAD
+from triptych.shared.encoders.image.votes import DescriptorIndex
 from triptych.shared.media.image import decode_image
 
 _SIDE = 512

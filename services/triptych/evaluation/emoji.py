@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from triptych.corpora import emoji, tuxpaint
 from triptych.evaluation.metrics import Result, recall_at, result
-from triptych.shared.encoders import efficientnet
 from triptych.shared.encoders.cards import Vectors, unit_rows
-from triptych.shared.encoders.heads import VisualProjection, visual_layers
-from triptych.shared.encoders.lite0_network import SIDE
-from triptych.shared.encoders.whitened import VisualWhitened, fit_layers
+from triptych.shared.encoders.image import efficientnet
+from triptych.shared.encoders.image.heads import VisualProjection, visual_layers
+from triptych.shared.encoders.image.lite0_network import SIDE
+from triptych.shared.encoders.image.whitened import VisualWhitened, fit_layers
 from triptych.shared.media.image import decode_image
 
 CORPUS = "emoji google→twitter"

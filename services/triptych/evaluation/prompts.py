@@ -33,9 +33,9 @@ import numpy as np
 from triptych.corpora import prompts
 from triptych.corpora.prompts import Prompt
 from triptych.evaluation.metrics import Mask, Matrix, Result, recall_at, result
+from triptych.shared.encoders.audio.whisper import CARD, Whisper
 from triptych.shared.encoders.cards import unit_rows
-from triptych.shared.encoders.minilm import MiniLM
-from triptych.shared.encoders.whisper import CARD, Whisper
+from triptych.shared.encoders.text.minilm import MiniLM
 from triptych.shared.media.audio import decode_audio
 from triptych.shared.settings import cache_home
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from triptych.gateway.services import Services
-from triptych.shared.encoders.alignment import View, likeness, view
-from triptych.shared.encoders.descriptors import SIDE
-from triptych.shared.encoders.geometry import rerank, verify
+from triptych.shared.encoders.image.alignment import View, likeness, view
+from triptych.shared.encoders.image.descriptors import SIDE
+from triptych.shared.encoders.image.geometry import rerank, verify
 from triptych.shared.errors import InvalidInput, NotFound
 from triptych.shared.media.image import decode_image
 

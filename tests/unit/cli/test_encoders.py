@@ -16,8 +16,8 @@ from triptych.corpora.errors import CorpusUnavailable
 from triptych.evaluation.metrics import Result, result
 from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders import artefacts
-from triptych.shared.encoders.minilm import MiniLM
 from triptych.shared.encoders.registry import ENCODERS, open_encoder
+from triptych.shared.encoders.text.minilm import MiniLM
 
 RUN = CliRunner()
 

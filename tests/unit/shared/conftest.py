@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from triptych.shared.encoders.efficientnet import EfficientNetLite0
-from triptych.shared.encoders.minilm import MiniLM
+from triptych.shared.encoders.image.efficientnet import EfficientNetLite0
+from triptych.shared.encoders.text.minilm import MiniLM
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 
 from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders.cards import Modality, Vectors
-from triptych.shared.encoders.lite0 import Headed
+from triptych.shared.encoders.image.lite0 import Headed
 from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.recognition import Embedded, Recognised
 from triptych.shared.encoders.registry import card_of, open_encoder

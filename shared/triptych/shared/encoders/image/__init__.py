@@ -1,0 +1,1 @@
+"""Pictures to vectors, and the writing in them to text."""
