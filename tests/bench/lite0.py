@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from tests.bench.figures import Floats, emit, resampled
 
-from triptych.shared.encoders.image.efficientnet import framed, load_weights, open_session
+from triptych.shared.encoders.image.efficientnet import framed, load_weights, open_network
 from triptych.shared.encoders.image.lite0_network import SIDE, FloatLayers, build_network
 
 _ROUNDS = 60
@@ -39,7 +39,7 @@ def run() -> None:
 
 
 def _runner(network: bytes) -> Callable[[np.ndarray], object]:
-    session = open_session(network, threads=1)
+    session = open_network(network, threads=1)
     return lambda picture: session.run(None, {"image": picture[np.newaxis]})
 
 

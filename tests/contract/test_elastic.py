@@ -21,7 +21,7 @@ def test_other_models_are_refused(index: SearchIndex, stack: Stack):
     client = Elasticsearch(stack.index_url)
     meta = {"_meta": {"schema": 1, "fingerprint": "f" * 16}}
     client.indices.create(index="contract-old-v1-x", aliases={"contract-old": {}}, mappings=meta)
-    with pytest.raises(FingerprintMismatch, match="ffff"):
+    with pytest.raises(FingerprintMismatch, match="other encoders"):
         index.ensure("old")
     client.indices.delete(index="contract-old-v1-x")
     client.close()
@@ -41,5 +41,5 @@ def test_vectors_of_other_models_are_never_compared(
     theirs = ElasticIndex(stack.index_url, layout=other, prefix="contract")
     query = np.full(other.dims, 0.1, np.float32)
     request = IndexQuery(classes=[PresenceClass(("text",), (), query)])
-    with pytest.raises(FingerprintMismatch, match=other.fingerprint):
+    with pytest.raises(FingerprintMismatch, match="visual was|semantic was"):
         theirs.search(collection, request)

@@ -1,5 +1,6 @@
 """``triptych encoders``, ``fit`` and ``evaluate encoders``."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,10 +18,12 @@ from triptych.local.parts import media_url
 from triptych.shared.blobs import open_store
 from triptych.shared.encoders import artefacts, registry
 from triptych.shared.encoders.roles import assigned
+from triptych.shared.encoders.weights import WeightsError
 from triptych.shared.errors import TriptychError
 from triptych.shared.settings import Encoders
 
 evaluation = typer.Typer(help="How well search finds what it should.", no_args_is_help=True)
+_WIDEST = max(map(len, registry.ENCODERS))
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a line.")]
 
 
@@ -33,7 +36,13 @@ def encoders(*, as_json: AsJson = False) -> None:
         return
     table = Table(box=None, header_style="bold")
     for title in ("name", "modality", "dims", "fitted", "fills", "extra", "licence"):
-        table.add_column(title, justify="right" if title == "dims" else "left")
+        table.add_column(
+            title,
+            justify="right" if title == "dims" else "left",
+            no_wrap=title != "licence",
+            overflow="fold",
+            min_width=_WIDEST if title == "name" else None,
+        )
     for row in sorted(rows, key=lambda row: (row["modality"], row["name"])):
         table.add_row(
             row["name"],
@@ -75,29 +84,32 @@ def fit(
     seed: Annotated[int, typer.Option(help="The same seed gives the same encoder.")] = 0,
 ) -> None:
     """Fit an encoder on a corpus; prints the reference that the settings take."""
-    skipped = 0
+    used = 0
 
     def skip(name: str, reason: str) -> None:
-        nonlocal skipped
-        skipped += 1
         errors.print(f"skipped {name}: {reason}", markup=False, style="yellow")
+
+    def counted(corpus: Iterable[Any]) -> Iterator[Any]:
+        nonlocal used
+        for element in corpus:
+            used += 1
+            yield element
 
     try:
         row = registry.row(encoder)
         store = open_store(media or media_url(stack_home(stack)))
         if row.in_text_space:
             text = registry.open_encoder(Encoders().semantic, store=store)
-            artefact = registry.fit(encoder, pairs(paths, skip), seed=seed, text=text)
+            artefact = registry.fit(encoder, counted(pairs(paths, skip)), seed=seed, text=text)
         else:
             corpus = decoded(paths, row.read_card().modality, skip)
-            artefact = registry.fit(encoder, corpus, seed=seed)
+            artefact = registry.fit(encoder, counted(corpus), seed=seed)
         artefacts.save(store, artefact)
-    except (TriptychError, OSError) as error:
+    except (TriptychError, WeightsError, OSError) as error:
         errors.print(f"error: {error}", markup=False, style="red")
         raise typer.Exit(2) from error
+    errors.print(f"fitted on {used} of the corpus, {encoder} is:", highlight=False)
     print(artefact.reference)  # noqa: T201
-    if skipped:
-        errors.print(f"{skipped} files were skipped", style="yellow")
 
 
 @evaluation.command("encoders")
@@ -130,10 +142,14 @@ def _print_result(result: Result, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(result))
         return
-    goal = "" if result.goal is None else f"  goal {result.goal:.2f}"
+    goal = ""
+    if result.goal is not None:
+        goal = f" {'✓' if result.value >= result.goal else '✗'} goal {result.goal:.2f}"
     bounds = f"{result.value:.3f} ({result.low:.3f}–{result.high:.3f})"
+    about = f"{result.corpus}, {result.encoder}, {result.metric}"
     console.print(
-        f"  {result.encoder:<34} {result.metric:<24} {bounds}  n={result.queries}{goal}",
+        f"  {bounds}{goal}  {about}, n={result.queries}",
         markup=False,
         highlight=False,
+        soft_wrap=True,
     )

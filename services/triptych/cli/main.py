@@ -78,18 +78,27 @@ def search(  # noqa: PLR0917
     url: Url = DEFAULT_URL,
     collection: Collection = "default",
     tag: Annotated[list[str] | None, typer.Option(help="Only items with all these tags.")] = None,
+    keyword: Annotated[list[str] | None, typer.Option(help="Likewise of keywords.")] = None,
+    language: Annotated[str | None, typer.Option(help="Of the words, as ISO 639-1 has it.")] = None,
     weight: Annotated[
         list[str] | None, typer.Option(help="As text=2, image=0.5; also keyword, audio.")
     ] = None,
     fusion: Annotated[str, typer.Option(help="linear or rrf.")] = "linear",
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many hits.")] = 10,
     *,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Near-duplicates of the picture first.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Search by words, a picture, a sound, or any mix of them."""
-    fields: dict[str, Any] = {"fusion": fusion, "limit": limit, "filter": {"tags": tag or []}}
-    if text is not None:
-        fields["text"] = text
+    given = {"text": text, "language": language, "verify": verify or None}
+    fields: dict[str, Any] = {
+        "fusion": fusion,
+        "limit": limit,
+        "filter": {"tags": tag or [], "keywords": keyword or []},
+        **{name: value for name, value in given.items() if value is not None},
+    }
     try:
         fields["weights"] = dict(_weight(entry) for entry in weight or [])
         media = {

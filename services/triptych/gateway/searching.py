@@ -97,7 +97,7 @@ def index_query(query: EncodedQuery, request: SearchRequest) -> IndexQuery:
         terms=query.terms,
         classes=query.fused.presence_classes(),
         tags=request.filter.tags,
-        keywords=request.filter.keywords,
+        keywords=[word.casefold() for word in request.filter.keywords],
         candidates=max(_CANDIDATES, 2 * request.limit, VERIFIED if request.verify else 0),
     )
 

@@ -35,7 +35,11 @@ HIDDEN_FIELDS = ("vector", "features", "words")
 def mapping(layout: Layout) -> dict[str, Any]:
     """The index mapping: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference."""
     return {
-        "_meta": {"schema": SCHEMA_VERSION, "fingerprint": layout.fingerprint},
+        "_meta": {
+            "schema": SCHEMA_VERSION,
+            "fingerprint": layout.fingerprint,
+            "encoders": layout.encoders,
+        },
         "dynamic": False,
         "dynamic_templates": [
             # Numbers are all doubles: the first value 1 must not turn a later 1.5 into 1.

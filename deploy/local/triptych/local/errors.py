@@ -19,6 +19,12 @@ class MissingTool(StackError):
     exit_code = 2
 
 
+class BadSetting(StackError):
+    """A setting under which no process could start."""
+
+    exit_code = 2
+
+
 class PartFailed(StackError):
     """A part did not start, or died; carries the end of its log."""
 

@@ -15,7 +15,7 @@ from triptych.local.options import WORKER_KINDS, StackOptions
 from triptych.local.ports import LOOPBACK, Ports
 from triptych.local.probes import http_ok, redis_ok
 
-_STORES = ("valkey", "elasticsearch")
+STORES = ("valkey", "elasticsearch")
 _HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 
 
@@ -186,7 +186,7 @@ def _worker(options: StackOptions, ports: Ports, kind: str) -> Part:
         env=child_env(options, ports) | {"TRIPTYCH_READY_FILE": str(ready_file)},
         log=_log(options, name),
         ready=ready_file.exists,
-        needs=_STORES,
+        needs=STORES,
         prepare=prepare,
     )
 
@@ -204,6 +204,6 @@ def _gateway(options: StackOptions, ports: Ports) -> Part:
         ready=lambda: http_ok(ports.gateway, "/readyz"),
         port=ports.gateway,
         folder=folder,
-        needs=_STORES,
+        needs=STORES,
         prepare=lambda: folder.mkdir(parents=True, exist_ok=True),
     )

@@ -22,6 +22,8 @@ from triptych.local.accounts import Account
 
 _PROC = Path("/proc")
 _LOG_BYTES = 16 * 2**20
+_STARTED = "=== started ===\n"
+"""A line of a log between one process and the next."""
 _TAIL_BYTES = 16_384
 _KILL_SECONDS = 10.0
 # Our own children, by pid: only their parent can reap them and knows their exit code.
@@ -102,6 +104,8 @@ def spawn(
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(log.with_suffix(".old.log"))
     with log.open("ab") as out:
+        out.write(_STARTED.encode())
+        out.flush()
         child = subprocess.Popen(  # noqa: S603 - our own part list, no shell
             command,
             env=env,
@@ -170,14 +174,14 @@ def _wait_until(done: Callable[[], bool], seconds: float) -> None:
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """The last lines of a log."""
+    """The last lines that the process started last wrote to a log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(text.rpartition(_STARTED)[2].splitlines()[-lines:])
 
 
 def _output(command: list[str]) -> str:

@@ -10,16 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from triptych.local.accounts import open_data, unprivileged
-from triptych.local.errors import Interrupted, StackError
+from triptych.local.errors import BadSetting, Interrupted, StackError
 from triptych.local.interrupts import interruptible
 from triptych.local.locks import Pause, locked
 from triptych.local.options import DEFAULT_PORT, StackOptions, stack_home
-from triptych.local.parts import build, waves
+from triptych.local.parts import STORES, build, media_url, waves
 from triptych.local.ports import assign
 from triptych.local.process import alive, stop, this_process
 from triptych.local.show import Say, print_line, print_table
 from triptych.local.stack import Stack, _quiet
 from triptych.local.state import State, forget, load
+from triptych.shared.blobs import open_store
+from triptych.shared.errors import TriptychError
+from triptych.shared.fusion.layout import check
 
 _SUPERVISOR_SECONDS = 120.0
 _INTERRUPTED = 130
@@ -161,10 +164,21 @@ def _open(options: StackOptions, pause: Pause, say: Say) -> Stack:
     state = _living(options)
     if options.fresh:
         delete_data(options.home)
+    _check_settings(options)
     ports = state.ports if state else assign(options.port)
     parts = build(options, ports, pause=pause, say=say)
     running = dict(state.running) if state else {}
     return Stack(options.home, ports, parts, running, pause=pause, say=say)
+
+
+def _check_settings(options: StackOptions) -> None:
+    """A wrong encoder is told at once, by the name of its setting, before anything starts."""
+    if set(options.parts) <= set(STORES):
+        return
+    try:
+        check({**os.environ, **options.env}, open_store(media_url(options.home)))
+    except TriptychError as error:
+        raise BadSetting(str(error)) from error
 
 
 def _stay(stack: Stack) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders.cards import Card
 from triptych.shared.encoders.weights import WeightsError
-from triptych.shared.errors import InvalidInput
+from triptych.shared.errors import InvalidInput, NotFound
 
 FOLDER = "encoders"
 _FACTS = "facts"
@@ -91,7 +91,15 @@ def save(store: MediaStore, artefact: Artefact) -> None:
 
 def load(store: MediaStore, reference: str) -> Artefact:
     """Read what ``save`` wrote. Raises NotFound, WeightsError, InvalidInput, StoreUnavailable."""
-    data = store.read_document(FOLDER, _file_name(reference))
+    file = _file_name(reference)
+    try:
+        data = store.read_document(FOLDER, file)
+    except NotFound as error:
+        name = reference.partition("@")[0]
+        raise NotFound(
+            f"{reference} is not in this media store: triptych fit {name} PATH… "
+            "with --stack NAME or --media-url URL fits it for this one"
+        ) from error
     # Before it is read: who can write to the store could claim arrays of any size.
     if hashlib.sha256(data).hexdigest()[:_VERSION_DIGITS] != reference.partition("@")[2]:
         raise WeightsError(f"artefact {reference} was changed: its digest is another")

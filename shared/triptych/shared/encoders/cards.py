@@ -43,6 +43,12 @@ class Card:
         """Sixteen hex digits over every field."""
         return fingerprint(asdict(self))
 
+    @property
+    def label(self) -> str:
+        """Its name as in settings, with the version of what it learnt, for people."""
+        learnt = f"@{self.weights[-1][:16]}" if self.needs_fit and self.weights else ""
+        return f"{self.name}{learnt} ({self.fingerprint[:6]})"
+
     def in_space_of(self, text: "Card") -> "Card":
         """The card of this one when its vectors are to compare with those of a text encoder."""
         return replace(self, dims=text.dims, built_on=(*self.built_on, text.fingerprint))

@@ -11,10 +11,9 @@ from triptych.shared.encoders.cards import Modality, Vectors
 from triptych.shared.encoders.image.lite0 import Headed
 from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.recognition import Embedded, Recognised
-from triptych.shared.encoders.registry import card_of, open_encoder
+from triptych.shared.encoders.registry import card_of, check_keywords, open_encoder
 from triptych.shared.encoders.roles import assigned
 from triptych.shared.encoders.weights import WeightsError
-from triptych.shared.errors import InvalidInput
 from triptych.shared.media.audio import RATE
 from triptych.shared.media.languages import detect
 from triptych.shared.media.words import terms
@@ -121,9 +120,8 @@ def load_extractor(
         found[role.block] = encoder
     keywords: Keywords | None = None
     if modality == "text" and encoders.keywords:
+        check_keywords(encoders.keywords, store)
         keywords = open_encoder(encoders.keywords, store=store)
-        if not hasattr(keywords, "keywords"):
-            raise InvalidInput(f"encoder {encoders.keywords} picks no keywords: tfidf-lsa does")
     extractor = Extractor(found, keywords)
     extractor([_WARM[modality]])
     return extractor

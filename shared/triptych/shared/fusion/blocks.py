@@ -52,6 +52,11 @@ class Layout:
         return fingerprint([[block.name, block.card.fingerprint] for block in self.blocks])
 
     @cached_property
+    def encoders(self) -> dict[str, str]:
+        """What fills each block, as settings name it, and the version of its card."""
+        return {block.name: block.card.label for block in self.blocks}
+
+    @cached_property
     def modalities(self) -> Mapping[str, Modality]:
         """Which worker fills each block."""
         return {block.name: block.modality for block in self.blocks}

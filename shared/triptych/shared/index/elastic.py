@@ -83,11 +83,18 @@ class ElasticIndex:
         except NotFoundError:
             return False
         for entry in answer.values():
-            made_with = entry["mappings"].get("_meta", {}).get("fingerprint")
-            if made_with != self._layout.fingerprint:
+            meta = entry["mappings"].get("_meta", {})
+            if meta.get("fingerprint") != self._layout.fingerprint:
+                theirs, ours = meta.get("encoders", {}), self._layout.encoders
+                changed = [
+                    f"{block} was {theirs.get(block, 'nothing')}, is {ours.get(block, 'nothing')}"
+                    for block in dict.fromkeys([*theirs, *ours])
+                    if theirs.get(block) != ours.get(block)
+                ]
                 raise FingerprintMismatch(
-                    f"collection {collection!r} was built with models {made_with}, this process "
-                    f"has {self._layout.fingerprint}: their vectors can't be compared"
+                    f"collection {collection!r} was built with other encoders, whose vectors can't "
+                    f"be compared with those of this process: {'; '.join(changed)}. Set them back, "
+                    "or use another collection"
                 )
         return True
 
@@ -193,8 +200,10 @@ class ElasticIndex:
         return [hit["_source"] for hit in answer["hits"]["hits"]]
 
     def count(self, collection: str) -> dict[str, int]:
-        """Documents per status."""
+        """Documents per status. Raises NotFound, FingerprintMismatch."""
         self.refresh(collection)
+        with _errors():
+            self._check_fingerprint(collection)
         body = {"size": 0, "aggs": {"status": {"terms": {"field": "status"}}}}
         with _errors(f"no collection {collection!r}"):
             answer = self._client.search(index=self._alias(collection), body=body)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from triptych.shared.encoders.audio.mel import peak
 from triptych.shared.encoders.audio.tensor_bundle import read_bundle
 from triptych.shared.encoders.cards import Card, Vectors, unit_rows
+from triptych.shared.encoders.onnx import open_session
 from triptych.shared.encoders.weights import WeightsError, verified
 from triptych.shared.media.audio import RATE, Samples
 
@@ -53,14 +54,7 @@ class Musicnn:
     card = CARD
 
     def __init__(self, *, threads: int = 1) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        self._session = ort.InferenceSession(
-            build_graph(load_weights()), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(build_graph(load_weights()), threads=threads)
 
     def encode(self, batch: Sequence[Samples]) -> Vectors:
         """Encode sounds, each float32 (samples,) at 22,050 Hz, to unit vectors (n, 200).

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from triptych.shared.encoders.cards import Card
+from triptych.shared.encoders.onnx import runtime
 from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.recognition import Embedded, Segment, Transcript
 from triptych.shared.encoders.weights import verified
@@ -107,6 +108,7 @@ class Whisper:
         from faster_whisper.vad import VadOptions
         from tokenizers import Tokenizer
 
+        runtime()
         first, second, config, vocabulary, tokenizer, _ = (
             verified(_find(name), digest) for name, digest in _WEIGHTS.items()
         )

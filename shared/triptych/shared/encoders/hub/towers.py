@@ -20,6 +20,7 @@ import numpy as np
 
 from triptych.shared.encoders.cards import Card, Modality, Vectors, unit_rows
 from triptych.shared.encoders.hub.preprocess import Feed, Runs
+from triptych.shared.encoders.onnx import open_session
 from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.weights import WeightsError
 from triptych.shared.errors import InvalidInput
@@ -127,13 +128,8 @@ class Network:
     """An ONNX file with the inputs and an output that a tower has."""
 
     def __init__(self, path: Path, tower: Tower, threads: int) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
         try:
-            self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = open_session(path, threads=threads)
         except Exception as error:  # onnxruntime's errors have no base of their own
             raise WeightsError(f"{path.name} can't be loaded: {error}") from error
         self._inputs = [entry.name for entry in self._session.get_inputs()]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from triptych.shared.encoders.cards import Card, Vectors
 from triptych.shared.encoders.image.lite0_network import SIDE, WIDTHS, build_network
+from triptych.shared.encoders.onnx import open_session
 from triptych.shared.encoders.weights import read_torch_checkpoint, verified
 
 FEATURES = WIDTHS["head"]
@@ -53,7 +54,7 @@ class EfficientNetLite0:
         weights = load_weights()
         self.classifier: tuple[Vectors, Vectors] = (weights["_fc.weight"], weights["_fc.bias"])
         """Weights (1000, 1280) and bias (1000,) of the ImageNet classes."""
-        self._session = open_session(build_network(weights), threads=threads)
+        self._session = open_network(build_network(weights), threads=threads)
 
     def encode(self, batch: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Encode images, each uint8 RGB of any shape (h, w, 3), to float32 (n, 4064).
@@ -77,19 +78,14 @@ def shared(*, threads: int = 1) -> EfficientNetLite0:
     return EfficientNetLite0(threads=threads)
 
 
-def open_session(network: bytes, *, threads: int) -> Any:
-    """An ONNX Runtime session of a network, with the same numbers on every processor.
+def open_network(network: bytes, *, threads: int) -> Any:
+    """A session of the network, with the same numbers on every processor.
 
     Without VNNI the fast sums of int8 products overflow (ONNX Runtime, Quantize ONNX models), so
     such a processor takes the exact way, which is as slow as float32.
     """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.x64quantprecision", "0" if has_vnni() else "1")
-    return ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    precise = {"session.x64quantprecision": "0" if has_vnni() else "1"}
+    return open_session(network, threads=threads, config=precise)
 
 
 def has_vnni() -> bool:

