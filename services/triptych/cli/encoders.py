@@ -105,6 +105,8 @@ def fit(
             corpus = decoded(paths, row.read_card().modality, skip)
             artefact = registry.fit(encoder, counted(corpus), seed=seed)
         artefacts.save(store, artefact)
+        if not row.in_text_space:  # writes its card: a worker that only fuses need not open it
+            registry.card_of(artefact.reference, store)
     except (TriptychError, WeightsError, OSError) as error:
         errors.print(f"error: {error}", markup=False, style="red")
         raise typer.Exit(2) from error

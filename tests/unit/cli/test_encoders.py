@@ -58,6 +58,7 @@ def test_fit_prints_the_reference_of_what_it_stored(captions, tmp_path):
     assert first.exit_code == 0, first.output
     assert first.stdout == second.stdout
     reference = first.stdout.strip()
+    assert list(store.rglob("card-*.json")), "who needs its width only does not open it"
     encoder = open_encoder(reference, store=MediaStore(store.as_uri()))
     assert encoder.encode(["horse"]).any()
     assert not encoder.encode(["zebra"]).any()
