@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.shared.encoders.cards import Card, Vectors, unit_rows
+from triptych.shared.encoders.cards import Card, Vectors, fingerprint, unit_rows
 from triptych.shared.encoders.image.lite0_network import WIDTHS
 from triptych.shared.encoders.protocol import Encoder
 from triptych.shared.encoders.weights import verified
@@ -20,14 +20,19 @@ _MEANS: Mapping[str, float] = {"15": 0.49, "12": 0.31, "8": 0.70}
 """The layers that say what a picture looks like, and the mean of their square roots over
 drawings and photographs (Tux Paint and emoji agree within 0.007)."""
 
+_SEED = b"visual-projection"
+# Mean of the projected stamps of Tux Paint (785 pictures). Without it every two pictures have a
+# cosine of .83, which quantised vectors can't tell apart: R@1 is the same, recall is not.
+_CENTRE = json.loads((files(__package__ or "") / "visual_centre.json").read_text())
+
 VISUAL = Card(
     name="visual-projection",
-    version=2,
+    version=3,
     modality="image",
     dims=VISUAL_DIMS,
     licence="Apache-2.0",
     source="Achlioptas, Database-friendly random projections (2003)",
-    parameters=f"sqrt means={_MEANS} signs=shake_256",
+    parameters=f"sqrt means={_MEANS} signs=shake_256 centre={fingerprint(_CENTRE)}",
 )
 
 _NAMES = "imagenet1k_clean_names.json"
@@ -80,11 +85,12 @@ class VisualProjection:
 
     def __init__(self) -> None:
         width = sum(WIDTHS[name] for name in _MEANS)
-        self._matrix = sign_matrix(width, VISUAL_DIMS, VISUAL.fingerprint.encode())
+        self._matrix = sign_matrix(width, VISUAL_DIMS, _SEED)
+        self._centre = np.asarray(_CENTRE, np.float32)
 
     def __call__(self, pooled: Vectors) -> Vectors:
         """Project float32 (n, 4064) to unit vectors (n, 256)."""
-        return unit_rows(visual_layers(pooled) @ self._matrix)
+        return unit_rows(visual_layers(pooled) @ self._matrix - self._centre)
 
 
 class ConSE:

@@ -45,8 +45,10 @@ def test_signs_are_the_same_bits_everywhere():
 
 
 def test_the_projection_keeps_cosines(pooled):
-    """Unit rows whose cosines are close to those before."""
-    found = VisualProjection()(pooled)
+    """Unit rows whose cosines, before they are centred, are close to those of the layers."""
+    projection = VisualProjection()
+    projection._centre = np.zeros(VISUAL_DIMS, np.float32)
+    found = projection(pooled)
     assert found.shape == (40, VISUAL_DIMS)
     assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
     layers = visual_layers(pooled)
@@ -177,10 +179,21 @@ def test_most_classes_are_described():
     assert sum(bool(entry.description) for entry in classes) > 900
 
 
+def test_pictures_are_spread_around_the_centre(efficientnet, clock):
+    """Unlike ones are not all alike: quantised vectors could not tell them apart."""
+    draw = np.random.default_rng(3)
+    noise = draw.integers(0, 256, (224, 224, 3), np.uint8)
+    stripes = np.tile(np.repeat(np.array([[20], [230]], np.uint8), 8, axis=0), (14, 224))
+    pictures = [clock, noise, np.repeat(stripes[..., np.newaxis], 3, axis=2), 255 - clock]
+    found = VisualProjection()(efficientnet.encode(pictures))
+    cosines = (found @ found.T)[np.triu_indices(4, 1)]
+    assert np.median(cosines) < 0.3
+
+
 def test_the_golden_vectors(efficientnet, names, clock):
     """The first numbers of both heads within 0.01: whole numbers round alike on all processors."""
     pooled = efficientnet.encode([clock])
     visual = VisualProjection()(pooled)[0]
     concept = ConSE(efficientnet.classifier, names)(pooled)[0]
-    assert visual[:5] == pytest.approx([0.03, -0.045, 0.0393, 0.025, -0.0367], abs=0.01)
+    assert visual[:5] == pytest.approx([-0.0189, -0.0455, 0.0579, 0.05, -0.054], abs=0.01)
     assert concept[:5] == pytest.approx([-0.0628, 0.0546, -0.0346, -0.024, -0.0253], abs=0.01)
