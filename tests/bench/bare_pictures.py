@@ -56,10 +56,11 @@ def _size(picture: Pixels, scale: float) -> tuple[int, int]:
 
 
 def visual_projection() -> Bare:
-    """Three layers of the network, centred, side by side, times a matrix of signs."""
+    """Three layers of the network, side by side, times a matrix of signs, centred."""
     network = efficientnet_lite0()
-    signs = heads.sign_matrix(2784, 256, heads.VISUAL.fingerprint.encode())
-    return lambda pictures: normalize(_layers(network(pictures)) @ signs)
+    signs = heads.sign_matrix(2784, 256, b"visual-projection")
+    centre = np.asarray(heads._CENTRE, np.float32)
+    return lambda pictures: normalize(_layers(network(pictures)) @ signs - centre)
 
 
 def visual_whitened(artefact: Artefact) -> Bare:
