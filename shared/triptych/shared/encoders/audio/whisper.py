@@ -1,8 +1,8 @@
 """Whisper base: the speech in a sound as text, with times and language.
 
 Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision (ICML 2023), int8 on
-CTranslate2. Where there may be speech is decided by Silero VAD, which faster-whisper brings along;
-Whisper alone hears words in any sound.
+CTranslate2. Where there may be speech is decided before (``voice``): Whisper alone hears words in
+any sound.
 """
 
 import re
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from triptych.shared.encoders.audio.voice import PAUSE_MS, SPEECH_RATE, VOICE, stretches
 from triptych.shared.encoders.cards import Card
 from triptych.shared.encoders.onnx import runtime
 from triptych.shared.encoders.protocol import Encoder
@@ -21,14 +22,9 @@ from triptych.shared.encoders.recognition import Embedded, Segment, Transcript
 from triptych.shared.encoders.weights import verified
 from triptych.shared.media.audio import RATE, Samples
 
-_RATE = 16_000
-_READ_SECONDS = 60
-"""Of sound in memory at a time."""
 _WINDOW_SECONDS = 15
 """Of speech in one run of the network. It was trained on 30, where it is a little more accurate
 and three times as slow."""
-_PAUSE_MS = 2000
-"""Of silence that ends a stretch of speech; faster-whisper's value."""
 _FRAMES_A_SECOND = 100
 _TOKENS_A_SECOND = 20
 """And ``_FEWEST_TOKENS`` more, but no more than Whisper has places for: what goes on for longer
@@ -49,7 +45,6 @@ _TIME_ZERO = 50_364
 
 # How sure one has to be of speech; chosen on one half of the Tux Paint sounds, measured on the
 # other (docs/benchmarks.md). The names are OpenAI's, the values are for single words too.
-_VOICE = 0.5
 _NO_SPEECH = 0.4
 """Whisper's own probability that nobody speaks."""
 _LOG_PROBABILITY_OF_SPEECH = -0.5
@@ -89,7 +84,7 @@ CARD = Card(
     weights=tuple(_WEIGHTS.values()),
     parameters=(
         f"int8 greedy short<={_SHORT_SECONDS}s:beam={_READINGS},language={_SURE_OF_LANGUAGE} "
-        f"window={_WINDOW_SECONDS} voice={_VOICE} pause={_PAUSE_MS} "
+        f"window={_WINDOW_SECONDS} voice={VOICE} pause={PAUSE_MS} "
         f"nospeech={_NO_SPEECH} logprob={_LOG_PROBABILITY_OF_SPEECH}/{_LEAST_LOG_PROBABILITY} "
         f"compression={_LARGEST_COMPRESSION} "
         f"tokens={_FEWEST_TOKENS}+{_TOKENS_A_SECOND}/s<{_MOST_TOKENS}"
@@ -105,7 +100,6 @@ class Whisper:
     def __init__(self, *, threads: int = 1) -> None:
         import ctranslate2
         from faster_whisper.feature_extractor import FeatureExtractor
-        from faster_whisper.vad import VadOptions
         from tokenizers import Tokenizer
 
         runtime()
@@ -127,11 +121,6 @@ class Whisper:
         )
         self._tokenizer = Tokenizer.from_str(tokenizer.decode())
         self._features = FeatureExtractor()
-        self._voice = VadOptions(
-            threshold=_VOICE,
-            max_speech_duration_s=_WINDOW_SECONDS,
-            min_silence_duration_ms=_PAUSE_MS,
-        )
 
     def recognise(self, batch: Sequence[Samples], /) -> list[Transcript | None]:
         """Transcribe sounds, each float32 (samples,) at 22,050 Hz; None where nobody speaks.
@@ -148,7 +137,7 @@ class Whisper:
         others: list[str] = []
         belief: dict[str, float] = {}
         language = _ENGLISH
-        for start, speech in self._stretches(samples):
+        for start, speech in stretches(samples, longest=_WINDOW_SECONDS):
             encoded = self._encode(speech)
             for each, probability in self._model.detect_language(encoded)[0]:
                 belief[each] = belief.get(each, 0) + probability * len(speech)
@@ -156,7 +145,7 @@ class Whisper:
             if short and belief[language] < _SURE_OF_LANGUAGE * sum(belief.values()):
                 language = _ENGLISH
             if short:
-                end = start + len(speech) / _RATE
+                end = start + len(speech) / SPEECH_RATE
                 readings = self._readings(encoded, language, len(speech))
                 segments += [Segment(round(start, 2), round(end, 2), text) for text in readings[:1]]
                 others += readings[1:]
@@ -166,26 +155,10 @@ class Whisper:
             return None
         return Transcript(language.strip("<|>"), tuple(segments), tuple(others))
 
-    def _stretches(self, samples: Samples) -> Iterator[tuple[float, Samples]]:
-        """Yield the start in seconds and the 16 kHz samples of each stretch of speech."""
-        from faster_whisper.vad import get_speech_timestamps
-
-        rest, offset = np.empty(0, np.float32), 0
-        for block, is_last in _resampled(samples):
-            window = np.concatenate([rest, block])
-            found = get_speech_timestamps(window, self._voice)
-            # Speech that reaches the end may go on: it waits for the block after.
-            open_end = len(window) - _RATE * _PAUSE_MS // 1000
-            waiting = not is_last and found and found[-1]["end"] > open_end
-            cut = found.pop()["start"] if waiting else len(window)
-            for place in found:
-                yield (offset + place["start"]) / _RATE, window[place["start"] : place["end"]]
-            rest, offset = window[cut:], offset + cut
-
     def _encode(self, speech: Samples) -> Any:
         import ctranslate2
 
-        padded = np.pad(speech, (0, _WINDOW_SECONDS * _RATE - len(speech)))
+        padded = np.pad(speech, (0, _WINDOW_SECONDS * SPEECH_RATE - len(speech)))
         features = self._features(padded)[None, :, : _WINDOW_SECONDS * _FRAMES_A_SECOND]
         view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features))
         return self._model.encode(view)
@@ -194,7 +167,7 @@ class Whisper:
         self, encoded: Any, language: str, start: float, speech: Samples
     ) -> Iterator[Segment]:
         """Yield what is said in a stretch, which starts at ``start`` seconds."""
-        seconds = len(speech) / _RATE
+        seconds = len(speech) / SPEECH_RATE
         prompt = ["<|startoftranscript|>", language, "<|transcribe|>"]
         for tokens in self._hypotheses(encoded, prompt, len(speech), 1):
             for begin, end, words in _split(tokens):
@@ -223,7 +196,7 @@ class Whisper:
         self, encoded: Any, prompt: list[str], length: int, count: int
     ) -> list[list[int]]:
         """Up to ``count`` rows of tokens, the likeliest first; none if that one is no speech."""
-        most = min(_MOST_TOKENS, _FEWEST_TOKENS + length * _TOKENS_A_SECOND // _RATE)
+        most = min(_MOST_TOKENS, _FEWEST_TOKENS + length * _TOKENS_A_SECOND // SPEECH_RATE)
         [result] = self._model.generate(
             encoded,
             [prompt],
@@ -253,17 +226,6 @@ def speech(*, threads: int = 1, text: Encoder[str]) -> Embedded[Samples, Transcr
 def _find(name: str) -> Path:
     package, _, inside = name.partition("/")
     return Path(str(files(package))) / inside
-
-
-def _resampled(samples: Samples) -> Iterator[tuple[Samples, bool]]:
-    """Yield a sound at 16 kHz by blocks, and whether each is the last."""
-    import soxr
-
-    stream = soxr.ResampleStream(RATE, _RATE, 1, dtype="float32")
-    size = _READ_SECONDS * RATE
-    for at in range(0, max(1, len(samples)), size):
-        is_last = at + size >= len(samples)
-        yield stream.resample_chunk(np.asarray(samples[at : at + size]), last=is_last), is_last
 
 
 def _split(tokens: Sequence[int]) -> Iterator[tuple[float, float | None, list[int]]]:
