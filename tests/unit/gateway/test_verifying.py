@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from triptych.gateway.verifying import verified
+from triptych.gateway.verifying import VERIFIED, verified
 from triptych.shared.errors import NotFound
 
 LETTERS = "TFLEHNYZ"
@@ -57,3 +57,11 @@ def test_others_stay_in_their_order(services):
     assert found[0]["inliers"] > 4
     assert verified(services, png("F"), words) == [{**one, "inliers": 0} for one in words]
     assert verified(services, png("F"), []) == []
+
+
+def test_only_the_best_are_looked_at(services):
+    """The others follow as they came, without inliers: pictures may be dear to decode."""
+    words = [{"id": str(number), "item": {"modalities": ["text"]}} for number in range(VERIFIED)]
+    found = verified(services, png("F"), [*words, hit("F"), hit("T")])
+    assert [one["id"] for one in found] == [*(one["id"] for one in words), "F", "T"]
+    assert ["inliers" in one for one in found] == [True] * VERIFIED + [False] * 2

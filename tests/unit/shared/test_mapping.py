@@ -9,6 +9,7 @@ from triptych.shared.mapping import (
     document,
     mapping,
     pack_features,
+    parts,
     public,
     refused,
     status,
@@ -92,3 +93,15 @@ def test_clients_see_no_vectors():
     found = public(document_of(WHOLE))
     assert not {"vector", "features", "words"} & set(found)
     assert found["text"] == "A cat"
+
+
+def test_the_parts_of_a_document_are_what_was_found_in_it():
+    """Its modalities, and speech and writing only where there are any."""
+    plain = document_of(Item("a", text="x", audio="d"))
+    assert parts(plain) == {"text", "audio"}
+    found = Item("a", image="d1", audio="d2").noting({"transcript": {"text": "Hello."}})
+    assert parts(document_of(found)) == {"image", "audio", "speech"}
+    assert parts(document_of(found.noting({"writing": {"text": "Exit"}}))) == {
+        "image", "audio", "speech", "writing",
+    }  # fmt: skip
+    assert parts({}) == frozenset()

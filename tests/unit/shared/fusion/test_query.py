@@ -5,6 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triptych.shared.encoders.cards import Card
+from triptych.shared.fusion.blocks import Block, Layout
+from triptych.shared.fusion.query import fuse_query
 from triptych.shared.fusion.scores import score
 from triptych.shared.item import MODALITIES
 
@@ -116,3 +119,43 @@ def test_tiny_weights_do_no_harm(make_query, tiny):
     for query in (beside, alone):
         assert sum(term.weight for term in query.terms) == pytest.approx(1)
         assert all(np.isfinite(entry.vector).all() for entry in query.presence_classes())
+
+
+def spoken_layout() -> Layout:
+    """Texts, sounds, and the speech in sounds, of two numbers each."""
+    facts = {"version": 1, "licence": "MIT", "source": "here", "dims": 2}
+    text = Card(name="t", modality="text", **facts)
+    sound = Card(name="s", modality="audio", **facts)
+    return Layout(
+        (
+            Block("semantic", "text", "text", in_text_space=False, card=text),
+            Block("acoustic", "audio", "audio", in_text_space=False, card=sound),
+            Block("spoken", "audio", "speech", in_text_space=True, card=sound),
+        )
+    )
+
+
+def test_speech_is_no_class_of_its_own_and_loses_nothing():
+    """The index ranks as if it were for nothing, and by it alone where there is nothing else."""
+    meaning, timbre = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    vectors = {"text": {"semantic": meaning}, "audio": {"acoustic": timbre}}
+    weights = {"text": 1.0, "audio": 1.0}
+    both = fuse_query(vectors, weights, spoken_layout(), keyword=False)
+    classes = {entry.present: entry.vector for entry in both.presence_classes()}
+    assert set(classes) == {("audio", "text"), ("audio",), ("text",)}
+    mass = both.mass(frozenset({"audio"}))
+    assert both.mass(frozenset({"audio", "speech"})) > mass
+    expected = both.vector() * np.float32(mass**-both.alpha)
+    assert classes["audio",] == pytest.approx(expected)
+    words = fuse_query({"text": vectors["text"]}, weights, spoken_layout(), keyword=False)
+    alone = {entry.present: entry.vector for entry in words.presence_classes()}
+    scale = words.mass(frozenset({"speech"})) ** -words.alpha
+    assert alone["audio",] == pytest.approx(words.vector() * np.float32(scale))
+
+
+def test_what_was_not_found_in_the_query_is_not_compared():
+    """A sound without speech asks for no speech."""
+    nothing, timbre = np.zeros(2, np.float32), np.array([0, 1], np.float32)
+    vectors = {"audio": {"acoustic": timbre, "spoken": nothing}}
+    query = fuse_query(vectors, {"audio": 1.0}, spoken_layout(), keyword=False)
+    assert [term.block for term in query.terms] == ["acoustic"]
