@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The search index of the demonstration and of the local stack: embedded or elastic.
+INDEX_OPTION := $(if $(INDEX),--index $(INDEX))
 # Bytecode is worth its space: without it every worker compiles its libraries at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -24,11 +26,11 @@ $(READY): requirements/dev.txt requirements/musicnn.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup ## Start everything, ingest the Tux Paint stamps, search them (ARGS=--once stops by itself)
-	$(BIN)/triptych demo $(ARGS)
+demo: setup ## Start everything, ingest the Tux Paint stamps, search them (INDEX=elastic, ARGS=--once)
+	$(BIN)/triptych demo $(INDEX_OPTION) $(ARGS)
 
-up: setup ## Start the local stack (ARGS="--port 9000 --detach")
-	$(BIN)/triptych up $(ARGS)
+up: setup ## Start the local stack, with Elasticsearch (INDEX=embedded, ARGS="--port 9000 --detach")
+	$(BIN)/triptych up $(INDEX_OPTION) $(ARGS)
 
 down: setup ## Stop a detached local stack
 	$(BIN)/triptych down $(ARGS)

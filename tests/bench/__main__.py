@@ -7,17 +7,24 @@ from typing import Any
 
 from triptych.shared.threads import limit_threads
 
-ON_A_STACK = ("pipeline", "search", "memory", "stages", "recall")
-ALONE = ("encoders", "decode", "lite0", "long_audio")
+ON_A_STACK = ("pipeline", "search", "load", "memory", "stages", "recall")
+ALONE = ("encoders", "decode", "lite0", "long_audio", "embedded")
+BY_NAME_ONLY = ("index_design", "index_trials")
+"""They take hours."""
 
 
 def main() -> None:
     """Run the benchmarks one after the other; those that need a stack share one of their own."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "--only", choices=(*ON_A_STACK, *ALONE), action="append", help="may be repeated"
+        "--only",
+        choices=(*ON_A_STACK, *ALONE, *BY_NAME_ONLY),
+        action="append",
+        help="may be repeated; index_… run only if named",
     )
     parser.add_argument("--items", type=int, help="stamps to use; all 951 by default")
+    parser.add_argument("--sizes", type=int, nargs="+", help="index_…: documents")
+    parser.add_argument("--which", nargs="+", help="index_…: some of its designs, or trials")
     parser.add_argument("--json", action="store_true", help="the format, which is the only one")
     options = parser.parse_args()
     limit_threads()  # before anything imports numpy
@@ -28,14 +35,15 @@ def main() -> None:
         with opened(options.items) as setting:
             _run(on_a_stack, setting)
     _run([name for name in ALONE if name in wanted])
+    _run([name for name in BY_NAME_ONLY if name in wanted], options)
 
 
-def _run(names: Sequence[str], *setting: Any) -> None:
+def _run(names: Sequence[str], *arguments: Any) -> None:
     from tests.bench.figures import say
 
     for name in names:
         say(f"— {name} —")
-        import_module(f"tests.bench.{name}").run(*setting)
+        import_module(f"tests.bench.{name}").run(*arguments)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from tests.bench.setting import Setting
 from triptych.shared.encoders.cards import Vectors, unit_rows
 from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import FusedQuery
+from triptych.shared.fusion.scores import Candidate, score
 from triptych.shared.item import MODALITIES
 from triptych.shared.mapping import unpack_features
 
@@ -31,16 +33,25 @@ class Documents:
     has: Mapping[str, NDArray[np.bool_]]
 
     def scores(self, query: FusedQuery) -> Floats:
-        """The formula of ``triptych.shared.fusion.query`` over every document; no keywords."""
-        total = np.zeros(len(self.ids))
-        mass = np.zeros(len(self.ids))
-        for term in query.terms:
-            has = self.has[query.layout.parts[term.block]]
-            cosine = self.features[:, layout().slices[term.block]] @ term.vector
-            total += np.where(has, term.weight * cosine, 0.0)
-            mass += np.where(has, term.weight, 0.0)
-        scale = np.power(mass, -query.alpha, out=np.zeros_like(mass), where=mass > 0)
-        return np.where(mass > 0, total * scale, -np.inf)
+        """The exact score of every document; no keywords."""
+        found = np.full(len(self.ids), -np.inf)
+        for entry in score(query, self.candidates, "linear", explain=False):
+            found[entry.index] = entry.score
+        return found
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """Every document as an index would return it."""
+        return [
+            Candidate(
+                id=item,
+                parts=frozenset(part for part, has in self.has.items() if has[row]),
+                keyword=None,
+                words={},
+                features=self.features[row],
+            )
+            for row, item in enumerate(self.ids)
+        ]
 
 
 def read(setting: Setting, collection: str) -> Documents:
@@ -79,13 +90,13 @@ def _pages(setting: Setting, collection: str) -> Iterator[dict[str, Any]]:
         elastic.close_point_in_time(id=pit)
 
 
-def synthetic(real: Documents, count: int) -> Documents:
+def synthetic(real: Documents, count: int, *, seed: int = 7) -> Documents:
     """Documents between two real ones each, with noise, and parts missing at random.
 
     Each part mixes two items that have it, at a random ratio; its blocks share the pair. A real
     collection is clustered, and so is this one.
     """
-    draw = np.random.default_rng(7)
+    draw = np.random.default_rng(seed)
     has = {part: draw.random(count) < share for part, share in _PRESENCE.items()}
     has["text"] |= ~np.logical_or.reduce(list(has.values()))
     features = np.zeros((count, layout().dims), np.float32)

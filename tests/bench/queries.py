@@ -7,8 +7,13 @@ from typing import Any
 from tests.bench.setting import Line, Setting
 
 from triptych.cli.variations import mirrored_crop, second_half
+from triptych.gateway.query.encoded import EncodedQuery
+from triptych.gateway.query.encoding import encode
+from triptych.gateway.query.hits import shape
+from triptych.gateway.query.planning import Search, plan
+from triptych.gateway.query.searching import index_query
 from triptych.gateway.schemas import SearchRequest
-from triptych.gateway.searching import EncodedQuery, encode
+from triptych.shared.index.protocol import IndexQuery
 from triptych.shared.media.audio import decode_audio
 
 MIXES: Mapping[str, tuple[str, ...]] = {
@@ -32,11 +37,19 @@ class Query:
 
     def request(self) -> SearchRequest:
         """The request as the gateway reads it."""
-        return SearchRequest.model_validate(self.fields)
+        return SearchRequest.model_validate({**self.fields, **self.media})
 
-    def encoded(self, setting: Setting) -> EncodedQuery:
+    def encoded(self, setting: Setting, collection: str) -> EncodedQuery:
         """The query as the gateway encodes it."""
-        return encode(setting.services, self.request(), self.media)
+        return encode(setting.services, collection, self.request())
+
+    def asked(self, setting: Setting, collection: str) -> IndexQuery:
+        """What the gateway asks the index."""
+        services, request = setting.services, self.request()
+        made = plan(services, collection, request)
+        query = self.encoded(setting, collection)
+        wanted = shape(request, query.asked)
+        return index_query(Search(services, collection, request, made, query, wanted))
 
 
 def _is_audible(setting: Setting, line: Line) -> bool:
@@ -45,14 +58,17 @@ def _is_audible(setting: Setting, line: Line) -> bool:
 
 
 def make_queries(setting: Setting, parts: Sequence[str], count: int, **fields: Any) -> list[Query]:
-    """Queries from items that have all these parts, evenly picked: caption, crop, half a sound."""
+    """Queries from items that have all these parts, evenly picked: caption, crop, half a sound.
+
+    A caption is asked plainly: what looks like an operator in it is none.
+    """
     able = [line for line in setting.lines if all(part in line for part in parts)]
     if "audio" in parts:  # of some sounds the second half is silence, which finds nothing
         able = [line for line in able if _is_audible(setting, line)]
     chosen = [able[i * len(able) // count] for i in range(count)]
     return [
         Query(
-            {**fields, **({"text": line["text"]} if "text" in parts else {})},
+            {**fields, "syntax": "none", **({"text": line["text"]} if "text" in parts else {})},
             {
                 part: vary((setting.root / line[part]).read_bytes())
                 for part, vary in _VARY.items()

@@ -9,7 +9,6 @@ from tests.bench.figures import Figure, emit, resampled, say
 from tests.bench.queries import MIXES, Query, make_queries
 from tests.bench.setting import Setting
 
-from triptych.gateway.searching import index_query
 from triptych.shared import mapping
 from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.scores import score
@@ -57,10 +56,10 @@ def _recall(
     setting: Setting, collection: str, exact: Documents, place: dict[str, int], query: Query
 ) -> float:
     """How many of the first ten of a search belong there; equal scores are equally right."""
-    encoded = query.encoded(setting)
-    results = setting.services.index.search(collection, index_query(encoded, query.request()))
-    scored = score(encoded.fused, [found.candidate for found in results.found], "linear")[:_TOP]
-    truth = exact.scores(encoded.fused)
+    fused = query.encoded(setting, collection).fused
+    results = setting.services.index.search(collection, query.asked(setting, collection))
+    scored = score(fused, [found.candidate for found in results.found], "linear")[:_TOP]
+    truth = exact.scores(fused)
     rows = [place[results.found[entry.index].candidate.id] for entry in scored]
     np.testing.assert_allclose(truth[rows], [entry.score for entry in scored], atol=_TIE)
     tenth = np.partition(truth, -_TOP)[-_TOP]

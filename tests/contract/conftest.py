@@ -12,11 +12,15 @@ from triptych.shared.index import SearchIndex, open_index
 from triptych.shared.settings import Settings
 
 
-@pytest.fixture(scope="session", params=["elastic"])
-def index(request: pytest.FixtureRequest, stack: Stack) -> SearchIndex:
+@pytest.fixture(scope="session", params=["elastic", "embedded"])
+def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
     """An open index of each implementation."""
-    urls = {"elastic": stack.index_url}
-    return open_index(Settings(index_url=urls[request.param], index_prefix="contract"))
+    if request.param == "elastic":
+        stack: Stack = request.getfixturevalue("stack")
+        url = stack.index_url
+    else:
+        url = tmp_path_factory.mktemp("index").as_uri()
+    return open_index(Settings(index_url=url, index_prefix="contract"))
 
 
 @pytest.fixture

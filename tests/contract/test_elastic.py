@@ -1,30 +1,65 @@
 """What only Elasticsearch can get wrong."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
+from contract.documents import make, word, write
 from triptych.local import Stack
-from triptych.shared.errors import FingerprintMismatch
+from triptych.shared.errors import FingerprintMismatch, InvalidInput
 from triptych.shared.fusion.blocks import Layout
 from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import PresenceClass
-from triptych.shared.index import SearchIndex
+from triptych.shared.index import SearchIndex, open_index
 from triptych.shared.index.elastic import ElasticIndex
-from triptych.shared.index.protocol import IndexQuery, Versioned
+from triptych.shared.index.protocol import IndexQuery, Listing, Versioned
+from triptych.shared.index.words import Words
+from triptych.shared.mapping import SCHEMA_VERSION
+from triptych.shared.settings import Settings
+
+VECTOR = np.full(layout().dims, 0.1, np.float32)
+CLASS = PresenceClass(("text",), (), VECTOR)
 
 
-def test_other_models_are_refused(index: SearchIndex, stack: Stack):
-    """A collection that other models built is not written to."""
-    client = Elasticsearch(stack.index_url)
-    meta = {"_meta": {"schema": 1, "fingerprint": "f" * 16}}
-    client.indices.create(index="contract-old-v1-x", aliases={"contract-old": {}}, mappings=meta)
-    with pytest.raises(FingerprintMismatch, match="other encoders"):
-        index.ensure("old")
-    client.indices.delete(index="contract-old-v1-x")
-    client.close()
+@pytest.fixture(scope="module")
+def index(stack: Stack) -> SearchIndex:
+    """In place of one of each implementation."""
+    return open_index(Settings(index_url=stack.index_url, index_prefix="contract"))
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[Elasticsearch]:
+    """The plain client."""
+    with Elasticsearch(stack.index_url) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "schema", "reason"),
+    [("f" * 16, SCHEMA_VERSION, "other encoders"), (layout().fingerprint, 2, "another version")],
+)
+def test_other_models_are_refused(
+    index: SearchIndex, client: Elasticsearch, fingerprint: str, schema: int, reason: str
+):
+    """A collection that other models or versions built is neither written to nor read."""
+    name = "contract-old-v1-x"
+    meta = {"_meta": {"schema": schema, "fingerprint": fingerprint}, "dynamic": False}
+    client.indices.create(index=name, aliases={"contract-old": {}}, mappings=meta)
+    try:
+        client.index(index=name, id="a", document={"id": "a"}, refresh=True)
+        for call in (
+            lambda: index.ensure("old"),
+            lambda: index.list("old", Listing()),
+            lambda: index.count("old"),
+            lambda: next(index.scan("old")),
+        ):
+            with pytest.raises(FingerprintMismatch, match=reason):
+                call()
+    finally:
+        client.indices.delete(index=name)
 
 
 @pytest.mark.parametrize("change", [{"version": 99}, {"dims": 100}])
@@ -32,10 +67,8 @@ def test_vectors_of_other_models_are_never_compared(
     index: SearchIndex, collection: str, stack: Stack, change: dict[str, int]
 ):
     """A process with other models is refused when it searches, whatever their width."""
-    vector = np.full(layout().dims, 0.1, np.float32)
-    document = {"id": "a", "status": "indexed", "modalities": ["text"], "vector": vector}
-    index.bulk(collection, [Versioned(document, 1)])
-    index.refresh(collection)
+    document = {"id": "a", "status": "indexed", "modalities": ["text"], "vector": VECTOR}
+    write(index, collection, [Versioned(document, 1)])
     first, *others = layout().blocks
     other = Layout((replace(first, card=replace(first.card, **change)), *others))
     theirs = ElasticIndex(stack.index_url, layout=other, prefix="contract")
@@ -43,3 +76,64 @@ def test_vectors_of_other_models_are_never_compared(
     request = IndexQuery(classes=[PresenceClass(("text",), (), query)])
     with pytest.raises(FingerprintMismatch, match="semantic was minilm"):
         theirs.search(collection, request)
+    snapshot = index.freeze(collection)
+    with pytest.raises(FingerprintMismatch, match="semantic was minilm"):
+        theirs.search(collection, request, snapshot=snapshot)
+
+
+def test_a_restored_index_of_another_name_is_as_good(
+    index: SearchIndex, collection: str, client: Elasticsearch
+):
+    """What built it is in it; its name only saves the look."""
+    (made,) = client.indices.get(index=f"contract-{collection}").values()
+    index.drop(collection)
+    name = f"restored-{collection}"
+    aliases = {f"contract-{collection}": {}}
+    client.indices.create(index=name, aliases=aliases, mappings=made["mappings"])
+    write(index, collection, [make("a")])
+    snapshot = index.freeze(collection)
+    request = IndexQuery(Words([word("word")]), [CLASS])
+    assert index.search(collection, request, snapshot=snapshot).total == 1
+    assert [entry.version for entry in index.scan(collection)] == [1]
+
+
+def test_the_widest_search_is_accepted(index: SearchIndex, collection: str):
+    """A thousand of each list of the most classes there can be, in full."""
+    write(index, collection, [make(f"{n}", words={"text": "word"}) for n in range(30)])
+    classes = [CLASS] * 7
+    request = IndexQuery(Words([word("word")]), classes, candidates=1000)
+    for snapshot in (None, index.freeze(collection)):
+        assert len(index.search(collection, request, snapshot=snapshot).found) == 30
+
+
+def test_of_very_many_hits_the_total_is_a_bound(index: SearchIndex, collection: str):
+    """Counting them all would take longer than finding the best; a listing counts them."""
+    words = {"status": "failed", "words": {"text": "word"}}
+    write(index, collection, [Versioned({"id": f"{n}", **words}, 1) for n in range(10_100)])
+    results = index.search(collection, IndexQuery(Words([word("word")]), candidates=3))
+    assert (results.total, results.total_is_exact) == (10_000, False)
+    assert len(results.found) == 3
+    assert index.list(collection, Listing()).total == 10_100
+
+
+def test_a_scan_leaves_nothing_open(index: SearchIndex, collection: str, client: Elasticsearch):
+    """Whether it is read to its end or left."""
+
+    def contexts() -> int:
+        stats = client.indices.stats(index=f"contract-{collection}", metric="search")
+        return int(stats["_all"]["total"]["search"]["open_contexts"])
+
+    write(index, collection, [make("a"), make("b")])
+    scan = index.scan(collection)
+    next(scan)
+    assert contexts() == 1
+    scan.close()
+    assert contexts() == 0
+    assert len(list(index.scan(collection))) == 2
+    assert contexts() == 0
+
+
+def test_a_name_that_the_server_refuses_is_the_callers_mistake(index: SearchIndex):
+    """With its reason."""
+    with pytest.raises(InvalidInput, match="lowercase"):
+        index.ensure("Zoo")

@@ -1,46 +1,20 @@
-"""What every search index must do alike."""
+"""What every search index must do alike: collections, writes, look-ups, vectors."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from contract.documents import PARTS, features, look_up, make, random_block, word, write
 from triptych.shared.encoders.cards import unit_rows
 from triptych.shared.errors import IndexUnavailable, NotFound
-from triptych.shared.fusion.blocks import Rows, fuse
 from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import FusedQuery, fuse_query
+from triptych.shared.fusion.query import WEIGHTS, FusedQuery, fuse_query
 from triptych.shared.fusion.scores import score
 from triptych.shared.index import SearchIndex, open_index
-from triptych.shared.index.protocol import IndexQuery, Versioned
-from triptych.shared.item import Chunk, Item
-from triptych.shared.mapping import document
+from triptych.shared.index.protocol import IndexQuery, Listing
+from triptych.shared.index.words import Words
 from triptych.shared.settings import Settings
-
-RNG = np.random.default_rng(7)
-WEIGHTS = {"keyword": 1.0, "text": 1.0, "image": 1.0, "audio": 1.0}
-PARTS = {"text": ("semantic",), "image": ("concept", "visual"), "audio": ("acoustic",)}
-
-
-def random_block(name: str) -> np.ndarray:
-    where = layout().slices[name]
-    return unit_rows(RNG.standard_normal((1, where.stop - where.start)))[0]
-
-
-def make(item_id: str, *, parts: str = "text", version: int = 1, **fields) -> Versioned:
-    """A document with random features for some parts."""
-    blocks = {
-        name: Rows((0,), random_block(name)[None]) for part in parts.split() for name in PARTS[part]
-    }
-    media = {part: "0" * 64 for part in parts.split() if part != "text"}
-    text = {"text": "words", "words": {"text": "word"}} if "text" in parts else {}
-    item = Item(id=item_id, **{**text, **media, **fields})
-    chunk = Chunk("any", version, layout().fingerprint, (), (item,), batch="b")
-    return Versioned(document(chunk, item, fuse(blocks, 1, layout())[0]), version)
-
-
-def features(entry: Versioned, block: str) -> np.ndarray:
-    """The block of a document as it was made."""
-    vector: np.ndarray = np.asarray(entry.document["vector"])[layout().slices[block]]
-    return vector
 
 
 def ask(index: SearchIndex, collection: str, query: FusedQuery, **fields) -> list[str]:
@@ -52,6 +26,20 @@ def ask(index: SearchIndex, collection: str, query: FusedQuery, **fields) -> lis
     ]
 
 
+def by_vector(**blocks: np.ndarray) -> FusedQuery:
+    """A query that has these blocks, each of the part that it belongs to."""
+    vectors = {
+        part: {name: blocks[name] for name in names if name in blocks}
+        for part, names in PARTS.items()
+    }
+    return fuse_query({part: found for part, found in vectors.items() if found}, WEIGHTS, layout())
+
+
+def test_an_index_answers(index: SearchIndex):
+    """When it is reachable."""
+    index.ping()
+
+
 def test_ensure_twice_is_once(index: SearchIndex, collection: str):
     """A collection that exists stays as it is."""
     index.bulk(collection, [make("a")])
@@ -59,37 +47,41 @@ def test_ensure_twice_is_once(index: SearchIndex, collection: str):
     assert index.count(collection) == {"indexed": 1}
 
 
+def test_collections_are_listed(index: SearchIndex, collection: str):
+    """By name, sorted, until they are dropped."""
+    index.ensure(f"{collection}-0")
+    names = index.collections()
+    assert names == sorted(names)
+    assert {collection, f"{collection}-0"} <= set(names)
+    index.drop(f"{collection}-0")
+    assert f"{collection}-0" not in index.collections()
+    assert index.advice(collection) is None
+
+
 def test_bulk_reports_each_document(index: SearchIndex, collection: str):
-    """A refused document does not stop its neighbours, and the reason names the field."""
-    index.bulk(collection, [make("first", metadata={"year": 1.0})])
-    outcomes = index.bulk(collection, [make("a"), make("b", metadata={"year": "old"}), make("c")])
-    assert [(o.id, o.result) for o in outcomes] == [
-        ("a", "written"),
-        ("b", "refused"),
-        ("c", "written"),
-    ]
-    assert "metadata.year" in outcomes[1].reason
-    with pytest.raises(NotFound):
-        index.get(collection, "b")
-
-
-def test_one_impossible_document_does_not_spoil_a_bulk(index: SearchIndex, collection: str):
-    """An id that the server refuses the whole request for is found and refused alone."""
+    """In order; one that can't be stored does not stop its neighbours, wherever it stands."""
     documents = [make(f"good{n}") for n in range(5)]
     documents.insert(2, make("x" * 600))
+    documents.insert(4, make("surrogate", tags=("\ud800",)))
     outcomes = index.bulk(collection, documents)
-    assert [o.result for o in outcomes] == ["written"] * 2 + ["refused"] + ["written"] * 3
-    assert "512" in outcomes[2].reason
+    assert [o.id for o in outcomes] == [entry.document["id"] for entry in documents]
+    assert [o.result for o in outcomes] == [
+        "written", "written", "refused", "written", "refused", "written", "written",
+    ]  # fmt: skip
+    assert all(o.reason for o in outcomes if o.result == "refused")
+    assert max(len(o.reason) for o in outcomes) < 1000
+    with pytest.raises(NotFound):
+        index.get(collection, "surrogate")
     assert index.count(collection) == {"indexed": 5}
 
 
-def test_a_very_long_query_is_answered(index: SearchIndex, collection: str):
-    """A text of more words than the index takes clauses is asked by its beginning."""
-    index.bulk(collection, [make("a", words={"text": "first"})])
-    index.refresh(collection)
-    terms = ["first", *(f"w{n}" for n in range(30_000))]
-    results = index.search(collection, IndexQuery(terms=terms))
-    assert [found.candidate.id for found in results.found] == ["a"]
+def test_metadata_of_any_type_is_taken(index: SearchIndex, collection: str):
+    """A key may have a number here and a string there."""
+    values = [1, 1.5, "old", True, None, -(2**63), "x" * 40_000]
+    write(index, collection, [make(str(n), metadata={"year": v}) for n, v in enumerate(values)])
+    found = [index.get(collection, str(n))["metadata"]["year"] for n in range(len(values))]
+    assert found == values
+    assert [type(value) for value in found] == [type(value) for value in values]
 
 
 def test_older_version_never_wins(index: SearchIndex, collection: str):
@@ -106,94 +98,152 @@ def test_get_sees_every_write(index: SearchIndex, collection: str):
     assert index.get(collection, "x/y z")["tags"] == ["t"]
 
 
+def test_a_replaced_document_is_found_as_it_is(index: SearchIndex, collection: str):
+    """By its new words and tags alone."""
+    write(index, collection, [make("a", words={"text": "old"}), make("b")])
+    write(index, collection, [make("a", words={"text": "new"}, version=2)])
+    assert not look_up(index, collection, word("old"))
+    assert [f.candidate.id for f in look_up(index, collection, word("new"))] == ["a"]
+    assert index.count(collection) == {"indexed": 2}
+
+
 def test_delete(index: SearchIndex, collection: str):
     """A deleted document is gone; one that is not there is NotFound."""
-    index.bulk(collection, [make("a", version=1)])
+    write(index, collection, [make("a", version=1), make("b", version=7)])
     index.delete(collection, "a", 2)
+    index.refresh(collection)
     with pytest.raises(NotFound):
         index.get(collection, "a")
     with pytest.raises(NotFound):
         index.delete(collection, "a", 3)
+    assert [f.candidate.id for f in look_up(index, collection, word("word"))] == ["b"]
 
 
-def test_words_are_found_with_raw_scores(index: SearchIndex, collection: str):
-    """Only documents with a word match it, and the rarer word weighs more."""
-    texts = {"a": "cat dog", "b": "cat", "c": "cat bird", "d": "fish"}
-    index.bulk(collection, [make(name, words={"text": words}) for name, words in texts.items()])
-    index.refresh(collection)
-    results = index.search(collection, IndexQuery(terms=["cat", "dog"]))
-    scores = {f.candidate.id: f.candidate.keyword for f in results.found}
-    assert set(scores) == {"a", "b", "c"}
-    assert scores["a"] > scores["b"] > scores["c"] > 0
-    assert (results.total, results.total_is_exact) == (3, True)
+def test_a_newer_document_survives_a_delete(index: SearchIndex, collection: str):
+    """What was written after the deletion was asked for stays."""
+    write(index, collection, [make("b", version=7)])
+    index.delete(collection, "b", 6)
+    assert index.get(collection, "b")["id"] == "b"
+
+
+def test_what_was_deleted_does_not_come_back(index: SearchIndex, collection: str):
+    """A late delivery of an older version is superseded; a newer one is written."""
+    write(index, collection, [make("a", version=1)])
+    index.delete(collection, "a", 5)
+    assert index.bulk(collection, [make("a", version=1)])[0].result == "superseded"
+    with pytest.raises(NotFound):
+        index.get(collection, "a")
+    assert index.bulk(collection, [make("a", version=6)])[0].result == "written"
+
+
+@pytest.mark.parametrize("item_id", ["", "x" * 600, "..", "a\ud800", "\0", "x" * 100_000])
+def test_what_is_no_id_is_not_found(index: SearchIndex, collection: str, item_id: str):
+    """Whatever is asked for."""
+    with pytest.raises(NotFound):
+        index.get(collection, item_id)
+    with pytest.raises(NotFound):
+        index.delete(collection, item_id, 1)
 
 
 @pytest.mark.parametrize("parts", ["text", "image", "audio", "text image", "text image audio"])
 def test_vectors_are_found(index: SearchIndex, collection: str, parts: str):
     """The features of a document as the query find it first, whichever parts are asked."""
     documents = [make(str(n), parts="text image audio") for n in range(60)]
-    index.bulk(collection, documents)
-    index.refresh(collection)
+    write(index, collection, documents)
     wanted = documents[17]
-    vectors = {p: {b: features(wanted, b) for b in PARTS[p]} for p in parts.split()}
-    query = fuse_query(vectors, WEIGHTS, layout(), keyword=False)
+    blocks = [block for part in parts.split() for block in PARTS[part]]
+    query = by_vector(**{block: features(wanted, block) for block in blocks})
     assert ask(index, collection, query, candidates=10)[0] == "17"
 
 
 def test_poor_items_are_candidates(index: SearchIndex, collection: str):
     """Items that lack a part that is asked for come back by the others, unrelated ones do not."""
     both, poor, other = make("both", parts="text image"), make("poor"), make("other", parts="audio")
-    index.bulk(collection, [both, poor, other])
-    index.refresh(collection)
-    vectors = {
-        "text": {"semantic": features(poor, "semantic")},
-        "image": {"visual": random_block("visual")},
-    }
-    query = fuse_query(vectors, WEIGHTS, layout(), keyword=False)
+    write(index, collection, [both, poor, other])
+    query = by_vector(semantic=features(poor, "semantic"), visual=random_block("visual"))
     assert ask(index, collection, query, candidates=10) == ["poor", "both"]
 
 
 def test_features_survive(index: SearchIndex, collection: str):
     """What a search returns of a document's features is what was written, within float16."""
     entry = make("a", parts="text image audio")
-    index.bulk(collection, [entry])
-    index.refresh(collection)
-    query = fuse_query(
-        {"text": {"semantic": random_block("semantic")}}, WEIGHTS, layout(), keyword=False
-    )
+    write(index, collection, [entry])
+    query = by_vector(semantic=random_block("semantic"))
     found = index.search(collection, IndexQuery(classes=query.presence_classes())).found[0]
     expected = np.asarray(entry.document["vector"])
     assert found.candidate.features == pytest.approx(expected, abs=1e-3)
+    assert found.candidate.features.dtype == np.float16
     assert found.candidate.parts == {"text", "image", "audio"}
-    assert "vector" not in found.document
+
+
+def test_speech_and_writing_are_parts(index: SearchIndex, collection: str):
+    """Whichever fields of the document are asked for."""
+    heard = {"transcript": {"text": "hello", "language": None, "segments": []}}
+    read = {"writing": {"text": "exit", "lines": []}}
+    words = {"words": {"text": "word"}}
+    write(index, collection, [make("a", **heard, **words), make("b", **read, **words)])
+    for fields in (None, [], ["text"], ["transcript"]):
+        found = look_up(index, collection, word("word"), fields=fields)
+        assert [f.candidate.parts for f in found] == [{"text", "speech"}, {"text", "writing"}]
+        assert ("transcript" in found[0].document) == (fields in (None, ["transcript"]))
 
 
 def test_both_lists_are_whole(index: SearchIndex, collection: str):
     """Many word matches do not push out the best by vector, nor the other way round."""
     near = [make(f"near{n}", words={"text": "none"}) for n in range(10)]
     far = [make(f"far{n:02}", words={"text": "common"}) for n in range(40)]
-    index.bulk(collection, [*near, *far])
-    index.refresh(collection)
+    write(index, collection, [*near, *far])
     vector = sum(features(entry, "semantic") for entry in near)
+    query = by_vector(semantic=unit_rows(vector[None])[0])
+    request = IndexQuery(Words([word("common")]), query.presence_classes(), candidates=10)
+    results = index.search(collection, request)
+    by_words = {f.candidate.id for f in results.found if f.candidate.keyword is not None}
+    others = {f.candidate.id for f in results.found} - by_words
+    assert others == {entry.document["id"] for entry in near}
+    assert by_words == {f"far{n:02}" for n in range(10)}, "equals by id, and no more than asked for"
+    assert (results.total, results.total_is_exact) == (50, True)
+
+
+def test_dislikes_outweigh_nothing_else(index: SearchIndex, collection: str):
+    """A vector far against all items still returns as many as asked, and words beside them."""
+    documents = [make(f"{n:02}", words={"text": f"w{n % 2}"}) for n in range(30)]
+    write(index, collection, documents)
     query = fuse_query(
-        {"text": {"semantic": unit_rows(vector[None])[0]}}, WEIGHTS, layout(), keyword=True
+        {"text": {"semantic": random_block("semantic")}},
+        {**WEIGHTS, "not": 1000.0},
+        layout(),
+        against={"text": {"semantic": features(documents[3], "semantic")}},
     )
-    request = IndexQuery(terms=["common"], classes=query.presence_classes(), candidates=10)
+    request = IndexQuery(Words([word("w0")]), query.presence_classes(), candidates=20)
     found = {f.candidate.id for f in index.search(collection, request).found}
-    assert {entry.document["id"] for entry in near} <= found
-    assert sum(name.startswith("far") for name in found) >= 10
+    assert len(found) >= 20
+    scored = ask(index, collection, query, candidates=30)
+    assert scored[-1] == "03"
+    assert set(scored[:20]) <= found
 
 
-def test_tags_narrow_words_and_vectors(index: SearchIndex, collection: str):
-    """Every candidate has all the tags, even when nearer ones do not."""
-    documents = [make(str(n), tags=("even" if n % 2 == 0 else "odd", "all")) for n in range(40)]
-    index.bulk(collection, documents)
-    index.refresh(collection)
-    vector = {"text": {"semantic": features(documents[3], "semantic")}}
-    query = fuse_query(vector, WEIGHTS, layout(), keyword=True)
-    request = IndexQuery(["word"], query.presence_classes(), tags=["even", "all"], candidates=30)
-    found = index.search(collection, request).found
-    assert {f.candidate.id for f in found} == {str(n) for n in range(0, 40, 2)}
+def test_documents_have_the_fields_that_are_asked_for(index: SearchIndex, collection: str):
+    """All that clients may see by default; some, with their id; keys of the metadata."""
+    metadata = {"year": 1, "name": "x", "a.b": True, "*": 2}
+    write(index, collection, [make("a", parts="text image", tags=("t",), metadata=metadata)])
+    whole = look_up(index, collection, word("word"))[0].document
+    assert whole["metadata"] == metadata
+    assert {"id", "status", "modalities", "tags", "text", "media", "batch"} <= set(whole)
+    for fields, expected in [
+        ([], {}),
+        (["text", "tags", "source"], {"text": "words", "tags": ["t"]}),
+        (["metadata"], {"metadata": metadata}),
+        (["metadata.year", "metadata.none"], {"metadata": {"year": 1}}),
+        (["metadata.a.b"], {"metadata": {"a.b": True}}),
+        (["metadata.*"], {"metadata": {"*": 2}}),
+        (["metadata.none"], {}),
+        (["metadata", "metadata.year"], {"metadata": metadata}),
+        (None, {name: value for name, value in whole.items() if name != "id"}),
+    ]:
+        document = {"id": "a", **expected}
+        assert look_up(index, collection, word("word"), fields=fields)[0].document == document
+        assert list(index.list(collection, Listing(fields=fields)).documents) == [document]
+    assert not {"vector", "features", "words", "plain", "facts"} & set(whole)
 
 
 def test_failures_and_counts(index: SearchIndex, collection: str):
@@ -206,32 +256,53 @@ def test_failures_and_counts(index: SearchIndex, collection: str):
             make("failed", parts="", errors={"item": "bad"}),
         ],
     )
-    assert [d["id"] for d in index.failures(collection, "b", 10)] == ["failed", "partial"]
+    failures = index.failures(collection, "b", 10)
+    assert [d["id"] for d in failures] == ["failed", "partial"]
+    assert failures[0]["errors"] == {"item": "bad"}
+    assert [d["id"] for d in index.failures(collection, "b", 1)] == ["failed"]
     assert index.failures(collection, "another", 10) == []
     assert index.count(collection) == {"indexed": 1, "partial": 1, "failed": 1}
 
 
 def test_failed_documents_are_never_hits(index: SearchIndex, collection: str):
     """A document without features is not a candidate for any vector."""
-    index.bulk(collection, [make("failed", parts="", errors={"item": "bad"}), make("good")])
+    write(index, collection, [make("failed", parts="", errors={"item": "bad"}), make("good")])
+    assert ask(index, collection, by_vector(semantic=random_block("semantic"))) == ["good"]
+
+
+def test_one_index_serves_many_threads(index: SearchIndex, collection: str):
+    """They read and write at once, and each gets its own answer."""
+    write(index, collection, [make(f"a{n}", words={"text": f"w{n}"}) for n in range(16)])
+
+    def work(n: int) -> list[str]:
+        index.bulk(collection, [make(f"b{n}", words={"text": "later"})])
+        return [f.candidate.id for _ in range(5) for f in look_up(index, collection, word(f"w{n}"))]
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(work, range(16))) == [[f"a{n}"] * 5 for n in range(16)]
     index.refresh(collection)
-    query = fuse_query(
-        {"text": {"semantic": random_block("semantic")}}, WEIGHTS, layout(), keyword=False
-    )
-    assert ask(index, collection, query) == ["good"]
+    assert len(look_up(index, collection, word("later"))) == 16
 
 
 def test_no_such_collection(index: SearchIndex):
     """Everything but ``ensure`` says so."""
     for call in (
-        lambda: index.search("nowhere", IndexQuery(terms=["a"])),
+        lambda: index.search("nowhere", IndexQuery(Words([word("a")]))),
+        lambda: index.list("nowhere", Listing()),
         lambda: index.get("nowhere", "a"),
+        lambda: index.delete("nowhere", "a", 1),
         lambda: index.bulk("nowhere", [make("a")]),
         lambda: index.drop("nowhere"),
         lambda: index.count("nowhere"),
+        lambda: index.metadata("nowhere"),
+        lambda: index.failures("nowhere", "b", 1),
+        lambda: index.freeze("nowhere"),
+        lambda: list(index.scan("nowhere")),
+        lambda: index.refresh("nowhere"),
     ):
         with pytest.raises(NotFound):
             call()
+    assert "nowhere" not in index.collections()
 
 
 def test_unreachable_index():

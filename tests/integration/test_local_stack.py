@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from redis import Redis
 
 from triptych.local import PartFailed, StackError, StackOptions, run, running_stack
+from triptych.local.errors import Interrupted
 from triptych.local.parts import Part
 from triptych.local.ports import assign, is_free
 from triptych.local.probes import http_ok
@@ -358,6 +360,50 @@ class TestCommand:
         _, state = command.up()
         assert command("9").wait(20) == 1
         assert f"runs on port {state.ports.gateway}" in command.output
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_an_interrupted_start_leaves_what_a_stop_leaves(tmp_path, monkeypatch, keep):
+    """No process, and no data unless it is to be kept."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    options = StackOptions(name="i", port=0, parts=("valkey",), keep=keep)
+    asked: list[float] = []
+
+    def pause(seconds: float) -> None:
+        asked.append(seconds)
+        raise Interrupted
+
+    with pytest.raises(Interrupted), running_stack(options, pause=pause):
+        pytest.fail("it is not up")
+    assert len(asked) == 1
+    assert load(options.home) is None
+    assert options.home.exists() is keep
+
+
+def test_up_and_down_with_the_embedded_index(tmp_path, monkeypatch, capsys):
+    """Neither Java nor Maven is looked for; status names the folder; nothing is left running."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr("triptych.local.parts.find_java", lambda _: pytest.fail("looked for Java"))
+    options = StackOptions(
+        name="e", port=0, index="embedded", detach=True, parts=("valkey", "elasticsearch")
+    )
+    assert run.up(options) == 0
+    assert "is up" in capsys.readouterr().out
+    running = dict(load(options.home).running)
+    assert list(running) == ["valkey"]
+    assert run.status("e") == 0
+    assert f"index: embedded, {(options.home / 'index').as_uri()}" in capsys.readouterr().out
+    assert run.status("e", as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["index"] == "embedded"
+    assert run.up(options) == 0
+    assert "already runs" in capsys.readouterr().out
+    assert run.up(replace(options, index="elastic")) == 1
+    assert "runs with the embedded index" in capsys.readouterr().out
+    assert run.down("e") == 0
+    assert not any(members(part.process.pid) for part in running.values())
+    capsys.readouterr()
+    assert run.status("e") == 1
+    assert "it had the embedded index" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,22 @@
 """The demonstration: the whole system on this machine, a corpus, five questions."""
 
 import json
-import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from triptych.cli import sample, stamps
+from triptych.cli.answers import print_answer
 from triptych.cli.corpus import Corpus, Question
 from triptych.cli.ingest import ingest
-from triptych.cli.show import console, print_hits
+from triptych.cli.show import console
 from triptych.client import Client, ClientError
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.local import Stack, StackError, StackOptions, running_stack
 from triptych.local.interrupts import interruptible
+from triptych.local.locks import Pause
+from triptych.local.options import IndexKind
 from triptych.local.parts import media_url
 from triptych.shared.blobs import open_store
 from triptych.shared.encoders import artefacts, registry
@@ -21,16 +24,17 @@ from triptych.shared.settings import cache_home
 
 COLLECTION = "demo"
 _SHOWN = 5
-_REFRESH_SECONDS = 1.2
 
 
-def run(*, name: str, port: int, once: bool) -> int:
+def run(*, name: str, port: int, index: IndexKind, once: bool) -> int:
     """Show it all; the exit code is 0 if every question was answered sensibly."""
     from triptych.local.errors import Interrupted
 
     try:
         corpus = fetch_corpus()
-        options = StackOptions(name=name, port=port, import_roots=(corpus.root,), keep=False)
+        options = StackOptions(
+            name=name, port=port, index=index, import_roots=(corpus.root,), keep=False
+        )
         options = replace(options, env=_fit_keywords(corpus, options))
         with (
             interruptible() as pause,
@@ -40,7 +44,7 @@ def run(*, name: str, port: int, once: bool) -> int:
                 say=lambda line: console.print(line, style="dim", markup=False),
             ) as stack,
         ):
-            good = show(stack, corpus)
+            good = show(stack, corpus, pause)
             if not once:
                 _explain(stack)
                 while True:
@@ -72,13 +76,16 @@ def fetch_corpus() -> Corpus:
         return sample.corpus(cache_home() / "sample")
 
 
-def show(stack: Stack, corpus: Corpus) -> bool:
+def show(stack: Stack, corpus: Corpus, pause: Pause = time.sleep) -> bool:
     """Ingest a corpus and ask its questions; whether all went as it should."""
     with Client(stack.gateway_url) as client:
         client.create_collection(COLLECTION)
         manifest = "\n".join(json.dumps(line) for line in corpus.lines).encode()
         report = ingest(
-            client, [lambda: client.submit_manifest(COLLECTION, manifest)], title=corpus.name
+            client,
+            [lambda: client.submit_manifest(COLLECTION, manifest)],
+            title=corpus.name,
+            pause=pause,
         )
         console.print(
             f"{report.done} items in {report.seconds:.1f} s ({report.rate:.0f} a second), "
@@ -86,7 +93,7 @@ def show(stack: Stack, corpus: Corpus) -> bool:
         )
         for item in report.failures[:_SHOWN]:
             console.print(f"  {item['id']}: {item['errors']}", markup=False)
-        threading.Event().wait(_REFRESH_SECONDS)
+        client.collection(COLLECTION)  # which makes every write visible
         answers = [_ask(client, question) for question in corpus.questions]
     return all(answers) and not report.failures
 
@@ -98,7 +105,7 @@ def _ask(client: Client, question: Question) -> bool:
     answer: Mapping[str, Any] = client.search(COLLECTION, fields, question.media)
     good = question.answered_by(answer["hits"])
     console.print(f"\n[bold]{question.title}[/bold]  {'✓' if good else '✗ not as expected'}")
-    print_hits(answer)
+    print_answer(answer)
     return good
 
 

@@ -31,8 +31,12 @@ def ingest(
     *,
     title: str,
     quiet: bool = False,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Report:
-    """Submit one batch after the other, then wait for all; the bar moves meanwhile."""
+    """Submit one batch after the other, then wait for all; the bar moves meanwhile.
+
+    Between two looks it pauses, and ``pause`` may raise to give up.
+    """
     started = time.monotonic()
     statuses: dict[str, BatchStatus] = {}
     with progress_bar(title, quiet=quiet) as bar:
@@ -54,7 +58,7 @@ def ingest(
             statuses[batch] = client.batch(batch)
             look()
         while any(status.state != "done" for status in statuses.values()):
-            time.sleep(0.2)
+            pause(0.2)
             look()
     return Report(
         total=sum(status.total for status in statuses.values()),

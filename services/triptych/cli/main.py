@@ -1,6 +1,5 @@
-"""The ``triptych`` command: up, down, status, add, search, demo, encoders, fit, evaluate."""
+"""The ``triptych`` command: what can be said to a gateway, and the local stack and its tools."""
 
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,9 +10,13 @@ import typer
 from triptych.cli import demo as demonstration
 from triptych.cli.encoders import encoders, evaluation, fit
 from triptych.cli.ingest import ingest
-from triptych.cli.show import console, errors, print_hits, print_json
+from triptych.cli.migrate import migrate
+from triptych.cli.relevance import evaluate_search, tune
+from triptych.cli.search import DEFAULT_URL, AsJson, Collection, Url, search, similar
+from triptych.cli.show import console, failure, print_json
 from triptych.client import Client, ClientError, uploads_of
 from triptych.local.cli import down, status, up
+from triptych.local.options import IndexKind
 
 app = typer.Typer(
     help="Multimodal ingestion and search.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -21,14 +24,14 @@ app = typer.Typer(
 app.command()(up)
 app.command()(down)
 app.command()(status)
+app.command()(search)
+app.command()(similar)
+app.command()(migrate)
 app.command("encoders")(encoders)
 app.command()(fit)
+app.command()(tune)
+evaluation.command("search")(evaluate_search)
 app.add_typer(evaluation, name="evaluate")
-
-Url = Annotated[str, typer.Option(envvar="TRIPTYCH_URL", help="The gateway.")]
-Collection = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-DEFAULT_URL = "http://127.0.0.1:8080"
 
 
 @app.command()
@@ -58,87 +61,35 @@ def add(
                     partial(client.upload, collection, upload) for upload in uploads_of(paths)
                 )
             report = ingest(client, submissions, title="Adding", quiet=as_json)
+            advice = client.collection(collection).get("advice") if report.total else None
     except (ClientError, OSError) as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     if as_json:
         print_json(vars(report))
     else:
         console.print(f"{report.done} items at {report.rate:.0f} items/s, {report.failed} failed")
         for item in report.failures:
             console.print(f"  {item['id']}: {item['status']}: {item['errors']}", markup=False)
+        if advice:
+            console.print(advice, style="yellow", markup=False)
     if report.failed:
         raise typer.Exit(1)
-
-
-@app.command()
-def search(  # noqa: PLR0917
-    text: Annotated[str | None, typer.Argument(help="Words.")] = None,
-    image: Annotated[Path | None, typer.Option(help="A picture.")] = None,
-    audio: Annotated[Path | None, typer.Option(help="A sound.")] = None,
-    url: Url = DEFAULT_URL,
-    collection: Collection = "default",
-    tag: Annotated[list[str] | None, typer.Option(help="Only items with all these tags.")] = None,
-    keyword: Annotated[list[str] | None, typer.Option(help="Likewise of keywords.")] = None,
-    language: Annotated[str | None, typer.Option(help="Of the words, as ISO 639-1 has it.")] = None,
-    weight: Annotated[
-        list[str] | None, typer.Option(help="As text=2, image=0.5; also keyword, audio.")
-    ] = None,
-    fusion: Annotated[str, typer.Option(help="linear or rrf.")] = "linear",
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many hits.")] = 10,
-    *,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Near-duplicates of the picture first.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Search by words, a picture, a sound, or any mix of them."""
-    given = {"text": text, "language": language, "verify": verify or None}
-    fields: dict[str, Any] = {
-        "fusion": fusion,
-        "limit": limit,
-        "filter": {"tags": tag or [], "keywords": keyword or []},
-        **{name: value for name, value in given.items() if value is not None},
-    }
-    try:
-        fields["weights"] = dict(_weight(entry) for entry in weight or [])
-        media = {
-            name: path.read_bytes()
-            for name, path in (("image", image), ("audio", audio))
-            if path is not None
-        }
-        with Client(url) as client:
-            answer = client.search(collection, fields, media)
-    except (ClientError, OSError, ValueError) as error:
-        raise _fail(error) from error
-    if as_json:
-        print_json(answer)
-    else:
-        print_hits(answer)
 
 
 @app.command()
 def demo(
     name: Annotated[str, typer.Option(help="The name of the local stack.")] = "demo",
     port: Annotated[int, typer.Option(help="The gateway's port; 0: a free one.")] = 8080,
+    index: Annotated[
+        IndexKind, typer.Option(help="embedded needs neither Java nor a server.")
+    ] = "embedded",
     *,
     once: Annotated[
         bool, typer.Option("--once", help="Stop by itself; exit code 0 if all is well.")
     ] = False,
 ) -> None:
     """Start everything, ingest the Tux Paint stamps, ask five questions."""
-    raise typer.Exit(demonstration.run(name=name, port=port, once=once))
-
-
-def _weight(entry: str) -> tuple[str, float]:
-    name, separator, value = entry.partition("=")
-    if not separator:
-        raise ValueError(f"weight {entry!r} is not of the form name=number")
-    return name, float(json.loads(value))
-
-
-def _fail(error: Exception) -> typer.Exit:
-    errors.print(f"error: {error}", markup=False, style="red")
-    return typer.Exit(2)
+    raise typer.Exit(demonstration.run(name=name, port=port, index=index, once=once))
 
 
 if __name__ == "__main__":

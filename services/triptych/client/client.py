@@ -1,15 +1,19 @@
 """One method per resource; every error carries the problem document's detail."""
 
-import json
+import base64
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
 from triptych.client.uploads import Upload
+
+Media = Mapping[str, bytes | Sequence[bytes]]
+"""Of a search: ``image`` and ``audio``, ``not.image`` and ``not.audio``; one file or several."""
 
 _BUSY = 429
 _POLL_SECONDS = 0.3
@@ -88,21 +92,45 @@ class Client:
         return found
 
     def search(
-        self, collection: str, fields: Mapping[str, Any], media: Mapping[str, bytes]
+        self, collection: str, fields: Mapping[str, Any], media: Media | None = None
     ) -> dict[str, Any]:
-        """Search; ``fields`` as in the JSON request, image and audio as bytes."""
-        form = {
-            name: value if isinstance(value, str) else json.dumps(value)
-            for name, value in fields.items()
-        }
-        path = f"/v1/collections/{collection}/search"
-        if not media:
-            return self._call("POST", path, json=dict(fields))
-        return self._call("POST", path, data=form, files=dict(media))
+        """Search; ``fields`` as in the JSON request, images and sounds of this machine as bytes."""
+        body = with_media(fields, media or {})
+        return self._call("POST", f"/v1/collections/{collection}/search", json=body)
+
+    def pages(
+        self, collection: str, fields: Mapping[str, Any], media: Media | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The answers to a search page by page, from ``fields["cursor"]`` or the first one on."""
+        cursor = fields.get("cursor", "*")
+        while cursor is not None:
+            answer = self.search(collection, {**fields, "cursor": cursor}, media)
+            yield answer
+            cursor = answer.get("cursor")
+
+    def similar(
+        self, collection: str, item: str, fields: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Items like one of the collection, by every part that it has."""
+        path = f"/v1/collections/{collection}/items/{quote(item)}/similar"
+        return self._call("POST", path, json=dict(fields or {}))
+
+    def item(self, collection: str, item: str) -> dict[str, Any]:
+        """The document of an item."""
+        return self._call("GET", f"/v1/collections/{collection}/items/{quote(item)}")
 
     def create_collection(self, collection: str) -> dict[str, Any]:
         """Make a collection, or describe the one that exists."""
         return self._call("PUT", f"/v1/collections/{collection}")
+
+    def collection(self, collection: str) -> dict[str, Any]:
+        """Describe a collection; searches find everything that was written until then."""
+        return self._call("GET", f"/v1/collections/{collection}")
+
+    def collections(self) -> list[dict[str, Any]]:
+        """Every collection with its items per status, or with what is wrong with it."""
+        found: list[dict[str, Any]] = self._call("GET", "/v1/collections")["collections"]
+        return found
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         while True:
@@ -117,6 +145,27 @@ class Client:
             raise ClientError(_detail(response), response.status_code)
         body: dict[str, Any] = response.json()
         return body
+
+
+def with_media(fields: Mapping[str, Any], media: Media) -> dict[str, Any]:
+    """A search request as JSON: media in base64, after what the fields say of the same part."""
+    body = dict(fields)
+    if "not" in body:
+        body["not"] = dict(body["not"])
+    for name, given in media.items():
+        negative, _, part = name.rpartition(".")
+        place = body.setdefault(negative, {}) if negative else body
+        files = [given] if isinstance(given, bytes) else given
+        values = [*_listed(place.get(part)), *(base64.b64encode(file).decode() for file in files)]
+        if values:
+            place[part] = values if len(values) > 1 else values[0]
+    return body
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _detail(response: httpx.Response) -> str:

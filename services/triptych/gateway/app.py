@@ -5,7 +5,7 @@ from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 
-from triptych.gateway import batches, collections, health, items, problems, search
+from triptych.gateway import batches, collections, health, items, openapi, problems, search
 from triptych.gateway.services import Services, make_services
 from triptych.shared.errors import CrossOrigin
 from triptych.shared.settings import Settings, settings
@@ -41,7 +41,7 @@ def create_app(config: Settings | None = None, made: Services | None = None) -> 
         TRUSTED_HOSTS=list(chosen.trusted_hosts) or None,
     )
     app.extensions["triptych"] = made or make_services(chosen)
-    for module in (batches, collections, health, items, search):
+    for module in (batches, collections, health, items, openapi, search):
         app.register_blueprint(module.blueprint)
     problems.register(app)
     app.before_request(_refuse_other_origins)

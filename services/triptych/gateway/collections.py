@@ -1,16 +1,41 @@
 """Collections: made, described, deleted."""
 
 from dataclasses import asdict
+from typing import Any
 
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from triptych.gateway.requests import collection_name
 from triptych.gateway.services import services
+from triptych.shared.errors import FingerprintMismatch, NotFound
 from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import COMPARISONS, WEIGHTS
 
 blueprint = Blueprint("collections", __name__, url_prefix="/v1/collections")
+
+
+@blueprint.get("")
+def names() -> ResponseReturnValue:
+    """Every collection with its items per status, or with what is wrong with it."""
+    return jsonify(
+        collections=[entry for name in services().index.collections() if (entry := _entry(name))]
+    )
+
+
+def _entry(name: str) -> dict[str, Any] | None:
+    """None for a collection that was deleted meanwhile."""
+    try:
+        return {"name": name, "items": _counts(name)}
+    except FingerprintMismatch as error:
+        return {"name": name, "problem": str(error)}
+    except NotFound:
+        return None
+
+
+def _counts(name: str) -> dict[str, int]:
+    counts = services().index.count(name)
+    return {"total": sum(counts.values()), **counts}
 
 
 @blueprint.put("/<name>")
@@ -23,7 +48,7 @@ def create(name: str) -> ResponseReturnValue:
 @blueprint.get("/<name>")
 def describe(name: str) -> ResponseReturnValue:
     """How many items a collection has, and which models and weights it works with."""
-    counts = services().index.count(collection_name(name))
+    counts = _counts(collection_name(name))
     blocks = [
         {
             "name": block.name,
@@ -34,9 +59,10 @@ def describe(name: str) -> ResponseReturnValue:
         }
         for block in layout().blocks
     ]
+    advice = services().index.advice(name)
     return jsonify(
         name=name,
-        items={"total": sum(counts.values()), **counts},
+        items=counts,
         fingerprint=layout().fingerprint,
         blocks=blocks,
         weights=dict(WEIGHTS),
@@ -44,6 +70,7 @@ def describe(name: str) -> ResponseReturnValue:
             part: [asdict(entry) for entry in entries if entry.block in layout().slices]
             for part, entries in COMPARISONS.items()
         },
+        **({} if advice is None else {"advice": advice}),
     )
 
 

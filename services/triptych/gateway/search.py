@@ -1,20 +1,37 @@
-"""The search resource."""
+"""The search resources: by a query, and by an item."""
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from triptych.gateway import searching
-from triptych.gateway.requests import collection_name, read_request
+from triptych.gateway.query import searching
+from triptych.gateway.query.references import PREFIX
+from triptych.gateway.requests import collection_name, item_id, read_search, read_similar
 from triptych.gateway.schemas import SearchRequest
 from triptych.gateway.services import services
-from triptych.shared.item import MEDIA
+from triptych.shared.errors import InvalidInput
+from triptych.shared.index.filters import Condition
 
-blueprint = Blueprint("search", __name__, url_prefix="/v1/collections/<collection>/search")
+blueprint = Blueprint("search", __name__, url_prefix="/v1/collections/<collection>")
 
 
-@blueprint.post("")
+@blueprint.post("/search")
 def search(collection: str) -> ResponseReturnValue:
-    """Find items by text, image, audio or any mix; each hit says why it is there."""
+    """Find items by text, image, audio or any mix; without any of them, list items."""
     name = collection_name(collection)
-    fields, media = read_request(request, SearchRequest, files=MEDIA)
-    return searching.search(services(), name, fields, media)
+    return searching.search(services(), name, read_search(request))
+
+
+@blueprint.route("/items/<path:item>/similar", methods=["GET", "POST"])
+def similar(collection: str, item: str) -> ResponseReturnValue:
+    """Find items by all that one of the collection has; it is not among them."""
+    name, known = collection_name(collection), item_id(item)
+    asked = read_similar(request)
+    document = services().index.get(name, known)
+    parts = dict.fromkeys(document.get("modalities", ()), f"{PREFIX}{known}")
+    if not parts:
+        raise InvalidInput(f"item {known!r} has nothing to search by: {document['status']}")
+    query = SearchRequest.model_validate(
+        {**asked.model_dump(by_alias=True, exclude_unset=True), **parts}
+    )
+    without = Condition("id", none_of=(known,))
+    return searching.search(services(), name, query, (without,))

@@ -2,12 +2,16 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis
 from celery import Celery
 from flask import current_app
 
+from triptych.gateway.query.encoded import EncodedPart
+from triptych.gateway.query.memo import Memo
+from triptych.gateway.query.metadata import MetadataKeys
+from triptych.gateway.query.ranking import Ranking
 from triptych.shared import jobs
 from triptych.shared.blobs import MediaStore, open_store
 from triptych.shared.encoders.cards import Modality
@@ -17,6 +21,12 @@ from triptych.shared.item import MODALITIES
 from triptych.shared.media.words import terms
 from triptych.shared.progress import Progress
 from triptych.shared.settings import Settings
+from triptych.shared.threads import usable_cpus
+
+_ENCODED = 512
+"""Texts, images and sounds of queries; the words of a long text are some 30 KB, vectors less."""
+_RANKINGS = 8
+"""Up to 8,000 hits with their reasons each, some 5 MB."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,11 @@ class Services:
     extractors: Mapping[Modality, Extractor]
     waiters: threading.Semaphore
     """Held by each request that waits for its item: others must find a thread, too."""
+    slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(usable_cpus()))
+    """Held while a query is decoded and encoded: beyond the processors all would only be slower."""
+    encoded: Memo[EncodedPart] = field(default_factory=lambda: Memo(_ENCODED))
+    rankings: Memo[Ranking] = field(default_factory=lambda: Memo(_RANKINGS))
+    metadata: MetadataKeys = field(default_factory=MetadataKeys)
 
 
 def make_services(settings: Settings) -> Services:

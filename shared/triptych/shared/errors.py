@@ -53,6 +53,13 @@ class NotFound(TriptychError):
     status = 404
 
 
+class CursorExpired(InvalidInput):
+    """The collection as it was when the paging began is no longer kept."""
+
+    slug = "cursor-expired"
+    status = 410
+
+
 class FingerprintMismatch(TriptychError):
     """Two sets of vectors that were made by different models must never be compared."""
 

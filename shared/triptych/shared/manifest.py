@@ -126,10 +126,18 @@ def describe(error: ValidationError) -> str:
     return printable("; ".join(reasons))
 
 
+_WORDING = {
+    "extra_forbidden": "unknown field",
+    "model_type": "an object is accepted",
+    "dict_type": "an object is accepted",
+    "list_type": "a list is accepted",
+}
+"""Where pydantic speaks of Python."""
+
+
 def _message(problem: Mapping[str, Any]) -> str:
-    if problem["type"] == "extra_forbidden":
-        return "unknown field"
-    return str(problem["msg"]).removeprefix("Value error, ")
+    known = _WORDING.get(problem["type"])
+    return known or str(problem["msg"]).removeprefix("Value error, ")
 
 
 @dataclass(frozen=True)

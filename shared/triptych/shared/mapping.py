@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from triptych.shared.encoders.cards import Vectors
 from triptych.shared.fusion.blocks import Layout
 from triptych.shared.item import MEDIA, MODALITIES, Chunk, Item
+from triptych.shared.media.words import plain_words
 
 Document = Mapping[str, Any]
 """One item as the index holds it."""
 
 Features = NDArray[np.float16]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _STORED = {"type": "object", "enabled": False}
 _KEYWORD = {"type": "keyword", "ignore_above": 1024}
@@ -28,7 +29,7 @@ _WORDS = {"type": "text", "analyzer": "whitespace"}
 
 WORDED_FIELDS = ("text", "transcript", "writing")
 """The fields of an item whose words are searched."""
-HIDDEN_FIELDS = ("vector", "features", "words")
+HIDDEN_FIELDS = ("vector", "features", "words", "plain", "facts")
 """What clients never see of a document."""
 
 
@@ -41,12 +42,6 @@ def mapping(layout: Layout) -> dict[str, Any]:
             "encoders": layout.encoders,
         },
         "dynamic": False,
-        "dynamic_templates": [
-            # Numbers are all doubles: the first value 1 must not turn a later 1.5 into 1.
-            {"numbers": {"match_mapping_type": "long", "mapping": {"type": "double"}}},
-            {"words": {"match_mapping_type": "string", "mapping": _KEYWORD}},
-        ],
-        "date_detection": False,
         "properties": {
             "id": {"type": "keyword"},
             "status": {"type": "keyword"},
@@ -60,8 +55,20 @@ def mapping(layout: Layout) -> dict[str, Any]:
             "transcript": _STORED,
             "writing": _STORED,
             "words": {"properties": dict.fromkeys(WORDED_FIELDS, _WORDS)},
+            "plain": {"properties": dict.fromkeys(WORDED_FIELDS, _WORDS)},
             "media": {"properties": {part: {"type": "keyword"} for part in MEDIA}},
-            "metadata": {"type": "object", "dynamic": True},
+            "metadata": _STORED,
+            # Metadata by key and kind: however many keys there are, the mapping stays as it is,
+            # and a value of another type than an earlier one's is as good.
+            "facts": {
+                "type": "nested",
+                "properties": {
+                    "key": _KEYWORD,
+                    "string": _KEYWORD,
+                    "number": {"type": "double"},
+                    "boolean": {"type": "boolean"},
+                },
+            },
             "source": {"type": "keyword", "index": False, "doc_values": False},
             "names": _STORED,
             "errors": _STORED,
@@ -96,8 +103,10 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
         "transcript": item.transcript,
         "writing": item.writing,
         "words": dict(item.words),
+        "plain": _plain(item),
         "media": media,
         "metadata": dict(item.metadata),
+        "facts": facts(item.metadata),
         "source": item.source,
         "names": dict(item.names),
         "errors": dict(item.errors),
@@ -106,6 +115,32 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
     if modalities:
         body |= {"vector": fused, "features": pack_features(fused)}
     return _without_empty(body)
+
+
+def _plain(item: Item) -> dict[str, str]:
+    """Every word of what has words, not stemmed, in order: for phrases, prefixes, fuzzy words."""
+    texts = {
+        "text": item.text if item.has("text") else None,
+        "transcript": item.transcript and item.transcript["text"],
+        "writing": item.writing and item.writing["text"],
+    }
+    return {name: " ".join(plain_words(text)) for name, text in texts.items() if text}
+
+
+def facts(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each value of the metadata by key and kind; null says nothing, and zero has no sign."""
+    return [
+        {"key": key, kind(value): 0 if value == 0.0 and kind(value) == "number" else value}
+        for key, value in metadata.items()
+        if value is not None
+    ]
+
+
+def kind(value: str | float | bool) -> str:  # noqa: FBT001
+    """string, number or boolean."""
+    if isinstance(value, bool):
+        return "boolean"
+    return "string" if isinstance(value, str) else "number"
 
 
 def _without_empty(body: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +185,7 @@ def unpack_features(packed: str | None, layout: Layout) -> Features:
     """The fused vector, float16 (layout.dims,); zeros for a document without features."""
     if packed is None:
         return np.zeros(layout.dims, np.float16)
-    return np.frombuffer(pybase64.b64decode(packed), "<f2")
+    return np.frombuffer(pybase64.b64decode(packed, validate=True), "<f2")
 
 
 def public(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRIPTYCH_", frozen=True)
 
     redis_url: str = "redis://127.0.0.1:6379/0"
-    index_url: str = "http://127.0.0.1:9200"
+    index_url: str | None = Field(
+        None,
+        description="http(s)://… of Elasticsearch, or file:///folder; a local folder by default",
+    )
     media_url: str = Field(
         default_factory=lambda: (data_home() / "media").as_uri(),  # noqa: PLW0108
         description="an fsspec URL: file:///… or s3://…",
@@ -75,6 +78,10 @@ class Settings(BaseSettings):
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="hosts that the gateway answers to, separated by ','; any by default",
+    )
+    fetch_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="hosts that queries by URL may be fetched from, separated by ','; no other is",
     )
     image_background: str = Field(
         "#ffffff",
@@ -104,7 +111,7 @@ class Settings(BaseSettings):
             value = tuple(Path(part).resolve() for part in value.split(":") if part)
         return value
 
-    @field_validator("trusted_hosts", mode="before")
+    @field_validator("trusted_hosts", "fetch_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:
         if isinstance(value, str):

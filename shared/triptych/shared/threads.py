@@ -15,3 +15,10 @@ def limit_threads(count: int = 1) -> None:
     """Limit BLAS, OpenMP and Numba; must run before numpy is first imported."""
     for name in _VARIABLES:
         os.environ.setdefault(name, str(count))
+
+
+def usable_cpus() -> int:
+    """The processors that this process may use, fewer than the machine's in a container."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

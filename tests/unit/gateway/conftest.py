@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from triptych.shared.blobs import MediaStore
 from triptych.shared.encoders.extractors import Extractor
 from triptych.shared.item import MODALITIES
 from triptych.shared.settings import Limits, Settings
+from unit.gateway.shelf import Seeded, Shelf
 
 LIMITS = Limits(file_bytes=1000, body_bytes=10_000)
 
@@ -83,6 +85,55 @@ def app(lists: Lists, nothing: Nothing) -> Flask:
         waiters=threading.Semaphore(1),
     )
     return create_app(settings, services)
+
+
+@pytest.fixture
+def seeded() -> dict[str, Seeded]:
+    """Encoders that need no model, by the modality."""
+    return {"text": Seeded(384), "image": Seeded(256), "audio": Seeded(120)}
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """An index in memory."""
+    return Shelf()
+
+
+@pytest.fixture
+def make_client(seeded: dict[str, Seeded], shelf: Shelf) -> Callable[..., FlaskClient]:
+    """Makes clients, each of a gateway process of its own, which can encode and search."""
+    blocks = {"text": "semantic", "image": "visual", "audio": "acoustic"}
+
+    def make(**changes: Any) -> FlaskClient:
+        settings = Settings(limits=Limits(file_bytes=2**20, body_bytes=2**24), **changes)
+        services = Services(
+            settings=settings,
+            store=MediaStore(f"memory://{uuid.uuid4().hex}"),
+            queue=Nothing(),
+            redis=Nothing(),
+            progress=Nothing(),
+            index=shelf,
+            extractors={
+                part: Extractor({blocks[part]: encoder}) for part, encoder in seeded.items()
+            },
+            waiters=threading.Semaphore(1),
+        )
+        return create_app(settings, services).test_client()
+
+    return make
+
+
+@pytest.fixture
+def searching(make_client: Callable[..., FlaskClient]) -> Callable[..., dict[str, Any]]:
+    """Searches, and gives the answer, which must be of the status."""
+    client = make_client()
+
+    def search(body: dict[str, Any], status: int = 200, path: str = "search") -> dict[str, Any]:
+        response = client.post(f"/v1/collections/c/{path}", json=body)
+        assert response.status_code == status, response.text
+        return response.json
+
+    return search
 
 
 @pytest.fixture

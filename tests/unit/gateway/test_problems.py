@@ -60,6 +60,23 @@ def test_a_field_that_is_wrong_is_named(http):
 
 
 @pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"not": ["cat"]}, "not: an object is accepted"),
+        ({"weights": 5}, "weights: an object is accepted"),
+        ({"filter": "a"}, "filter: an object is accepted"),
+        ({"fields": "a"}, "fields: a list is accepted"),
+        ({"text": 5}, "text: a string, or a list of 1 to 8 strings, is accepted"),
+        ({"sort": [5]}, 'sort.0: the name of a field, or an object with "field", is accepted'),
+        ({"colour": 5}, "colour: unknown field"),
+    ],
+)
+def test_errors_do_not_speak_of_python(http, body, detail):
+    """But of JSON."""
+    assert problem(http.post("/v1/collections/c/search", json=body))["detail"] == detail
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404),
@@ -150,9 +167,12 @@ def test_only_trusted_hosts_are_answered(app):
 
 
 def test_nothing_to_search_for(http):
-    """An empty query is the caller's mistake."""
-    body = problem(http.post("/v1/collections/c/search", json={}))
-    assert body["detail"] == "nothing to search for: give text, image or audio"
+    """What is not wanted alone is no query."""
+    body = problem(http.post("/v1/collections/c/search", json={"not": {"text": "cat"}}))
+    assert (body["detail"], body["field"]) == (
+        "only what is not wanted is given: say what is",
+        "not",
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,7 +197,10 @@ JSON = st.recursive(
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
     ),
 )
-FIELDS = st.sampled_from(["image", "weights", "filter", "fusion", "limit", "text", "x"])
+FIELDS = st.sampled_from(
+    ["image", "weights", "filter", "fusion", "limit", "text", "x", "not", "facets", "sort",
+     "fields", "highlight", "explain", "verify", "cursor", "language", "syntax", "audio"]
+)  # fmt: skip
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -186,7 +209,8 @@ FIELDS = st.sampled_from(["image", "weights", "filter", "fusion", "limit", "text
         lambda body: not isinstance(body.get("text"), str)
     )
 )
-def test_no_body_is_a_defect(http, body):
-    """Whatever the JSON, the caller is told what is wrong with it."""
+def test_no_body_is_a_defect(http, nothing, body):
+    """Whatever the JSON, the caller is told what is wrong with it, or gets as far as the index."""
+    nothing.error = errors.NotFound("reached")
     response = http.post("/v1/collections/c/search", json=json.loads(json.dumps(body)))
-    assert problem(response)["status"] in {400, 422}
+    assert problem(response)["status"] in {400, 404, 422}

@@ -10,9 +10,10 @@ from flask import Flask, request
 from triptych.gateway.requests import (
     collection_name,
     read_request,
+    read_search,
     refuse_when_busy,
 )
-from triptych.gateway.schemas import ItemRequest, SearchRequest
+from triptych.gateway.schemas import ItemRequest
 from triptych.shared.errors import Busy, InvalidInput, TooLarge
 
 FILES = ("image", "audio", "text")
@@ -55,19 +56,23 @@ def test_a_form_with_files(app):
 
 
 def test_a_form_of_a_search(app):
-    """Weights and filter are JSON, the limit is a number."""
+    """Weights, filter and the like are JSON; texts are strings, whatever they look like."""
     options = form(
-        weights='{"text":2}', filter='{"tags":["a"]}', limit="3", fusion="rrf", image=b"x"
-    )
-    with pytest.raises(Exception, match="fusion"):
-        read(app, SearchRequest, **form(fusion="no"))
-    fields, _ = read(app, SearchRequest, **options)
-    assert (fields.weights, fields.filter.tags, fields.limit, fields.fusion) == (
-        {"text": 2},
-        ["a"],
+        weights='{"text":2}', filter='{"tags":["a"]}', limit="3", fusion="rrf", text="5",
+        image=b"x", sort='["id"]', facets='["tags"]', fields="[]", explain="false",
+    )  # fmt: skip
+    with app.test_request_context("/", method="POST", **options):
+        found = read_search(request)
+    assert (found.weights.text, found.filter, found.limit, found.fusion, found.text) == (
+        2,
+        {"tags": ["a"]},
         3,
         "rrf",
+        ("5",),
     )
+    assert (found.image, found.fields, found.explain) == ((b"x",), [], False)
+    assert [sort.field for sort in found.sort] == ["id"]
+    assert [facet.field for facet in found.facets] == ["tags"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from triptych.gateway.schemas import ItemRequest, SearchRequest, decode_base64
+from triptych.gateway.schemas import ItemRequest, SearchRequest, all_weights, decode_base64
 from triptych.shared.errors import InvalidInput
 from triptych.shared.fusion.query import WEIGHTS
 
@@ -15,14 +15,15 @@ from triptych.shared.fusion.query import WEIGHTS
 def test_a_search_has_defaults():
     """Linear, ten hits, the default weights."""
     found = SearchRequest(text="cat")
-    assert (found.fusion, found.limit, found.filter.tags) == ("linear", 10, [])
-    assert found.all_weights() == WEIGHTS
+    assert (found.fusion, found.limit, found.filter, found.text) == ("linear", 10, {}, ("cat",))
+    assert found.given == {"text": ("cat",)}
+    assert all_weights(found.weights) == WEIGHTS
 
 
 def test_given_weights_replace_the_defaults():
     """The others stay."""
-    found = SearchRequest(weights={"text": 0, "image": 2.5}).all_weights()
-    assert found == {**WEIGHTS, "text": 0, "image": 2.5}
+    given = {"text": 0, "image": 2.5, "not": 1}
+    assert all_weights(SearchRequest(weights=given).weights) == {**WEIGHTS, **given}
 
 
 @pytest.mark.parametrize(
@@ -30,8 +31,8 @@ def test_given_weights_replace_the_defaults():
     [
         {"limit": 0}, {"limit": 101}, {"fusion": "borda"}, {"weights": {"smell": 1}},
         {"weights": {"text": -1}}, {"weights": {"text": float("nan")}},
-        {"weights": {"text": float("inf")}}, {"filter": {"tags": [""]}}, {"filter": {"year": 1}},
-        {"txt": "x"}, {"text": 5},
+        {"weights": {"text": float("inf")}}, {"filter": [""]}, {"txt": "x"}, {"text": 5},
+        {"image": []}, {"audio": ["a"] * 9}, {"against": {"text": "x"}}, {"cursor": ""},
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(bad):

@@ -88,6 +88,21 @@ def test_the_children_are_pointed_at_this_stack(tmp_path, monkeypatch):
     assert settings.chunk_items == 4
 
 
+def test_with_the_embedded_index_nothing_of_elasticsearch_is_looked_for(monkeypatch):
+    """Neither Java nor the distribution: the parts are Valkey, the workers and the gateway."""
+    for name in ("find_java", "unprivileged", "open_cache"):
+        monkeypatch.setattr(parts, name, lambda *_: pytest.fail("looked for Elasticsearch"))
+    options = StackOptions(index="embedded")
+    made = parts.build(options, PORTS, pause=lambda _: None, say=lambda _: None)
+    assert tuple(part.name for part in made) == PYTHON_PARTS == options.chosen_parts
+
+
+def test_the_embedded_index_lies_in_the_stacks_folder(tmp_path):
+    """Beside its media, so that each stack has an index of its own."""
+    environ = child_env(StackOptions(name="x", index="embedded"), PORTS)
+    assert environ["TRIPTYCH_INDEX_URL"] == (tmp_path / "triptych/stacks/x/index").as_uri()
+
+
 def test_each_worker_has_its_own_ready_file():
     """A file of an earlier run is removed, and readiness is its return."""
     workers = [part for name, part in build(image_workers=3).items() if name.startswith("worker")]
@@ -178,6 +193,7 @@ def test_configuration_is_made_anew_and_data_kept(tmp_path):
         {"port": -1},
         {"image_workers": 0},
         {"heap": "1 GB"},
+        {"index": "solr"},
         {"parts": ("gatewya",)},
         {"import_roots": (Path("/no/such/folder"),)},
     ],

@@ -8,7 +8,16 @@ from triptych.local.errors import StackError
 from triptych.local.ports import Ports
 from triptych.local.process import Process, this_process
 from triptych.local.run import status_rows
-from triptych.local.state import Running, State, forget, load, save, state_file
+from triptych.local.state import (
+    Running,
+    State,
+    forget,
+    last_index,
+    load,
+    remember_index,
+    save,
+    state_file,
+)
 
 PORTS = Ports(1, 2, 3, 4)
 
@@ -63,3 +72,23 @@ def test_a_damaged_file_is_named(tmp_path):
     state_file(tmp_path).write_text("{")
     with pytest.raises(StackError, match=r"state\.json can't be read"):
         load(tmp_path)
+
+
+def test_the_index_is_remembered_when_the_stack_is_forgotten(tmp_path, state):
+    """What a stopped stack's data is in must be known when it starts again."""
+    assert last_index(tmp_path) is None
+    remember_index(tmp_path, "embedded")
+    save(tmp_path, state)
+    forget(tmp_path)
+    assert last_index(tmp_path) == "embedded"
+    (tmp_path / "last-index").write_text("solr")
+    with pytest.raises(StackError, match="last-index names no index"):
+        last_index(tmp_path)
+
+
+def test_a_state_from_before_there_was_a_choice_is_of_elasticsearch(tmp_path, state):
+    """An upgrade must not lose sight of what runs."""
+    save(tmp_path, state)
+    older = state_file(tmp_path).read_text().replace('"index": "elastic",', "")
+    state_file(tmp_path).write_text(older)
+    assert load(tmp_path) == state

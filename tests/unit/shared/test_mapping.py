@@ -7,6 +7,8 @@ from triptych.shared.fusion.layout import layout
 from triptych.shared.item import Chunk, Item
 from triptych.shared.mapping import (
     document,
+    facts,
+    kind,
     mapping,
     pack_features,
     parts,
@@ -89,10 +91,63 @@ def test_features_are_packed_within_a_thousandth():
 
 
 def test_clients_see_no_vectors():
-    """Neither vector nor features nor index words."""
+    """Nor what there is only to search by."""
     found = public(document_of(WHOLE))
-    assert not {"vector", "features", "words"} & set(found)
+    assert not {"vector", "features", "words", "plain", "facts"} & set(found)
     assert found["text"] == "A cat"
+    assert found["metadata"] == {"n": 0, "b": False}
+
+
+def test_plain_words_are_those_of_every_part():
+    """Text, speech and writing; none of a text that can't be used, or that has no words."""
+    item = Item("a", text="The Cats", image="d1", audio="d2")
+    assert document_of(item)["plain"] == {"text": "the cats"}
+    heard = item.noting({"transcript": {"text": "Hello, you."}, "writing": {"text": "No EXIT"}})
+    assert document_of(heard)["plain"] == {
+        "text": "the cats", "transcript": "hello you", "writing": "no exit",
+    }  # fmt: skip
+    assert set(document_of(heard.failing("text", "why"))["plain"]) == {"transcript", "writing"}
+    assert "plain" not in document_of(Item("a", image="d1"))
+    known = mapping(layout())["properties"]
+    assert set(known["plain"]["properties"]) == set(known["words"]["properties"])
+
+
+def test_facts_are_the_metadata_by_kind():
+    """True is not 1, null says nothing, zero has no sign, and the metadata stay as they are."""
+    metadata = {"n": 1, "x": 2.5, "s": "1", "t": True, "f": False, "none": None, "z": -0.0}
+    assert facts(metadata) == [
+        {"key": "n", "number": 1},
+        {"key": "x", "number": 2.5},
+        {"key": "s", "string": "1"},
+        {"key": "t", "boolean": True},
+        {"key": "f", "boolean": False},
+        {"key": "z", "number": 0},
+    ]
+    assert str(facts({"z": -0.0})[0]["number"]) == "0"
+    found = document_of(Item("a", text="x", metadata=metadata))
+    assert found["metadata"] == metadata
+    assert found["facts"] == facts(metadata)
+    assert "facts" not in document_of(Item("a", text="x"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("1", "string"), ("", "string"), (1, "number"), (0.0, "number"), (True, "boolean")],
+)
+def test_values_have_kinds(value, expected):
+    """Those of JSON, and each has its field in the mapping."""
+    assert kind(value) == expected
+    properties = mapping(layout())["properties"]["facts"]["properties"]
+    assert set(properties) == {"key", "string", "number", "boolean"}
+
+
+def test_the_mapping_does_not_grow():
+    """However many keys the metadata of a collection have, and of whatever types."""
+    found = mapping(layout())
+    assert found["dynamic"] is False
+    assert "dynamic_templates" not in found
+    assert found["properties"]["metadata"] == {"type": "object", "enabled": False}
+    assert found["properties"]["facts"]["type"] == "nested"
 
 
 def test_the_parts_of_a_document_are_what_was_found_in_it():

@@ -35,6 +35,13 @@ def test_trusted_hosts_are_separated_by_commas(monkeypatch):
     assert Settings().trusted_hosts == ("localhost", ".example.org")
 
 
+def test_fetch_hosts_are_separated_by_commas(monkeypatch):
+    """None by default."""
+    assert Settings().fetch_hosts == ()
+    monkeypatch.setenv("TRIPTYCH_FETCH_HOSTS", "example.org, localhost:8000,")
+    assert Settings().fetch_hosts == ("example.org", "localhost:8000")
+
+
 @pytest.mark.parametrize(
     "bad",
     [{"chunk_items": 0}, {"chunk_items": 257}, {"index_prefix": "A"}, {"visibility_timeout": 1}],

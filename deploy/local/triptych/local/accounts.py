@@ -47,10 +47,16 @@ def open_cache(account: Account | None) -> Path:
 
 def open_data(home: Path, account: Account | None) -> Path:
     """The folder for Elasticsearch's data of the stack in ``home``, reachable by the account."""
-    if account is None:
+    folder = data_folder(home, as_root=account is not None)
+    return _traversable(folder) if account else folder
+
+
+def data_folder(home: Path, *, as_root: bool) -> Path:
+    """Where that folder is, whether or not it was ever made."""
+    if not as_root:
         return home / "elasticsearch"
     key = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:8]
-    return _traversable(ROOT_DATA / f"{home.name}-{key}")
+    return ROOT_DATA / f"{home.name}-{key}"
 
 
 def _traversable(folder: Path) -> Path:

@@ -7,8 +7,15 @@ import typer
 
 from triptych.local import run
 from triptych.local.errors import StackError
-from triptych.local.options import DEFAULT_PORT, StackOptions, usable_cpus
+from triptych.local.options import (
+    DEFAULT_PORT,
+    IndexKind,
+    StackOptions,
+    stack_home,
+    usable_cpus,
+)
 from triptych.local.show import print_line
+from triptych.local.state import last_index
 
 app = typer.Typer(
     help="Run all of Triptych on this machine, on loopback only.",
@@ -19,12 +26,20 @@ Name = Annotated[str, typer.Option(help="Which stack; each name has its own data
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0917
     name: Name = "default",
     port: Annotated[
         int,
         typer.Option(help="The gateway's; the next three are the stores'. 0: free ones."),
     ] = DEFAULT_PORT,
+    index: Annotated[
+        IndexKind | None,
+        typer.Option(
+            help="embedded: files, neither Java nor a server. By default the one that the stack "
+            "had before; at first elastic.",
+            show_default=False,
+        ),
+    ] = None,
     image_workers: Annotated[
         int, typer.Option(help="Processes of the image worker; 0: one per processor.")
     ] = 0,
@@ -43,6 +58,7 @@ def up(
         options = StackOptions(
             name=name,
             port=port,
+            index=index or last_index(stack_home(name)) or "elastic",
             import_roots=tuple(import_root or ()),
             fresh=fresh,
             detach=detach,

@@ -5,17 +5,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from triptych.local.errors import StackError
 from triptych.shared.settings import data_home
 
 WORKER_KINDS = ("image", "text", "audio", "fusion")
+ELASTICSEARCH = "elasticsearch"
 PART_NAMES = (
     "valkey",
-    "elasticsearch",
+    ELASTICSEARCH,
     *(f"worker-{kind}" for kind in WORKER_KINDS),
     "gateway",
 )
+IndexKind = Literal["embedded", "elastic"]
+"""Which search index a stack has: files in its own folder, or an Elasticsearch."""
 DEFAULT_PORT = 8080
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEAP = re.compile(r"[1-9]\d*[mg]")
@@ -41,12 +45,14 @@ class StackOptions:
     """The whole choice; every field has a default that works on a laptop.
 
     ``port`` is the gateway's, the three after it belong to the stores; 0 takes free ones.
+    With the embedded ``index`` there is no Elasticsearch, and ``heap`` means nothing.
     ``env`` reaches the workers and the gateway (other limits for a test, for example).
     With ``keep`` off the data goes when the stack stops.
     """
 
     name: str = "default"
     port: int = DEFAULT_PORT
+    index: IndexKind = "elastic"
     import_roots: tuple[Path, ...] = ()
     fresh: bool = False
     detach: bool = False
@@ -60,6 +66,8 @@ class StackOptions:
         stack_home(self.name)
         if not 0 <= self.port <= _HIGHEST_PORT:
             raise StackError(f"port {self.port} is not between 0 and {_HIGHEST_PORT}")
+        if self.index not in get_args(IndexKind):
+            raise StackError(f"no index {self.index!r}; there are {', '.join(get_args(IndexKind))}")
         if self.image_workers < 1:
             raise StackError(f"{self.image_workers} image workers: at least 1 is needed")
         if not _HEAP.fullmatch(self.heap):
@@ -68,6 +76,12 @@ class StackOptions:
             raise StackError(f"no part {', '.join(unknown)}; there are {', '.join(PART_NAMES)}")
         for root in self.import_roots:
             _check_root(root)
+
+    @property
+    def chosen_parts(self) -> tuple[str, ...]:
+        """The parts that this index needs, of those asked for."""
+        without = {ELASTICSEARCH} if self.index == "embedded" else set()
+        return tuple(part for part in self.parts if part not in without)
 
     @property
     def home(self) -> Path:

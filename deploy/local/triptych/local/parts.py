@@ -11,11 +11,11 @@ from triptych.local import distribution, elasticsearch, valkey
 from triptych.local.accounts import Account, open_cache, open_data, unprivileged
 from triptych.local.java import find_java
 from triptych.local.locks import Pause
-from triptych.local.options import WORKER_KINDS, StackOptions
+from triptych.local.options import ELASTICSEARCH, WORKER_KINDS, IndexKind, StackOptions
 from triptych.local.ports import LOOPBACK, Ports
 from triptych.local.probes import http_ok, redis_ok
 
-STORES = ("valkey", "elasticsearch")
+STORES = ("valkey", ELASTICSEARCH)
 _HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 
 
@@ -82,9 +82,14 @@ def redis_url(ports: Ports) -> str:
     return f"redis://{LOOPBACK}:{ports.valkey}/0"
 
 
-def index_url(ports: Ports) -> str:
-    """Where the workers and the gateway find Elasticsearch."""
-    return f"http://{LOOPBACK}:{ports.search}"
+def index_url(kind: IndexKind, home: Path, ports: Ports) -> str:
+    """Where the workers and the gateway find the search index."""
+    return embedded_url(home) if kind == "embedded" else f"http://{LOOPBACK}:{ports.search}"
+
+
+def embedded_url(home: Path) -> str:
+    """Where the stack keeps its embedded index, if it has one."""
+    return (home / "index").as_uri()
 
 
 def media_url(home: Path) -> str:
@@ -99,7 +104,7 @@ def child_env(options: StackOptions, ports: Ports) -> dict[str, str]:
         **os.environ,
         "PYTHONUNBUFFERED": "1",
         "TRIPTYCH_REDIS_URL": redis_url(ports),
-        "TRIPTYCH_INDEX_URL": index_url(ports),
+        "TRIPTYCH_INDEX_URL": index_url(options.index, options.home, ports),
         "TRIPTYCH_MEDIA_URL": media_url(options.home),
         **({"TRIPTYCH_IMPORT_ROOTS": roots} if roots else {}),
         **options.env,
@@ -116,11 +121,11 @@ def build(
     """The chosen parts; finds and fetches what they need, so it fails before anything starts."""
     makers: dict[str, Callable[[], Part]] = {
         "valkey": lambda: _valkey(options, ports),
-        "elasticsearch": lambda: _elasticsearch(options, ports, pause, say),
+        ELASTICSEARCH: lambda: _elasticsearch(options, ports, pause, say),
         **{f"worker-{kind}": _maker(options, ports, kind) for kind in WORKER_KINDS},
         "gateway": lambda: _gateway(options, ports),
     }
-    return tuple(make() for name, make in makers.items() if name in options.parts)
+    return tuple(make() for name, make in makers.items() if name in options.chosen_parts)
 
 
 def _maker(options: StackOptions, ports: Ports, kind: str) -> Callable[[], Part]:
@@ -153,10 +158,10 @@ def _elasticsearch(
     home = distribution.install(open_cache(account), pause=pause, say=say)
     folder = open_data(options.home, account)
     return Part(
-        name="elasticsearch",
+        name=ELASTICSEARCH,
         command=[str(home / "bin" / "elasticsearch")],
         env=elasticsearch.environment(java=java, folder=folder, heap=options.heap),
-        log=_log(options, "elasticsearch"),
+        log=_log(options, ELASTICSEARCH),
         ready=lambda: http_ok(ports.search, _HEALTH),
         port=ports.search,
         other_ports=(ports.transport,),

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from triptych.local.accounts import open_data, unprivileged
+from triptych.local.accounts import data_folder
 from triptych.local.errors import BadSetting, Interrupted, StackError
 from triptych.local.interrupts import interruptible
 from triptych.local.locks import Pause, locked
 from triptych.local.options import DEFAULT_PORT, StackOptions, stack_home
-from triptych.local.parts import STORES, build, media_url, waves
-from triptych.local.ports import assign
+from triptych.local.parts import STORES, build, index_url, media_url, waves
+from triptych.local.ports import Ports, assign
 from triptych.local.process import alive, stop, this_process
 from triptych.local.show import Say, print_line, print_table
 from triptych.local.stack import Stack, _quiet
-from triptych.local.state import State, forget, load
+from triptych.local.state import State, forget, last_index, load, remember_index
 from triptych.shared.blobs import open_store
 from triptych.shared.errors import TriptychError
 from triptych.shared.fusion.layout import check
@@ -37,16 +37,27 @@ def lock_file(home: Path) -> Path:
 def running_stack(
     options: StackOptions, *, pause: Pause = time.sleep, say: Say = _quiet
 ) -> Iterator[Stack]:
-    """A ready stack; stopped at the end, its data deleted too unless ``options.keep``."""
+    """A ready stack; stopped at the end, its data deleted too unless ``options.keep``.
+
+    When a part does not start the data stays all the same: the log that the error names is in it.
+    """
     with locked(lock_file(options.home), pause):
         stack = _open(options, pause, say)
-        stack.start()
+        try:
+            stack.start()
+        except (Interrupted, KeyboardInterrupt):
+            _close(stack, keep=options.keep)
+            raise
     try:
         yield stack
     finally:
-        stack.stop()
-        if not options.keep:
-            delete_data(options.home)
+        _close(stack, keep=options.keep)
+
+
+def _close(stack: Stack, *, keep: bool) -> None:
+    stack.stop()
+    if not keep:
+        delete_data(stack.home)  # where it was started, whatever the environment says now
 
 
 def up(options: StackOptions, *, say: Say = print_line) -> int:
@@ -65,7 +76,7 @@ def up(options: StackOptions, *, say: Say = print_line) -> int:
                 stack = _open(options, pause, say)
                 stack.supervisor = None if options.detach else this_process()
                 stack.start()
-            say(f"stack {options.name} is up: {stack.gateway_url}")
+            say(f"stack {options.name} is up: {stack.gateway_url}, {options.index} index")
             code = 0
             if not options.detach:
                 _stay(stack)
@@ -104,16 +115,18 @@ def status(name: str, *, as_json: bool = False, say: Say = print_line) -> int:
     try:
         home = stack_home(name)
         state = load(home)
+        index = state.index if state else last_index(home)
     except StackError as error:
         say(f"error: {error}")
         return error.exit_code
     rows = status_rows(state)
     if as_json:
-        say(json.dumps({"name": name, "home": str(home), "parts": rows}))
-    elif rows:
-        print_table(rows)
+        say(json.dumps({"name": name, "home": str(home), "index": index, "parts": rows}))
+    elif state is None:
+        say(f"stack {name} does not run" + (f"; it had the {index} index" if index else ""))
     else:
-        say(f"stack {name} does not run")
+        print_table(rows)
+        say(f"index: {index}, {index_url(state.index, home, state.ports)}")
     return 0 if rows and all(row["alive"] for row in rows) else 1
 
 
@@ -136,8 +149,7 @@ def status_rows(state: State | None) -> list[dict[str, object]]:
 
 def delete_data(home: Path) -> None:
     """Delete everything that the stack in ``home`` keeps; it must not run."""
-    account = unprivileged()
-    for folder in (home, open_data(home, account)):
+    for folder in (home, data_folder(home, as_root=os.geteuid() == 0)):
         if folder.exists():
             shutil.rmtree(folder)
 
@@ -149,6 +161,8 @@ def _living(options: StackOptions) -> State | None:
         return None
     if options.fresh:
         raise StackError(f"stack {options.name} runs, so its data stays: `down` first")
+    if options.index != state.index:
+        raise StackError(f"stack {options.name} runs with the {state.index} index: `down` first")
     if options.port not in (0, DEFAULT_PORT, state.ports.gateway):
         raise StackError(f"stack {options.name} runs on port {state.ports.gateway}: `down` first")
     return state.model_copy(update={"running": living})
@@ -156,7 +170,7 @@ def _living(options: StackOptions) -> State | None:
 
 def _already_runs(options: StackOptions) -> bool:
     state = _living(options)
-    return state is not None and set(options.parts) <= set(state.running)
+    return state is not None and set(options.chosen_parts) <= set(state.running)
 
 
 def _open(options: StackOptions, pause: Pause, say: Say) -> Stack:
@@ -167,8 +181,33 @@ def _open(options: StackOptions, pause: Pause, say: Say) -> Stack:
     _check_settings(options)
     ports = state.ports if state else assign(options.port)
     parts = build(options, ports, pause=pause, say=say)
-    running = dict(state.running) if state else {}
-    return Stack(options.home, ports, parts, running, pause=pause, say=say)
+    _note_index(options, ports, say)
+    return Stack(
+        options.home,
+        ports,
+        parts,
+        dict(state.running) if state else {},
+        index=options.index,
+        pause=pause,
+        say=say,
+    )
+
+
+def _note_index(options: StackOptions, ports: Ports, say: Say) -> None:
+    """Remember the index; each has data of its own, so say where the data is that isn't seen."""
+    before = last_index(options.home)
+    if before == "embedded" and options.index == "elastic":
+        say(
+            f"index: what is in the embedded index of stack {options.name} stays there; `triptych "
+            f"migrate --all --stack {options.name} --to {index_url('elastic', options.home, ports)}"
+            "` copies it into Elasticsearch"
+        )
+    elif before == "elastic" and options.index == "embedded":
+        say(
+            f"index: what is in the Elasticsearch of stack {options.name} stays there, and is back "
+            "with `--index elastic`"
+        )
+    remember_index(options.home, options.index)
 
 
 def _check_settings(options: StackOptions) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from triptych.local.errors import PartFailed, StackError
 from triptych.local.locks import Pause
+from triptych.local.options import IndexKind
 from triptych.local.parts import Part, index_url, media_url, redis_url, waves
 from triptych.local.ports import LOOPBACK, Ports, is_free
 from triptych.local.process import Process, alive, exit_code, spawn, stop, tail
@@ -26,6 +27,7 @@ class Stack:
     parts: tuple[Part, ...]
     running: dict[str, Running] = field(default_factory=dict)
     supervisor: Process | None = None
+    index: IndexKind = "elastic"
     pause: Pause = time.sleep
     say: Callable[[str], None] = _quiet
 
@@ -41,8 +43,8 @@ class Stack:
 
     @property
     def index_url(self) -> str:
-        """Where Elasticsearch is."""
-        return index_url(self.ports)
+        """Where the search index is."""
+        return index_url(self.index, self.home, self.ports)
 
     @property
     def media_url(self) -> str:
@@ -147,7 +149,12 @@ class Stack:
     def remember(self) -> None:
         """Write the state file; without any process there is nothing to remember."""
         if self.running:
-            state = State(ports=self.ports, supervisor=self.supervisor, running=self.running)
+            state = State(
+                ports=self.ports,
+                index=self.index,
+                supervisor=self.supervisor,
+                running=self.running,
+            )
             save(self.home, state)
         else:
             forget(self.home)

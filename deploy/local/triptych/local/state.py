@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from triptych.local.errors import StackError
+from triptych.local.options import IndexKind
 from triptych.local.ports import Ports
 from triptych.local.process import Process, alive
+
+_index_kind: TypeAdapter[IndexKind] = TypeAdapter(IndexKind)
 
 
 class Running(BaseModel):
@@ -29,6 +32,7 @@ class State(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     ports: Ports
+    index: IndexKind = "elastic"
     supervisor: Process | None
     running: dict[str, Running]
 
@@ -58,13 +62,35 @@ def load(home: Path) -> State | None:
 
 def save(home: Path, state: State) -> None:
     """Remember, in one step: a reader sees the old file or the new one."""
-    path = state_file(home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(state.model_dump_json(indent=2))
-    fresh.replace(path)
+    _write(state_file(home), state.model_dump_json(indent=2))
 
 
 def forget(home: Path) -> None:
     """The stack does not run any more."""
     state_file(home).unlink(missing_ok=True)
+
+
+def last_index(home: Path) -> IndexKind | None:
+    """Which index the stack in ``home`` had when it last started, also while it does not run."""
+    try:
+        return _index_kind.validate_python(_index_file(home).read_text())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise StackError(f"{_index_file(home)} names no index: delete it") from error
+
+
+def remember_index(home: Path, kind: IndexKind) -> None:
+    """The stack in ``home`` starts with this index."""
+    _write(_index_file(home), kind)
+
+
+def _index_file(home: Path) -> Path:
+    return home / "last-index"
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)

@@ -1,9 +1,14 @@
 """Score fusion: the signals of each candidate to one score, with its reasons.
 
-``linear`` adds weighted, normalised scores. BM25 has no upper bound, so it is divided by the best
-of the candidates, its theoretical minimum being 0; a cosine is on a theoretical scale already
-(Bruch et al., An analysis of fusion functions for hybrid retrieval, TOIS 2023). ``rrf`` adds
-reciprocal ranks (Cormack et al., SIGIR 2009), scaled so that first everywhere is 1.
+``linear`` adds weighted, normalised scores. A cosine is placed between the bounds of its encoders,
+and what a signal says is the square of its place (``CONTRAST``). BM25 has no upper bound, so it is
+divided by the best of the candidates, its theoretical minimum being 0 (Bruch et al., An analysis of
+fusion functions for hybrid retrieval, TOIS 2023), and multiplied by the share of the query's words
+that this best one has: else a query of which only one word is anywhere would have a perfect match.
+``rrf`` adds reciprocal ranks (Cormack et al., SIGIR
+2009), scaled so that first everywhere is 1. ``dbsf`` places each signal between three standard
+deviations below and above its mean over the candidates (Mazzeschi, Distribution-based score fusion,
+2023).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +22,13 @@ from triptych.shared.encoders.cards import Vectors
 from triptych.shared.fusion.query import KEYWORD, FusedQuery
 
 Floats = NDArray[np.float64]
-Method = Literal["linear", "rrf"]
+Method = Literal["linear", "rrf", "dbsf"]
 
 RRF_K = 60
+CONTRAST = 2
+"""The power of a signal's place: being half alike says a quarter, so that one part that fits well
+counts for more than several that fit a little. Measured in docs/decisions/0008-scores.md."""
+_DEVIATIONS = 3
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class Candidate:
     """Its modalities, and speech and writing where these were found in it."""
     keyword: float | None
     """BM25, or None when no word matched."""
+    words: Mapping[str, float]
+    """What each word that matched adds to it, by the labels of the query."""
     features: NDArray[np.floating]
     """The item's fused vector (layout.dims,), float16 as the index keeps it."""
 
@@ -46,6 +57,8 @@ class Reason:
     contribution: float
     blocks: Mapping[str, float] = field(default_factory=dict)
     """The cosine per block, where the signal is a vector."""
+    words: Mapping[str, float] = field(default_factory=dict)
+    """BM25 per word that matched, where the signal is words."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +82,8 @@ class _Signal:
     blocks: Mapping[str, Floats] = field(default_factory=dict)
 
     def ranks(self) -> NDArray[np.int64]:
-        """1 for the candidate it adds most to; meaningless where the signal is not present."""
-        loss = np.where(self.present, -self.weight * self.normalised, np.inf)
+        """1 for the candidate it says most about; meaningless where the signal is not present."""
+        loss = np.where(self.present, -np.abs(self.weight) * self.normalised, np.inf)
         return np.searchsorted(np.sort(loss), loss) + 1  # equals share the better rank
 
 
@@ -79,32 +92,44 @@ def score(
     candidates: Sequence[Candidate],
     method: Method,
     limit: int | None = None,
+    *,
+    explain: bool = True,
 ) -> list[Scored]:
-    """Score candidates exactly; the best ``limit`` with their reasons, ties broken by id."""
+    """Score candidates exactly; the best ``limit`` with their reasons, ties broken by id.
+
+    Without ``explain`` the reasons are left out, which changes no score.
+    """
     if not candidates:
         return []
     signals = _signals(query, candidates)
     contribute = _METHODS[method]
     contributions = [contribute(signal) for signal in signals]
     totals = np.sum([part for part, _ in contributions], axis=0)
-    order = sorted(range(len(candidates)), key=lambda i: (-totals[i], candidates[i].id))
+    order = sorted(range(len(candidates)), key=lambda i: (-totals[i], candidates[i].id))[:limit]
+    if not explain:
+        return [Scored(index, float(totals[index]), {}) for index in order]
     ranks = [signal.ranks() for signal in signals]
     return [
         Scored(
             index,
             float(totals[index]),
             {
-                signal.name: _reason(signal, rank, part, weight, index)
+                signal.name: _reason(signal, rank, part, weight, index, candidates[index])
                 for signal, rank, (part, weight) in zip(signals, ranks, contributions, strict=True)
                 if signal.present[index]
             },
         )
-        for index in order[:limit]
+        for index in order
     ]
 
 
-def _reason(
-    signal: _Signal, ranks: NDArray[np.int64], part: Floats, weight: Floats, index: int
+def _reason(  # noqa: PLR0917
+    signal: _Signal,
+    ranks: NDArray[np.int64],
+    part: Floats,
+    weight: Floats,
+    index: int,
+    candidate: Candidate,
 ) -> Reason:
     contribution, share = float(part[index]), float(weight[index])
     return Reason(
@@ -114,6 +139,7 @@ def _reason(
         weight=share,
         contribution=contribution,
         blocks={name: float(cosine[index]) for name, cosine in signal.blocks.items()},
+        words=candidate.words if signal.name == KEYWORD else {},
     )
 
 
@@ -126,9 +152,20 @@ def _rrf(signal: _Signal) -> tuple[Floats, Floats]:
     return np.where(signal.present, signal.weight * reciprocal, 0.0), signal.weight
 
 
+def _dbsf(signal: _Signal) -> tuple[Floats, Floats]:
+    values = signal.normalised[signal.present]
+    mean, spread = (values.mean(), _DEVIATIONS * values.std()) if len(values) else (0.0, 0.0)
+    if spread > 0:
+        placed = np.clip((signal.normalised - mean + spread) / (2 * spread), 0.0, 1.0)
+    else:
+        placed = np.full_like(signal.normalised, 0.5)
+    return np.where(signal.present, signal.weight * placed, 0.0), signal.weight
+
+
 _METHODS: Mapping[Method, Callable[[_Signal], tuple[Floats, Floats]]] = {
     "linear": _linear,
     "rrf": _rrf,
+    "dbsf": _dbsf,
 }
 
 
@@ -149,11 +186,13 @@ def _parts(query: FusedQuery) -> list[str]:
 
 def _keyword_signal(query: FusedQuery, candidates: Sequence[Candidate], scales: Floats) -> _Signal:
     raw = np.array([candidate.keyword or 0.0 for candidate in candidates])
-    best = raw.max()
+    best = int(raw.argmax())
+    matched = candidates[best].words
+    covered = sum(word in matched for word in query.words) / len(query.words) if matched else 1.0
     return _Signal(
         KEYWORD,
         raw,
-        raw / best if best > 0 else raw,
+        raw * (covered / raw[best]) if raw[best] > 0 else raw,
         query.keyword_weight * scales,
         np.array([candidate.keyword is not None for candidate in candidates]),
     )
@@ -167,7 +206,8 @@ def _vector_signal(
     scales: Floats,
 ) -> _Signal:
     cosines: dict[str, Floats] = {}
-    weighted = np.zeros(len(candidates))
+    raw = np.zeros(len(candidates))
+    placed = np.zeros(len(candidates))
     weights = np.zeros(len(candidates))
     for term in query.terms:
         if term.signal != name:
@@ -180,7 +220,12 @@ def _vector_signal(
         part = query.layout.parts[term.block]
         has = np.array([part in candidate.parts for candidate in candidates])
         cosines[term.block] = np.where(has, cosine, 0.0)
-        weighted += term.weight * cosines[term.block]
+        raw += term.weight * cosines[term.block]
+        placed += np.where(has, term.weight * term.bounds.place(cosine), 0.0)
         weights += np.where(has, term.weight, 0.0)
-    mean = np.divide(weighted, weights, out=np.zeros_like(weighted), where=weights > 0)
-    return _Signal(name, mean, mean, weights * scales, weights > 0, cosines)
+    present = weights != 0
+    raw, placed = (
+        np.divide(total, weights, out=np.zeros_like(total), where=present)
+        for total in (raw, placed)
+    )
+    return _Signal(name, raw, placed**CONTRAST, weights * scales, present, cosines)

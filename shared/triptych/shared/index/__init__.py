@@ -1,17 +1,31 @@
 """The search index: one protocol, and the implementation that a URL asks for."""
 
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
 from triptych.shared.fusion.layout import layout
 from triptych.shared.index.protocol import SearchIndex
-from triptych.shared.settings import Settings
+from triptych.shared.settings import Settings, data_home
 
 __all__ = ["SearchIndex", "open_index"]
 
 
 def open_index(settings: Settings) -> SearchIndex:
     """Open the index of ``settings.index_url``. Raises ValueError for a scheme it lacks."""
-    scheme = settings.index_url.partition("://")[0]
-    if scheme in {"http", "https"}:
+    url = settings.index_url
+    parts = urlsplit(url or (data_home() / "index").absolute().as_uri())
+    if parts.scheme in {"http", "https"}:
         from triptych.shared.index.elastic import ElasticIndex
 
-        return ElasticIndex(settings.index_url, layout=layout(), prefix=settings.index_prefix)
-    raise ValueError(f"index_url {settings.index_url!r}: only http:// and https:// are supported")
+        return ElasticIndex(
+            parts.geturl(),
+            layout=layout(),
+            prefix=settings.index_prefix,
+            threads=settings.gateway_threads,
+        )
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+        from triptych.shared.index.embedded import EmbeddedIndex
+
+        root = Path(unquote(parts.path)) / settings.index_prefix
+        return EmbeddedIndex(root, layout=layout())
+    raise ValueError(f"index_url {url!r}: only file:///folder, http:// and https:// are supported")

@@ -1,28 +1,27 @@
-"""The search index on Elasticsearch 9: a thin shell over the pure bodies in ``queries``."""
+"""The search index on Elasticsearch 9: a thin shell over pure bodies and readers."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
-import elastic_transport
 import structlog
-from elasticsearch import ApiError, BadRequestError, ConflictError, Elasticsearch, NotFoundError
-from elasticsearch.serializer import CompatibilityModeNdjsonSerializer, OrjsonSerializer
+from elastic_transport import TransportError
+from elasticsearch import ApiError, BadRequestError, ConflictError, NotFoundError
 
 from triptych.shared import mapping
-from triptych.shared.errors import FingerprintMismatch, IndexUnavailable, InvalidInput, NotFound
+from triptych.shared.errors import CursorExpired, InvalidInput, NotFound
 from triptych.shared.fusion.blocks import Layout
-from triptych.shared.index import queries
-from triptych.shared.index.protocol import IndexQuery, Outcome, Results, Versioned
+from triptych.shared.index import queries, reading
+from triptych.shared.index.connection import connect, is_over, translated
+from triptych.shared.index.origin import check_origin
+from triptych.shared.index.protocol import IndexQuery, Listing, Outcome, Page, Results, Versioned
+from triptych.shared.index.writing import write
 from triptych.shared.mapping import Document
+from triptych.shared.names import is_id
 
-_BUSY = frozenset({429, 502, 503, 504})
-_WHOLE_REFUSED = frozenset({400, 413})
-_CONFLICT = 409
 _REMEMBER_DELETES = "24h"
-_NO_INDEX = "index_not_found_exception"
-_BACK_OFF_SECONDS = (0.5, 1, 2, 4, 8)
+_OVER = "the collection as it was when the paging began is no longer kept; begin again"
 
 log = structlog.get_logger(__name__)
 
@@ -31,33 +30,37 @@ class ElasticIndex:
     """Collections as aliases of one server or cluster. One instance serves many threads."""
 
     def __init__(
-        self, url: str, *, layout: Layout, prefix: str, sleep: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        *,
+        layout: Layout,
+        prefix: str,
+        threads: int = 16,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = Elasticsearch(
-            url,
-            serializers={
-                "application/vnd.elasticsearch+json": _Serializer(),
-                "application/json": _Serializer(),
-                _LinesSerializer.mimetype: _LinesSerializer(),
-            },
-            request_timeout=30,
-            max_retries=0,
-            http_compress=False,  # vectors hardly compress, and the network is near
-        )
+        self._client = connect(url, threads)
         self._layout = layout
         self._prefix = prefix
         self._sleep = sleep
 
     def ping(self) -> None:
         """Return if the index answers."""
-        with _errors():
+        with translated():
             self._client.cluster.health(timeout="2s")
+
+    def collections(self) -> list[str]:
+        """The names of all collections, sorted."""
+        every = self._alias("")
+        with translated():
+            answer = self._client.indices.get_alias(name=f"{every}*")
+        aliases = {name for entry in answer.values() for name in entry["aliases"]}
+        return sorted(name.removeprefix(every) for name in aliases)
 
     def ensure(self, collection: str) -> None:
         """Create the collection unless it exists. Raises FingerprintMismatch, InvalidInput."""
         alias = self._alias(collection)
-        with _errors():
-            if self._check_fingerprint(collection):
+        with translated():
+            if self._check_origin(collection):
                 return
             try:
                 self._client.indices.create(
@@ -69,91 +72,39 @@ class ElasticIndex:
                         "auto_expand_replicas": "0-1",
                         # A late redelivery must not bring back what was deleted meanwhile.
                         "gc_deletes": _REMEMBER_DELETES,
+                        # How the walk through a graph meets filters: docs/decisions/0007.
+                        "dense_vector.hnsw_filter_heuristic": "fanout",
                     },
                 )
             except BadRequestError as error:
                 if error.error != "resource_already_exists_exception":
                     raise InvalidInput(f"collection {collection!r}: {error}") from error
-            self._check_fingerprint(collection)
+            self._check_origin(collection)
 
-    def _check_fingerprint(self, collection: str) -> bool:
-        """Whether the collection exists. Raises FingerprintMismatch if other models made it."""
+    def _check_origin(self, collection: str) -> set[str]:
+        """The indexes of the collection; none if it does not exist. Raises FingerprintMismatch."""
         try:
             answer = self._client.indices.get_mapping(index=self._alias(collection))
         except NotFoundError:
-            return False
+            return set()
         for entry in answer.values():
-            meta = entry["mappings"].get("_meta", {})
-            if meta.get("fingerprint") != self._layout.fingerprint:
-                theirs, ours = meta.get("encoders", {}), self._layout.encoders
-                changed = [
-                    f"{block} was {theirs.get(block, 'nothing')}, is {ours.get(block, 'nothing')}"
-                    for block in dict.fromkeys([*theirs, *ours])
-                    if theirs.get(block) != ours.get(block)
-                ]
-                raise FingerprintMismatch(
-                    f"collection {collection!r} was built with other encoders, whose vectors can't "
-                    f"be compared with those of this process: {'; '.join(changed)}. Set them back, "
-                    "or use another collection"
-                )
-        return True
+            check_origin(collection, entry["mappings"].get("_meta", {}), self._layout)
+        return set(answer.keys())
 
     def drop(self, collection: str) -> None:
         """Delete a collection and what is in it. Raises NotFound."""
-        with _errors(f"no collection {collection!r}"):
+        with translated(f"no collection {collection!r}"):
             names = list(self._client.indices.get_alias(name=self._alias(collection)))
             self._client.indices.delete(index=names)
 
     def bulk(self, collection: str, documents: Sequence[Versioned]) -> list[Outcome]:
-        """Write documents; those that the server is too busy for are sent again, more slowly."""
-        outcomes: dict[int, Outcome] = {}
-        waiting = list(range(len(documents)))
-        for pause in (*_BACK_OFF_SECONDS, None):
-            answers = self._send_bulk(collection, documents, waiting)
-            waiting = [row for row, answer in answers.items() if answer["status"] in _BUSY]
-            outcomes |= {
-                row: _outcome(documents[row].document["id"], answer)
-                for row, answer in answers.items()
-                if row not in waiting
-            }
-            if not waiting:
-                return [outcomes[row] for row in range(len(documents))]
-            if pause is not None:
-                log.warning("index is busy", waiting=len(waiting), pause=pause)
-                self._sleep(pause)
-        raise IndexUnavailable(f"the index still refuses {len(waiting)} documents: too busy")
-
-    def _send_bulk(
-        self, collection: str, documents: Sequence[Versioned], rows: Sequence[int]
-    ) -> dict[int, dict[str, Any]]:
-        """Send some of the documents; the answer per row.
-
-        One document can make the server refuse the whole request (an id it does not take, a body
-        that is too large). Then each half is sent on its own, until that one stands alone.
-        """
-        try:
-            with _errors(f"no collection {collection!r}"):
-                items = self._client.bulk(
-                    operations=list(_operations(self._alias(collection), documents, rows)),
-                    require_alias=True,  # a typing error must not create an index without mapping
-                )["items"]
-        except ApiError as error:
-            if error.meta.status not in _WHOLE_REFUSED:
-                raise
-            if len(rows) == 1:
-                return {rows[0]: {"status": error.meta.status, "error": {"reason": str(error)}}}
-            half = len(rows) // 2
-            return self._send_bulk(collection, documents, rows[:half]) | self._send_bulk(
-                collection, documents, rows[half:]
-            )
-        answers = dict(zip(rows, (item["index"] for item in items), strict=True))
-        if any(_error_type(answer) == _NO_INDEX for answer in answers.values()):
-            raise NotFound(f"no collection {collection!r}")
-        return answers
+        """Write documents, one outcome each, in order; a bad one does not stop the others."""
+        with translated(f"no collection {collection!r}"):
+            return write(self._client, self._alias(collection), documents, self._sleep)
 
     def get(self, collection: str, item_id: str) -> Document:
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
-        with _errors(f"no item {item_id!r} in collection {collection!r}"):
+        with _item(collection, item_id):
             answer = self._client.get(
                 index=self._alias(collection), id=item_id, source_excludes=["vector"]
             )
@@ -162,7 +113,7 @@ class ElasticIndex:
 
     def delete(self, collection: str, item_id: str, version: int) -> None:
         """Delete a document. Raises NotFound; a newer version of it stays."""
-        with _errors(f"no item {item_id!r} in collection {collection!r}"):
+        with _item(collection, item_id):
             try:
                 self._client.delete(
                     index=self._alias(collection),
@@ -173,46 +124,93 @@ class ElasticIndex:
             except ConflictError:
                 log.info("a newer version of the item stays", collection=collection, id=item_id)
 
-    def search(self, collection: str, query: IndexQuery) -> Results:
-        """Return candidates with their raw scores. Raises NotFound, FingerprintMismatch."""
-        with _errors(f"no collection {collection!r}"):
+    def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
+        """Return candidates with their raw scores."""
+        answer = self._ask(collection, queries.search_body(query, snapshot))
+        return reading.read_results(query, answer, self._layout)
+
+    def list(self, collection: str, listing: Listing, *, snapshot: str | None = None) -> Page:
+        """Return documents by filter and order."""
+        answer = self._ask(collection, queries.list_body(listing, snapshot))
+        return reading.read_page(listing, answer)
+
+    def _ask(self, collection: str, body: dict[str, Any]) -> Mapping[str, Any]:
+        """Send a search.
+
+        Raises:
+            NotFound, FingerprintMismatch, IndexUnavailable: as every method.
+            CursorExpired: the point in time of the body is over.
+            InvalidInput: the server does not take the body.
+        """
+        frozen = "pit" in body
+        place = None if frozen else self._alias(collection)
+        with translated(f"no collection {collection!r}"):
             try:
                 answer = self._client.search(
-                    index=self._alias(collection),
-                    body=queries.search_body(query),
-                    include_named_queries_score=True,
+                    index=place, body=body, include_named_queries_score=True
                 )
-            except BadRequestError:
-                self._check_fingerprint(collection)  # vectors of another width are refused
+            except ApiError as error:
+                if frozen and is_over(error):
+                    raise CursorExpired(_OVER) from error
+                if isinstance(error, BadRequestError):
+                    self._check_origin(collection)  # vectors of another width are refused
+                    raise InvalidInput(f"the index does not take this query: {error}") from error
                 raise
-        # Vectors of the same width by other models are not: the index's name tells, at no cost.
-        if any(hit["_index"] != self._index(collection) for hit in answer["hits"]["hits"]):
-            self._check_fingerprint(collection)
-        return queries.read_results(answer.body, self._layout)
+            # Vectors of the same width by other models are not: the index's name tells, at no cost.
+            places = {hit["_index"] for hit in answer["hits"]["hits"]} - {self._index(collection)}
+            elsewhere = bool(places) and not places <= self._check_origin(collection)
+        if frozen and (elsewhere or not answer["_shards"]["total"]):
+            raise CursorExpired(_OVER)
+        found: Mapping[str, Any] = answer.body
+        return found
 
-    def failures(self, collection: str, batch: str, limit: int) -> list[Document]:
+    def freeze(self, collection: str) -> str:
+        """Keep the collection as it is for some minutes of paging; returns the snapshot."""
+        with translated(f"no collection {collection!r}"):
+            answer = self._client.open_point_in_time(
+                index=self._alias(collection), keep_alive=queries.KEPT
+            )
+        return str(answer["id"])
+
+    def scan(self, collection: str) -> Iterator[Versioned]:
+        """Every document with its version and its vector, to write it into another index."""
+        with translated(f"no collection {collection!r}"):
+            self._check_origin(collection)
+        snapshot = self.freeze(collection)
+        after = None
+        try:
+            while hits := self._ask(collection, queries.scan_body(snapshot, after))["hits"]["hits"]:
+                for hit in hits:
+                    yield reading.read_versioned(hit, self._layout)
+                after = hits[-1]["sort"]
+        finally:
+            with suppress(ApiError, TransportError):  # it ends by itself, too
+                self._client.close_point_in_time(id=snapshot)
+
+    def metadata(self, collection: str) -> dict[str, set[str]]:
+        """The keys in the metadata of the items, each with the kinds of its values."""
+        self.refresh(collection)
+        return reading.read_metadata(self._ask(collection, queries.metadata_body()))
+
+    def failures(self, collection: str, batch: str, limit: int) -> Sequence[Document]:
         """Documents of a batch that are failed or partial."""
         self.refresh(collection)
-        with _errors(f"no collection {collection!r}"):
-            answer = self._client.search(
-                index=self._alias(collection), body=queries.failures_body(batch, limit)
-            )
-        return [hit["_source"] for hit in answer["hits"]["hits"]]
+        return self.list(collection, queries.failed(batch, limit)).documents
 
     def count(self, collection: str) -> dict[str, int]:
-        """Documents per status. Raises NotFound, FingerprintMismatch."""
+        """Documents per status."""
         self.refresh(collection)
-        with _errors():
-            self._check_fingerprint(collection)
-        body = {"size": 0, "aggs": {"status": {"terms": {"field": "status"}}}}
-        with _errors(f"no collection {collection!r}"):
-            answer = self._client.search(index=self._alias(collection), body=body)
-        buckets = answer["aggregations"]["status"]["buckets"]
-        return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+        with translated():
+            self._check_origin(collection)
+        return reading.read_count(self._ask(collection, queries.count_body()))
+
+    def advice(self, collection: str) -> str | None:  # noqa: ARG002
+        """Nothing: a cluster grows with its collections."""
+        return None
 
     def refresh(self, collection: str) -> None:
         """Make every write so far visible to ``search``."""
-        with _errors(f"no collection {collection!r}"):
+        with translated(f"no collection {collection!r}"):
             self._client.indices.refresh(index=self._alias(collection))
 
     def _index(self, collection: str) -> str:
@@ -225,58 +223,11 @@ class ElasticIndex:
         return queries.alias_name(self._prefix, collection)
 
 
-class _Serializer(OrjsonSerializer):
-    """orjson writes numpy arrays straight from memory, without a list of Python floats."""
-
-    mimetype = "application/vnd.elasticsearch+json"
-
-
-class _LinesSerializer(CompatibilityModeNdjsonSerializer):
-    """The same for bulk bodies: the client's own writes each number from a Python float."""
-
-    json_dumps = OrjsonSerializer.json_dumps
-
-
-def _operations(
-    alias: str, documents: Sequence[Versioned], rows: Sequence[int]
-) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        entry = documents[row]
-        yield {
-            "index": {
-                "_index": alias,
-                "_id": entry.document["id"],
-                "version": entry.version,
-                "version_type": "external_gte",
-            }
-        }
-        yield dict(entry.document)
-
-
-def _error_type(answer: dict[str, Any]) -> str:
-    return str(answer.get("error", {}).get("type", ""))
-
-
-def _outcome(item_id: str, answer: dict[str, Any]) -> Outcome:
-    if answer["status"] == _CONFLICT:
-        return Outcome(item_id, "superseded")
-    if "error" in answer:
-        error = answer["error"]
-        cause = error.get("caused_by", {}).get("reason")
-        return Outcome(item_id, "refused", "; ".join(filter(None, (error["reason"], cause))))
-    return Outcome(item_id, "written")
-
-
 @contextmanager
-def _errors(missing: str = "") -> Iterator[None]:
-    """Translate the client's errors into ours."""
-    try:
+def _item(collection: str, item_id: str) -> Iterator[None]:
+    """Around a request for one item: what is no id is not sent, since a path can't have it."""
+    missing = f"no item {item_id!r} in collection {collection!r}"
+    if not is_id(item_id):
+        raise NotFound(missing)
+    with translated(missing):
         yield
-    except NotFoundError as error:
-        raise NotFound(missing or str(error)) from error
-    except ApiError as error:
-        if error.meta.status in _BUSY:
-            raise IndexUnavailable(f"Elasticsearch refuses for now: {error}") from error
-        raise
-    except elastic_transport.TransportError as error:
-        raise IndexUnavailable(f"Elasticsearch does not answer: {error}") from error

@@ -1,11 +1,13 @@
 """What every search index can do. One contract suite runs on each implementation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from triptych.shared.fusion.query import PresenceClass
 from triptych.shared.fusion.scores import Candidate
+from triptych.shared.index.filters import Condition, Facet, Sort
+from triptych.shared.index.words import Words
 from triptych.shared.mapping import Document
 
 
@@ -30,14 +32,15 @@ class Outcome:
 class IndexQuery:
     """One request: words and vectors, both within the filter."""
 
-    terms: Sequence[str] = ()
+    words: Words = field(default_factory=Words)
     classes: Sequence[PresenceClass] = ()
-    tags: Sequence[str] = ()
-    """Tags that an item must all have."""
-    keywords: Sequence[str] = ()
-    """Keywords likewise."""
+    filter: Sequence[Condition] = ()
     candidates: int = 100
-    """How many items each of the two kinds of clause contributes at most."""
+    """How many items the words, and each presence class, contribute at most."""
+    facets: Sequence[Facet] = ()
+    """Over the items that ``total`` counts."""
+    fields: Sequence[str] | None = None
+    """The fields of the documents that are needed; all that are public by default."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +51,61 @@ class Found:
     document: Document
 
 
+Counts = Sequence[Mapping[str, Any]]
+"""Of a facet: ``value`` and ``count``; of ranges their bounds and ``count``, as asked."""
+
+
 @dataclass(frozen=True)
 class Results:
     """The union of the best by words and the best by vectors, in no useful order."""
 
-    found: Sequence[Found] = field(default_factory=tuple)
+    found: Sequence[Found] = ()
     total: int = 0
+    """Items that match a word or are among the best by vectors."""
     total_is_exact: bool = True
     took_ms: int = 0
+    facets: Mapping[str, Counts] = field(default_factory=dict)
+    """By the name of the field."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Items by a filter alone, in an order that does not depend on a query."""
+
+    filter: Sequence[Condition] = ()
+    sort: Sequence[Sort] = ()
+    limit: int = 10
+    after: Sequence[Any] | None = None
+    """``Page.last`` of the page before this one."""
+    facets: Sequence[Facet] = ()
+    fields: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the documents that a listing has."""
+
+    documents: Sequence[Document]
+    total: int
+    last: Sequence[Any] | None
+    """Where the next page starts, as JSON has it; None if there is none."""
+    facets: Mapping[str, Counts] = field(default_factory=dict)
 
 
 class SearchIndex(Protocol):
-    """Collections of documents. Every method raises IndexUnavailable when it is unreachable."""
+    """Collections of documents. Every method raises IndexUnavailable when it is unreachable.
+
+    Those that look into a collection raise NotFound where it is not there, and
+    FingerprintMismatch where it was built by other encoders. ``snapshot`` is what ``freeze``
+    returned: the collection as it was then. One that is over is CursorExpired.
+    """
 
     def ping(self) -> None:
         """Return if the index answers."""
+        ...
+
+    def collections(self) -> list[str]:
+        """The names of all collections, sorted."""
         ...
 
     def ensure(self, collection: str) -> None:
@@ -85,16 +128,39 @@ class SearchIndex(Protocol):
         """Delete a document. Raises NotFound."""
         ...
 
-    def search(self, collection: str, query: IndexQuery) -> Results:
-        """Return candidates with their raw scores. Raises NotFound for no such collection."""
+    def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
+        """Return candidates with their raw scores."""
         ...
 
-    def failures(self, collection: str, batch: str, limit: int) -> list[Document]:
+    def list(self, collection: str, listing: Listing, *, snapshot: str | None = None) -> Page:
+        """Return documents by filter and order."""
+        ...
+
+    def freeze(self, collection: str) -> str:
+        """Keep the collection as it is for some minutes of paging; returns the snapshot."""
+        ...
+
+    def scan(self, collection: str) -> Iterator[Versioned]:
+        """Every document with its version and its vector, to write it into another index."""
+        ...
+
+    def metadata(self, collection: str) -> dict[str, set[str]]:
+        """The keys in the metadata of the items, each with the kinds of its values.
+
+        A kind is ``string``, ``number`` or ``boolean``.
+        """
+        ...
+
+    def failures(self, collection: str, batch: str, limit: int) -> Sequence[Document]:
         """Documents of a batch that are failed or partial."""
         ...
 
     def count(self, collection: str) -> dict[str, int]:
         """Documents per status."""
+        ...
+
+    def advice(self, collection: str) -> str | None:
+        """What its keeper should know, such as that the collection has outgrown this index."""
         ...
 
     def refresh(self, collection: str) -> None:

@@ -22,6 +22,9 @@ _SAME = {"nb": "no", "nn": "no"}
 _WORD_CHARS = 64
 """Of a longer word only the beginning counts: no language has one, and caches stay small."""
 
+_SAMPLE_CHARS = 4000
+"""More than languages are guessed from, even where normalising makes a text shorter."""
+
 # Han; the kana; Thai and Lao; Burmese; Khmer: scripts that put no space between words. Korean has
 # spaces, but its words carry their particles.
 _HAN = "\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -53,16 +56,17 @@ def terms(text: str, language: str | None = None) -> list[str]:
     return [term for _, found in worded(text, language) for term in found]
 
 
-def worded(text: str, language: str | None = None) -> Iterator[tuple[str, list[str]]]:
+def worded(
+    text: str, language: str | None = None, *, within: str | None = None
+) -> Iterator[tuple[str, list[str]]]:
     """Each word that counts, in small letters but not stemmed, with its terms.
 
-    Of a word longer than 64 characters both are those of its beginning.
+    Of a word longer than 64 characters both are those of its beginning. ``within`` is the text
+    that this one is a part of: languages are guessed from it.
     """
     normal = unicodedata.normalize("NFKC", text)
-    language = _SAME.get(language or "", language)
-    languages = (language,) if language else guess(normal)
-    words = [(token, _fold(token)) for token in map(_unelided, _tokenizer().tokenize(normal))]
-    stop = STOP_WORDS.get(language or detect(normal) or "en", STOP_WORDS["en"])
+    languages, stop = _language(normal if within is None else within, language)
+    words = _tokens(normal)
     for token, folded in [word for word in words if word[1] not in stop] or words:
         for run in _RUNS.finditer(folded):
             if run[1]:
@@ -72,12 +76,66 @@ def worded(text: str, language: str | None = None) -> Iterator[tuple[str, list[s
                 yield word[:_WORD_CHARS], _stems(run[0][:_WORD_CHARS], languages)
 
 
+def only_stop_words(text: str, language: str | None = None, *, within: str | None = None) -> bool:
+    """Whether no word of a text would count if it stood among others."""
+    normal = unicodedata.normalize("NFKC", text)
+    _, stop = _language(normal if within is None else within, language)
+    return all(folded in stop for _, folded in _tokens(normal))
+
+
+def plain_words(text: str) -> list[str]:
+    """Every word in order, folded, in plain letters, not stemmed; at most 64 characters of each.
+
+    Scripts without spaces become single characters, so that a phrase of theirs is found. An
+    article before an apostrophe is a word of its own.
+    """
+    return [
+        piece[:_WORD_CHARS]
+        for token in _tokenizer().tokenize(unicodedata.normalize("NFKC", text))
+        for word in _parted(token)
+        for run in _RUNS.finditer(_fold(word).translate(_plain_letters()))
+        for piece in (run[1] or [run[0]])
+    ]
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Beginning and end of each word, in code points of the text as it is.
+
+    In scripts without spaces each character is a word.
+    """
+    for start, end in _tokenizer().span_tokenize(text):
+        for run in _RUNS.finditer(text, start, end):
+            if run[1]:
+                yield from ((place, place + 1) for place in range(*run.span()))
+            else:
+                yield run.span()
+
+
+def _language(text: str, language: str | None) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The languages whose stemmers a text goes through, and the words that do not count in it."""
+    language = _SAME.get(language or "", language)
+    sample = unicodedata.normalize("NFKC", text[:_SAMPLE_CHARS])
+    stop = STOP_WORDS.get(language or detect(sample) or "en", STOP_WORDS["en"])
+    return (language,) if language else guess(sample), stop
+
+
+def _tokens(normal: str) -> list[tuple[str, str]]:
+    """Each word less its article, and that word folded."""
+    return [(token, _fold(token)) for token in map(_unelided, _tokenizer().tokenize(normal))]
+
+
 def _fold(word: str) -> str:
     return unicodedata.normalize("NFKC", word.casefold())
 
 
 def _unelided(token: str) -> str:
     return _ELISION.sub("", token)
+
+
+def _parted(token: str) -> tuple[str, ...]:
+    """The article before an apostrophe, less that, and the rest; or the whole word."""
+    article = _ELISION.match(token)
+    return (token[: article.end() - 1], token[article.end() :]) if article else (token,)
 
 
 def _stems(word: str, languages: tuple[str, ...]) -> list[str]:
@@ -134,5 +192,5 @@ def _plain_letters() -> Mapping[int, str]:
     return (
         table
         | dict.fromkeys(marks, "")
-        | {ord("ø"): "o", ord("ł"): "l", ord("đ"): "d", ord("ı"): "i"}
+        | {ord("ø"): "o", ord("ł"): "l", ord("đ"): "d", ord("ı"): "i", ord("’"): "'"}
     )

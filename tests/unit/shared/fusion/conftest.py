@@ -1,18 +1,37 @@
 """Random queries and items, from a seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
-from triptych.shared.encoders.cards import Modality, unit_rows
+from triptych.shared.encoders.cards import Modality, Vectors, unit_rows
 from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import COMPARISONS, FusedQuery, fuse_query
 from triptych.shared.fusion.scores import Candidate
 from triptych.shared.item import MODALITIES
 
+settings.register_profile("untimed", deadline=None)  # encoders' cards are read by the first call
+settings.load_profile("untimed")
+
 MakeQuery = Callable[..., FusedQuery]
 MakeItem = Callable[..., Candidate]
+
+
+def draw_vectors(parts: Collection[Modality], seed: int) -> dict[Modality, dict[str, Vectors]]:
+    """Every block that can be found in these parts of a query."""
+    draw = np.random.default_rng(seed)
+    widths = {block.name: block.dims for block in layout().blocks}
+    return {
+        part: {
+            name: unit_rows(draw.normal(size=(1, widths[name])) + 0.3)[0]
+            for name in dict.fromkeys(entry.found for entry in COMPARISONS[part])
+            if name in widths
+        }
+        for part in MODALITIES
+        if part in parts
+    }
 
 
 @pytest.fixture(scope="session")
@@ -20,26 +39,25 @@ def make_query() -> MakeQuery:
     """A query of these parts, its vectors drawn from a seed."""
 
     def make(
-        parts: set[Modality],
+        parts: Collection[Modality],
         weights: dict[str, float] | None = None,
         *,
         keyword: bool = False,
         seed: int = 0,
+        against: Collection[Modality] = (),
         **options: float,
     ) -> FusedQuery:
-        draw = np.random.default_rng(seed)
-        widths = {block.name: block.dims for block in layout().blocks}
-        vectors = {
-            part: {
-                name: unit_rows(draw.normal(size=(1, widths[name])))[0]
-                for name in dict.fromkeys(entry.found for entry in COMPARISONS[part])
-                if name in widths
-            }
-            for part in MODALITIES
-            if part in parts
-        }
-        chosen = {"keyword": 0.5, "text": 1.0, "image": 1.0, "audio": 1.0} | (weights or {})
-        return fuse_query(vectors, chosen, layout(), keyword=keyword, **options)
+        chosen = {"keyword": 0.5, "text": 1.0, "image": 1.0, "audio": 1.0, "not": 0.5} | (
+            weights or {}
+        )
+        return fuse_query(
+            draw_vectors(parts, seed),
+            chosen,
+            layout(),
+            against=draw_vectors(against, seed + 1),
+            words=("red",) if keyword else (),
+            **options,
+        )
 
     return make
 
@@ -57,6 +75,7 @@ def make_item() -> MakeItem:
             vector = unit_rows(draw.normal(size=(1, block.dims)) + 0.3)[0]
             if block.modality in parts:
                 features[layout().slices[block.name]] = vector
-        return Candidate(name, frozenset(parts), keyword, features)
+        words = {} if keyword is None else {"red": keyword}
+        return Candidate(name, frozenset(parts), keyword, words, features)
 
     return make

@@ -1,5 +1,7 @@
 """Queries in the space of the fused vector."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from triptych.shared.encoders.cards import Card
 from triptych.shared.fusion.blocks import Block, Layout
+from triptych.shared.fusion.calibration import Bounds
 from triptych.shared.fusion.query import fuse_query
 from triptych.shared.fusion.scores import score
 from triptych.shared.item import MODALITIES
@@ -50,15 +53,12 @@ def test_a_part_of_weight_zero_has_no_class(make_query):
     asked=PARTS, has=PARTS, weights=WEIGHTS, keyword=st.booleans(), alpha=st.floats(0, 1),
     seed=st.integers(0, 2**32 - 1),
 )  # fmt: skip
-def test_the_index_ranks_by_the_very_score(  # noqa: PLR0917
+def test_the_index_ranks_by_the_places(  # noqa: PLR0917
     make_query, make_item, asked, has, weights, keyword, alpha, seed
 ):
-    """⟨vector of the item's class, item⟩ is its score without the words' part."""
-    keyword = keyword and "text" in asked  # only a text has words
-    query = make_query(asked, weights, keyword=keyword, seed=seed, alpha=alpha)
-    item = make_item("a", has, keyword=3.0 if keyword and "text" in has else None, seed=seed + 1)
-    (scored,) = score(query, [item], "linear")
-    words = scored.why["keyword"].contribution if "keyword" in scored.why else 0
+    """⟨vector of its class, item⟩ is the scaled sum of its places, but for a constant."""
+    query = make_query(asked, weights, keyword=keyword and "text" in asked, seed=seed, alpha=alpha)
+    item = make_item("a", has, seed=seed + 1)
     fitting = [
         entry
         for entry in query.presence_classes()
@@ -66,24 +66,61 @@ def test_the_index_ranks_by_the_very_score(  # noqa: PLR0917
     ]
     assert len(fitting) <= 1
     product = float(fitting[0].vector @ item.features) if fitting else 0
-    assert product == pytest.approx(scored.score - words, abs=2e-6)
+    expected = sum(
+        term.weight * term.bounds.slope
+        * float(item.features[query.layout.slices[term.block]] @ term.vector)
+        for term in query.terms
+    )  # fmt: skip
+    assert product == pytest.approx(query.scale(item.parts) * expected, rel=1e-5, abs=1e-5)
 
 
-def test_a_whole_item_is_scored_by_the_plain_sum(make_query, make_item):
-    """With every part that is asked for, nothing is corrected."""
+@pytest.mark.parametrize("part", MODALITIES)
+def test_a_class_is_ranked_as_its_scores_are(make_query, make_item, part):
+    """Where nothing is beyond its bounds, one comparison ranks as its square does."""
+    query = make_query({part})
+    term = query.terms[0]
+    query = replace(query, terms=(replace(term, bounds=Bounds(-1, 1)),))
+    items = [make_item(f"{seed}", {part}, seed=seed) for seed in range(30)]
+    (entry,) = query.presence_classes()
+    products = [float(entry.vector @ item.features) for item in items]
+    ranked = sorted(range(30), key=lambda i: -products[i])
+    assert [found.index for found in score(query, items, "linear")] == ranked
+
+
+def test_a_whole_item_is_not_corrected(make_query):
+    """It shares the weight of everything; one that shares nothing has no score."""
     query = make_query({"text", "image"}, keyword=True)
     whole = frozenset({"text", "image"})
     assert query.mass(whole) == pytest.approx(1)
     assert query.scale(whole) == pytest.approx(1)
     assert query.scale(frozenset({"audio"})) == 0
-    by_hand = sum(
-        term.weight
-        * float(term.vector @ make_item("a", whole).features[query.layout.slices[term.block]])
-        for term in query.terms
-    )
-    assert float(query.vector() @ make_item("a", whole).features) == pytest.approx(
-        by_hand, abs=1e-6
-    )
+
+
+@given(asked=PARTS, against=PARTS, weights=WEIGHTS, seed=st.integers(0, 99))
+def test_what_to_be_unlike_divides_nothing(make_query, asked, against, weights, seed):
+    """It has negative weights, and changes neither the others nor the classes."""
+    alone = make_query(asked, weights, seed=seed)
+    query = make_query(asked, weights, seed=seed, against=against)
+    assert [(t.signal, t.block, t.weight) for t in query.positive] == [
+        (t.signal, t.block, t.weight) for t in alone.terms
+    ]
+    negative = query.terms[len(alone.terms) :]
+    assert {term.signal for term in negative} == {f"not.{part}" for part in against}
+    assert all(term.weight < 0 for term in negative)
+    assert query.mass(frozenset(MODALITIES)) == pytest.approx(1)
+    assert [entry.present for entry in query.presence_classes()] == [
+        entry.present for entry in alone.presence_classes()
+    ]
+
+
+@given(asked=PARTS, weights=WEIGHTS, factor=st.floats(0.01, 100))
+def test_only_the_ratio_of_the_weights_counts(make_query, asked, weights, factor):
+    """All of them times a number are the same query."""
+    query = make_query(asked, weights, keyword=True)
+    scaled = {name: weight * factor for name, weight in weights.items()}
+    other = make_query(asked, scaled, keyword=True)
+    assert other.keyword_weight == pytest.approx(query.keyword_weight)
+    assert [t.weight for t in other.terms] == pytest.approx([t.weight for t in query.terms])
 
 
 def test_alpha_chooses_between_sum_and_mean(make_query):
@@ -140,14 +177,14 @@ def test_speech_is_no_class_of_its_own_and_loses_nothing():
     meaning, timbre = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
     vectors = {"text": {"semantic": meaning}, "audio": {"acoustic": timbre}}
     weights = {"text": 1.0, "audio": 1.0}
-    both = fuse_query(vectors, weights, spoken_layout(), keyword=False)
+    both = fuse_query(vectors, weights, spoken_layout())
     classes = {entry.present: entry.vector for entry in both.presence_classes()}
     assert set(classes) == {("audio", "text"), ("audio",), ("text",)}
     mass = both.mass(frozenset({"audio"}))
     assert both.mass(frozenset({"audio", "speech"})) > mass
     expected = both.vector() * np.float32(mass**-both.alpha)
     assert classes["audio",] == pytest.approx(expected)
-    words = fuse_query({"text": vectors["text"]}, weights, spoken_layout(), keyword=False)
+    words = fuse_query({"text": vectors["text"]}, weights, spoken_layout())
     alone = {entry.present: entry.vector for entry in words.presence_classes()}
     scale = words.mass(frozenset({"speech"})) ** -words.alpha
     assert alone["audio",] == pytest.approx(words.vector() * np.float32(scale))
@@ -157,5 +194,12 @@ def test_what_was_not_found_in_the_query_is_not_compared():
     """A sound without speech asks for no speech."""
     nothing, timbre = np.zeros(2, np.float32), np.array([0, 1], np.float32)
     vectors = {"audio": {"acoustic": timbre, "spoken": nothing}}
-    query = fuse_query(vectors, {"audio": 1.0}, spoken_layout(), keyword=False)
+    query = fuse_query(vectors, {"audio": 1.0}, spoken_layout())
     assert [term.block for term in query.terms] == ["acoustic"]
+
+
+def test_a_query_that_compares_with_nothing_is_refused():
+    """A part for which items have no block says so, instead of a score of nothing."""
+    found = {"audio": {"heard": np.array([0, 1], np.float32)}}
+    with pytest.raises(ValueError, match="compares"):
+        fuse_query(found, {"audio": 1.0}, spoken_layout())

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triptych.shared.encoders.cards import unit_rows
 from triptych.shared.fusion.scores import RRF_K, Candidate, score
 from triptych.shared.item import MODALITIES
 
-METHODS = ["linear", "rrf"]
+METHODS = ["linear", "rrf", "dbsf"]
 every_method = pytest.mark.parametrize("method", METHODS)
 PARTS = st.sets(st.sampled_from(MODALITIES), min_size=1)
 ITEMS = st.lists(
@@ -161,3 +162,137 @@ def test_candidates_are_not_changed(make_query, make_item):
     before = [item.features.copy() for item in items]
     score(make_query({"text"}, keyword=True), items, "rrf")
     assert all(np.array_equal(a, item.features) for a, item in zip(before, items, strict=True))
+
+
+@every_method
+@given(asked=PARTS, drawn=ITEMS, keyword=st.booleans(), seed=st.integers(0, 99))
+def test_scores_are_between_nothing_and_everything(  # noqa: PLR0917
+    make_query, make_item, method, asked, drawn, keyword, seed
+):
+    """From 0 to 1, so that they compare across queries."""
+    query = make_query(asked, keyword=keyword, seed=seed)
+    for entry in score(query, items_of(make_item, drawn), method):
+        assert -1e-9 <= entry.score <= 1 + 1e-9
+
+
+@every_method
+@given(asked=PARTS, unlike=PARTS, drawn=ITEMS, seed=st.integers(0, 99))
+def test_what_to_be_unlike_only_lowers(  # noqa: PLR0917
+    make_query, make_item, method, asked, unlike, drawn, seed
+):
+    """The items with those parts, by what the reasons say; no reason to be like it changes."""
+    items = items_of(make_item, drawn)
+    plain = score(make_query(asked, keyword=True, seed=seed), items, method)
+    before = {entry.index: entry for entry in plain}
+    query = make_query(asked, keyword=True, seed=seed, against=unlike)
+    for entry in score(query, items, method):
+        was = before[entry.index]
+        assert entry.score <= was.score + 1e-9
+        taken = {name for name in entry.why if name.startswith("not.")}
+        shares = query.mass(items[entry.index].parts) > 0
+        assert taken <= {f"not.{part}" for part in unlike}
+        assert taken or not (shares and unlike & items[entry.index].parts)
+        assert all(entry.why[name].contribution <= 0 for name in taken)
+        assert {n: r.contribution for n, r in entry.why.items() if n not in taken} == (
+            pytest.approx({n: r.contribution for n, r in was.why.items()}, abs=1e-9)
+        )
+
+
+@every_method
+@given(asked=PARTS, unlike=PARTS, drawn=ITEMS, seed=st.integers(0, 99))
+def test_scores_are_the_same_without_reasons(  # noqa: PLR0917
+    make_query, make_item, method, asked, unlike, drawn, seed
+):
+    """To the last bit."""
+    query = make_query(asked, keyword=True, seed=seed, against=unlike)
+    items = items_of(make_item, drawn)
+    explained = score(query, items, method)
+    bare = score(query, items, method, explain=False)
+    assert [(e.index, e.score) for e in bare] == [(e.index, e.score) for e in explained]
+    assert not any(e.why for e in bare)
+
+
+@given(asked=PARTS, drawn=ITEMS, seed=st.integers(0, 99), nearer=st.floats(0.01, 2))
+def test_more_alike_is_no_worse(  # noqa: PLR0917
+    make_query, make_item, asked, drawn, seed, nearer
+):
+    """In any one block, by however much."""
+    query = make_query(asked, keyword=True, seed=seed)
+    items = items_of(make_item, drawn)
+    before = {entry.index: entry.score for entry in score(query, items, "linear")}
+    for term in query.terms:
+        where = query.layout.slices[term.block]
+        moved = []
+        for item in items:
+            features = item.features.copy()
+            if query.layout.parts[term.block] in item.parts:
+                features[where] = unit_rows([features[where] + nearer * term.vector])[0]
+            moved.append(replace(item, features=features))
+        for entry in score(query, moved, "linear"):
+            assert entry.score >= before[entry.index] - 1e-6  # float32
+
+
+@every_method
+@given(asked=PARTS, drawn=ITEMS, seed=st.integers(0, 99), factor=st.floats(0.01, 100))
+def test_only_the_ratio_of_the_weights_counts(  # noqa: PLR0917
+    make_query, make_item, method, asked, drawn, seed, factor
+):
+    """All weights times a number give the same scores."""
+    weights = {"keyword": 0.5, "text": 1.0, "image": 0.7, "audio": 2.0}
+    scaled = {name: weight * factor for name, weight in weights.items()}
+    items = items_of(make_item, drawn)
+    one, other = (
+        score(make_query(asked, given, keyword=True, seed=seed), items, method)
+        for given in (weights, scaled)
+    )
+    scores = {entry.index: entry.score for entry in one}
+    assert {entry.index: entry.score for entry in other} == pytest.approx(scores, abs=1e-9)
+
+
+@every_method
+@pytest.mark.parametrize("part", ["text", "audio"])
+def test_to_lose_what_was_not_asked_for_changes_nothing(make_query, make_item, method, part):
+    """Whoever has it, or had it."""
+    query = make_query({"image"})
+    items = [make_item(f"{i}", {"image", part}, seed=i) for i in range(4)]
+    poorer = [replace(item, parts=item.parts - {part}) for item in items]
+    for some in (poorer, [*items[:2], *poorer[2:]]):
+        assert [(e.index, e.score) for e in score(query, some, method)] == [
+            (e.index, e.score) for e in score(query, items, method)
+        ]
+
+
+def test_half_alike_says_a_quarter(make_query, make_item):
+    """What a signal says is the square of its place on the scale of its encoders."""
+    query = make_query({"audio"})
+    (term,) = query.terms
+    where = query.layout.slices[term.block]
+    across = unit_rows([np.eye(1, term.vector.size)[0] - term.vector[0] * term.vector])[0]
+    floor, ceiling = term.bounds.floor, term.bounds.ceiling
+    expectations = {floor: 0.05, (floor + ceiling) / 2: 0.5, ceiling: 0.95, 1.0: 1.0, -1.0: 0.0}
+    for cosine, place in expectations.items():
+        item = make_item("a", {"audio"})
+        features = item.features.copy()
+        features[where] = cosine * term.vector + np.sqrt(1 - cosine**2) * across
+        (found,) = score(query, [replace(item, features=features)], "linear")
+        assert found.score == pytest.approx(place**2, abs=1e-5)
+        assert found.why["audio"].raw == pytest.approx(cosine, abs=1e-5)
+
+
+def test_words_that_are_nowhere_count(make_query, make_item):
+    """The best match of one of two words is half a match."""
+    query = replace(make_query(set(), keyword=True), words=("red", "kangaroo"))
+    both = make_item("both", {"text"}, keyword=8.0)
+    items = [both, make_item("less", {"text"}, keyword=4.0)]
+    assert [entry.score for entry in score(query, items, "linear")] == [0.5, 0.25]
+    items[0] = replace(both, words={"red": 3.0, "kangaroo": 5.0})
+    assert [entry.score for entry in score(query, items, "linear")] == [1.0, 0.5]
+
+
+def test_reasons_of_words_say_which(make_query, make_item):
+    """Each word that matched, and what it adds."""
+    (found,) = score(
+        make_query({"text"}, keyword=True), [make_item("a", {"text"}, keyword=2.5)], "linear"
+    )
+    assert found.why["keyword"].words == {"red": 2.5}
+    assert not found.why["text"].words

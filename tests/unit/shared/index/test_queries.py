@@ -1,4 +1,7 @@
-"""Bodies for Elasticsearch, and what is read of its answers."""
+"""Bodies for Elasticsearch: what a contract on real indexes can't see of them."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,15 +9,20 @@ import pytest
 from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import PresenceClass
 from triptych.shared.index import open_index
-from triptych.shared.index.protocol import IndexQuery
+from triptych.shared.index.filters import Condition, Facet, Range, Sort
+from triptych.shared.index.protocol import IndexQuery, Listing
 from triptych.shared.index.queries import (
+    VECTOR_FIRST,
+    WORDS_AT_MOST,
     alias_name,
-    failures_body,
     index_name,
-    read_results,
+    list_body,
+    metadata_body,
+    scan_body,
     search_body,
 )
-from triptych.shared.mapping import mapping, pack_features
+from triptych.shared.index.words import LABELLED, MAX_CLAUSES, Clause, Words
+from triptych.shared.mapping import WORDED_FIELDS, mapping
 from triptych.shared.settings import Settings
 
 VECTOR = np.zeros(layout().dims, np.float32)
@@ -22,25 +30,87 @@ CLASSES = (
     PresenceClass(("image", "text"), (), VECTOR),
     PresenceClass(("image",), ("text",), VECTOR),
 )
+CAT = Clause("cats", "word", ("cat", "chat"))
+EVERY_KIND = Words(
+    [CAT, Clause("a b", "phrase", ("a", "b")), Clause("c*", "prefix", ("c",))],
+    [Clause("d~", "fuzzy", ("d",), edits=1)],
+    [Clause("e", "word", ("e",), fields=("text",))],
+)
+CONDITIONS = [
+    *(Condition(name, any_of=("x",)) for name in ("tags", "keywords", "modalities", "status")),
+    *(Condition(name, none_of=("x",)) for name in ("language", "id", "batch")),
+    Condition("added", within=Range(gte=1)),
+    Condition("metadata.year", any_of=(1, "x", True), within=Range(lt=3)),
+]
+FACETS = [Facet("tags"), Facet("metadata.year"), Facet("added", ranges=(Range(lt=1),))]
+SORTS = [Sort("added"), Sort("metadata.year", descending=True), Sort("id")]
 
 
-def clauses(body):
+def clauses(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The scoring clauses of a body."""
-    return body["query"]["bool"]["should"]
+    found: list[dict[str, Any]] = body["query"]["bool"]["should"]
+    return found
+
+
+def walk(body: Any) -> Iterator[tuple[str, Any]]:
+    """Every name in a body, with what is below it."""
+    if isinstance(body, dict):
+        for name, value in body.items():
+            yield name, value
+            yield from walk(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from walk(value)
+
+
+def paths(fields: dict[str, Any], before: str = "") -> Iterator[str]:
+    """The full names of the fields of a mapping."""
+    for name, field in fields.items():
+        yield f"{before}{name}"
+        yield from paths(field.get("properties", {}), f"{before}{name}.")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        search_body(IndexQuery(EVERY_KIND, CLASSES, CONDITIONS, facets=FACETS), "pit"),
+        list_body(Listing(CONDITIONS, SORTS, facets=FACETS)),
+        metadata_body(),
+    ],
+)
+def test_the_fields_exist_in_the_mapping(body: dict[str, Any]):
+    """Mapping and queries can't drift, and fields that are asked for are indexed."""
+    known = set(paths(mapping(layout())["properties"]))
+    used = set()
+    for name, value in walk(body):
+        if name in {"term", "terms", "range", "match_phrase", "prefix", "fuzzy"}:
+            used |= set(value) - {"size"} if "field" not in value else set()
+        if name in {"field", "path"}:
+            used.add(value)
+        if name == "sort":
+            used |= {k for key in value if isinstance(key, dict) for k in key}
+    assert used
+    assert used <= known
 
 
 def test_words_and_vectors_are_one_request():
-    """A clause per presence class, boosted above any word, and one for the words."""
-    body = search_body(IndexQuery(terms=["red", "cat"], classes=CLASSES, candidates=40))
+    """A clause per presence class, which comes before any word, and one for the words."""
+    body = search_body(IndexQuery(EVERY_KIND, CLASSES, candidates=40))
     first, second, words = clauses(body)
-    assert words["multi_match"]["query"] == "red cat"
-    assert words["multi_match"]["_name"] == "keyword"
-    assert first["knn"]["field"] == second["knn"]["field"] == "vector"
-    assert first["knn"]["boost"] >= 1e6
-    assert first["knn"]["k"] == 40
-    assert first["knn"]["num_candidates"] >= 40
+    assert len(words["bool"]["should"]) == 3
+    for clause in (first["knn"], second["knn"]):
+        assert clause["field"] == "vector"
+        assert clause["boost"] == VECTOR_FIRST
+        assert clause["k"] == 40
+        assert clause["rescore_vector"]["oversample"] * clause["k"] >= 1000
     assert body["size"] >= 40 * 3, "no list can push out another"
-    assert body["query"]["bool"]["minimum_should_match"] == 1
+
+
+@pytest.mark.parametrize("product", [3.0, 0.0, -1.0, -1000.0])
+def test_a_neighbour_is_told_from_a_word(product: float):
+    """Whatever its inner product, as Elasticsearch makes a score of it; also in float32."""
+    score = product + 1 if product >= 0 else 1 / (1 - product)
+    assert np.float32(VECTOR_FIRST * score) > WORDS_AT_MOST
 
 
 def test_a_class_sees_its_own_items_only():
@@ -52,64 +122,57 @@ def test_a_class_sees_its_own_items_only():
     assert one["knn"]["filter"] == [image, without_text]
 
 
-def test_tags_filter_before_the_neighbours_are_sought():
-    """All tags, for words and inside each neighbour clause."""
-    body = search_body(IndexQuery(terms=["x"], classes=CLASSES, tags=["a", "b"]))
-    tags = [{"term": {"tags": "a"}}, {"term": {"tags": "b"}}]
-    assert body["query"]["bool"]["filter"] == tags
-    assert all(clause["knn"]["filter"][:2] == tags for clause in clauses(body)[:2])
+def test_neighbours_are_sought_among_what_fits():
+    """Conditions and words that are required or excluded stand inside each kNN clause."""
+    body = search_body(IndexQuery(EVERY_KIND, CLASSES, CONDITIONS))
+    limits = body["query"]["bool"]["filter"]
+    assert len(limits) == len(CONDITIONS) + 1 + 2
+    for clause in clauses(body)[:2]:
+        assert clause["knn"]["filter"][: len(limits)] == limits
 
 
-def test_the_fields_exist_in_the_mapping():
-    """Mapping and query can't drift."""
-    fields = mapping(layout())["properties"]
-    used = {"vector", "tags", "keywords", "modalities", "features", "status", "batch"}
-    assert used <= set(fields)
-    (words,) = clauses(search_body(IndexQuery(terms=["x"])))
-    expected = {f"words.{name}" for name in fields["words"]["properties"]}
-    assert set(words["multi_match"]["fields"]) == expected
-    assert fields["vector"]["dims"] == layout().dims
-    assert fields["vector"]["similarity"] == "max_inner_product"
-    assert mapping(layout())["_meta"]["fingerprint"] == layout().fingerprint
+def test_names_of_clauses_are_ours():
+    """A label may be anything; so many words have one, and none is asked beyond the bound."""
+    words = [Clause("keyword", "word", (f"w{n}",)) for n in range(1000)]
+    (group,) = clauses(search_body(IndexQuery(Words(words))))
+    names = [name for key, name in walk(group["bool"]["should"]) if key == "_name"]
+    assert names == [str(n) for n in range(LABELLED)]
+    assert len(group["bool"]["should"]) == MAX_CLAUSES
+    assert group["bool"]["_name"] == "keyword"
+    (group,) = clauses(search_body(IndexQuery(Words(words[:LABELLED]))))
+    assert "_name" not in group["bool"], "the sum of those that have names"
 
 
-def test_without_words_or_without_vectors():
-    """Either alone is a request."""
-    assert [list(c) for c in clauses(search_body(IndexQuery(terms=["x"])))] == [["multi_match"]]
-    assert [list(c) for c in clauses(search_body(IndexQuery(classes=CLASSES)))] == [["knn"]] * 2
-
-
-def test_results_are_read():
-    """From an answer as the server gives it."""
-    features = np.linspace(-1, 1, layout().dims).astype(np.float32)
-    hits = [
-        {
-            "_id": "a",
-            "_score": 1e6,
-            "matched_queries": {"keyword": 3.5},
-            "_source": {"id": "a", "modalities": ["text"], "features": pack_features(features)},
-        },
-        {"_id": "b", "_score": 1.0, "_source": {"id": "b"}},
+def test_a_word_is_the_best_of_its_fields_and_stems():
+    """Not their sum."""
+    (group,) = clauses(search_body(IndexQuery(Words([CAT]))))
+    (clause,) = group["bool"]["should"]
+    assert clause["dis_max"]["queries"] == [
+        {"term": {f"words.{field}": stem}} for field in WORDED_FIELDS for stem in ("cat", "chat")
     ]
-    answer = {"took": 4, "hits": {"total": {"value": 2, "relation": "gte"}, "hits": hits}}
-    results = read_results(answer, layout())
-    assert (results.total, results.total_is_exact, results.took_ms) == (2, False, 4)
-    first, second = (found.candidate for found in results.found)
-    assert (first.id, first.keyword, first.parts) == ("a", 3.5, {"text"})
-    assert np.abs(first.features - features).max() < 1e-3
-    assert (second.id, second.keyword, second.parts) == ("b", None, set())
-    assert second.features.shape == (layout().dims,)
-    assert results.found[1].document == {"id": "b"}
 
 
-def test_failures_of_one_batch():
-    """Failed and partial ones, at most so many, without vectors."""
-    body = failures_body("b1", 7)
-    filters = body["query"]["bool"]["filter"]
-    assert {"term": {"batch": "b1"}} in filters
-    assert {"terms": {"status": ["failed", "partial"]}} in filters
-    assert body["size"] == 7
-    assert "vector" in body["_source"]["excludes"]
+def test_what_is_fetched():
+    """What scores need, and the fields that are asked for; else all but what is hidden."""
+    body = search_body(IndexQuery(fields=["tags", "metadata.*"]))
+    assert set(body["_source"]["includes"]) == {
+        "id", "modalities", "features", "transcript.text", "writing.text", "tags", "metadata",
+    }  # fmt: skip
+    hidden = {"vector", "words", "plain", "facts"}
+    assert set(search_body(IndexQuery())["_source"]["excludes"]) == hidden
+    assert set(list_body(Listing())["_source"]["excludes"]) == {*hidden, "features"}
+    assert list_body(Listing(fields=[]))["_source"]["includes"] == ["id"]
+
+
+def test_pages_and_points_in_time():
+    """One item more than asked for tells whether there is another page."""
+    body = list_body(Listing(limit=7, after=["a", 1]), "pit")
+    assert body["size"] == 8
+    assert body["search_after"] == ["a", 1]
+    assert body["pit"] == {"id": "pit", "keep_alive": "5m"}
+    assert body["track_total_hits"] is True
+    assert "pit" not in list_body(Listing())
+    assert scan_body("pit", [4])["search_after"] == [4]
 
 
 def test_names_tell_what_an_index_was_built_with():
@@ -120,5 +183,5 @@ def test_names_tell_what_an_index_was_built_with():
 
 def test_an_index_of_another_scheme_is_refused():
     """With what is supported."""
-    with pytest.raises(ValueError, match="only http:// and https://"):
-        open_index(Settings(index_url="file:///tmp/index"))
+    with pytest.raises(ValueError, match="http"):
+        open_index(Settings(index_url="ftp://tmp/index"))

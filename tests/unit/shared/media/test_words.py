@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from nltk.stem.snowball import SnowballStemmer
 
 from triptych.shared.media.stopwords import STOP_WORDS
-from triptych.shared.media.words import SNOWBALL, terms, worded
+from triptych.shared.media.words import (
+    SNOWBALL,
+    only_stop_words,
+    plain_words,
+    spans,
+    terms,
+    worded,
+)
 
 LANGUAGES = st.sampled_from([None, "nb", "ja", "xx", *sorted(SNOWBALL)])
 
@@ -172,3 +179,67 @@ def test_threads_do_not_disturb_each_other():
 def test_of_a_very_long_word_the_beginning_counts(word):
     """Also as the word itself, which may become a keyword of a document."""
     assert [len(found) for found, _ in worded(word, "en")] == [64]
+
+
+def test_a_part_of_a_text_has_the_stems_of_the_whole():
+    """Its language is not guessed again from a word or two."""
+    text = "Die Katzen schlafen auf den Sofas der Häuser"
+    whole = dict(worded(text))
+    assert dict(worded("Häuser", within=text)) == {"häuser": whole["häuser"]}
+    assert dict(worded("Häuser", "en", within=text)) == dict(worded("Häuser", "en"))
+    assert only_stop_words("auf den", within=text)
+    assert not only_stop_words("auf den Sofas", within=text)
+    assert not only_stop_words("auf", "en", within=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The dog’s bone!", ["The", "dog’s", "bone"]),
+        ("iPhone手机", ["iPhone", "手", "机"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("cafe\u0301 ﬁsh", ["cafe\u0301", "ﬁsh"]),
+        ("…", []),
+    ],
+)
+def test_places_of_words(text, expected):
+    """In the text as it is, not as it is normalised."""
+    assert [text[start:end] for start, end in spans(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The quick brown Foxes, the!", ["the", "quick", "brown", "foxes", "the"]),
+        ("Straße ＦＵＬＬ naïve Ёлка", ["strasse", "full", "naive", "елка"]),
+        ("L'arbre de l’été", ["l", "arbre", "de", "l", "ete"]),
+        ("黒猫が寝る iPhone手机", ["黒", "猫", "が", "寝", "る", "iphone", "手", "机"]),
+        ("고양이가 ดี", ["고", "양", "이", "가", "ด", "ี"]),
+        ("हिन्दी में שָׁלוֹם القِطّة", ["हिन्दी", "में", "שלום", "القطة"]),
+        ("well-known snake_case 3d", ["well", "known", "snake_case", "3d"]),
+        ("x" * 64 + "abc", ["x" * 64]),
+        ("\u0301 …\u200d", []),
+    ],
+)
+def test_plain_words_are_all_of_them(text, expected):
+    """In order, not stemmed, stop words too; single characters where there are no spaces."""
+    assert plain_words(text) == expected
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=100))
+def test_any_text_gives_plain_words_without_spaces(text):
+    """They travel in one field, separated by spaces; however an accent was typed."""
+    words = plain_words(text)
+    assert all(word and not any(char.isspace() for char in word) for word in words)
+    assert " ".join(words).split() == words
+    assert all(len(word) <= 64 for word in words)
+    assert plain_words(unicodedata.normalize("NFKC", text)) == words
+
+
+@settings(max_examples=200)
+@given(st.lists(st.sampled_from(["the", "Café", "猫", "naïve", "dog’s", "3d"]), max_size=8))
+def test_a_part_of_a_text_has_a_part_of_its_plain_words(tokens):
+    """So a phrase is found where it stands."""
+    text = [plain_words(token) for token in tokens]
+    assert plain_words(" ".join(tokens)) == [word for words in text for word in words]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from triptych.gateway.verifying import VERIFIED, verified
+from triptych.gateway.query.verifying import VERIFIED, verified
 from triptych.shared.errors import NotFound
 
 LETTERS = "TFLEHNYZ"

@@ -1,0 +1,168 @@
+"""What a person types of a search, as the request has it: pure functions."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+_CONDITION = re.compile(r"([^=<>!]+?)\s*(>=|<=|!=|=|>|<)\s*(.*)", re.DOTALL)
+_BOUNDS = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
+_ONE_OF_A_KIND = ("id", "status", "language", "batch")
+"""Fields of which an item has a single value, as of each key of its metadata."""
+_METADATA = "metadata."
+
+
+def options(
+    *,
+    filters: Iterable[str],
+    tags: Sequence[str],
+    keywords: Sequence[str],
+    weights: Iterable[str],
+    facets: Iterable[str],
+    sort: Iterable[str],
+    fields: Iterable[str] | None,
+    fusion: str,
+    limit: int,
+    explain: bool,
+) -> dict[str, Any]:
+    """What a search request says beside what is looked for. Raises ValueError."""
+    sets = {"tags": list(tags), "keywords": list(keywords)}
+    common = [json.dumps({name: {"all": values}}) for name, values in sets.items() if values]
+    return given(
+        {
+            "filter": filter_of([*common, *filters]),
+            "weights": dict(map(weight_of, weights)),
+            "facets": [facet_of(entry) for entry in facets] or None,
+            "sort": [sort_of(entry) for entry in sort] or None,
+            "fields": None if fields is None else names_of(fields),
+            "fusion": fusion,
+            "limit": limit,
+            "explain": None if explain else False,
+        }
+    )
+
+
+def filter_of(entries: Iterable[str]) -> dict[str, Any]:
+    """Conditions like ``tags=a,b``, ``status!=failed``, ``metadata.year>=2000``, or JSON.
+
+    All must hold. Of ``tags``, ``keywords`` and ``modalities`` an item must have every value named
+    after ``=``; of what it has only one of, one of them.
+
+    Raises:
+        ValueError: an entry that is no condition, or two that contradict each other.
+    """
+    found: dict[str, Any] = {}
+    for entry in entries:
+        for name, condition in _conditions(entry).items():
+            found[name] = _both(name, found[name], condition) if name in found else condition
+    return found
+
+
+def without(item: str) -> str:
+    """The condition that leaves an item out."""
+    return json.dumps({"id": {"none": [item]}})
+
+
+def _conditions(entry: str) -> dict[str, Any]:
+    if entry.lstrip().startswith("{"):
+        given: dict[str, Any] = json.loads(entry)
+        return given
+    parsed = _CONDITION.fullmatch(entry.strip())
+    if parsed is None:
+        raise ValueError(
+            f"filter {entry!r} is not like tags=a,b, status!=failed, metadata.year>=2000 or JSON"
+        )
+    name, operator, text = parsed.groups()
+    values = _values(name, text)
+    if bound := _BOUNDS.get(operator):
+        if len(values) > 1:
+            raise ValueError(f"filter {entry!r}: {operator} takes one value")
+        return {name: {bound: values[0]}}
+    return {name: {"none" if operator == "!=" else _equal(name): values}}
+
+
+def _equal(name: str) -> str:
+    return "any" if name in _ONE_OF_A_KIND or name.startswith(_METADATA) else "all"
+
+
+def _values(name: str, text: str) -> list[Any]:
+    """JSON where it is a string or a list, else pieces between commas."""
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        whole = None
+    if isinstance(whole, list):
+        return whole
+    if isinstance(whole, str):
+        return [whole]
+    pieces = [piece.strip() for piece in text.split(",")]
+    return [_typed(piece) for piece in pieces] if name.startswith(_METADATA) else pieces
+
+
+def _typed(text: str) -> str | float | bool:
+    """Numbers and booleans are these in metadata; a text in quotes is always a text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, (str, float, int)) else text
+
+
+def _both(name: str, first: Any, second: Any) -> dict[str, Any]:
+    """Both conditions on one field; one that is no object is an ``=`` of JSON."""
+    merged = _ways(name, first)
+    for way, values in _ways(name, second).items():
+        if way in merged and way not in {"all", "none"}:
+            raise ValueError(f"filter: {name} is given twice in the same way")
+        merged[way] = [*merged[way], *values] if way in merged else values
+    return merged
+
+
+def _ways(name: str, condition: Any) -> dict[str, Any]:
+    if isinstance(condition, dict):
+        return dict(condition)
+    return {_equal(name): condition if isinstance(condition, list) else [condition]}
+
+
+def facet_of(entry: str) -> str | dict[str, Any]:
+    """``tags``, ``tags:30`` for so many values, or JSON for ranges. Raises ValueError."""
+    if entry.startswith("{"):
+        given: dict[str, Any] = json.loads(entry)
+        return given
+    name, separator, size = entry.rpartition(":")
+    if not separator:
+        return entry
+    if not size.isdecimal():
+        raise ValueError(f"facet {entry!r} is not like tags or tags:30")
+    return {"field": name, "size": int(size)}
+
+
+def sort_of(entry: str) -> str | dict[str, str]:
+    """``added`` or ``added:desc``. Raises ValueError."""
+    name, separator, order = entry.rpartition(":")
+    if not separator:
+        return entry
+    if order not in {"asc", "desc"}:
+        raise ValueError(f"sort {entry!r} is not like added, added:asc or added:desc")
+    return {"field": name, "order": order}
+
+
+def weight_of(entry: str) -> tuple[str, float]:
+    """``text=2``. Raises ValueError."""
+    name, separator, value = entry.partition("=")
+    try:
+        if separator:
+            return name, float(value)
+    except ValueError:
+        pass
+    raise ValueError(f"weight {entry!r} is not of the form name=number")
+
+
+def names_of(entries: Iterable[str]) -> list[str]:
+    """Names, several in one entry between commas; ``""`` is none at all."""
+    return [name for entry in entries for name in map(str.strip, entry.split(",")) if name]
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without those that were not given."""
+    return {name: value for name, value in values.items() if value is not None and value != {}}

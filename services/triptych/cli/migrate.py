@@ -1,0 +1,141 @@
+"""``triptych migrate``: a collection into another index."""
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from triptych.cli.show import console, errors, failure, print_json, progress_bar
+from triptych.local.options import stack_home
+from triptych.local.parts import embedded_url
+from triptych.shared.errors import TriptychError
+from triptych.shared.settings import data_home, settings
+
+if TYPE_CHECKING:  # a client alone has not the libraries of the indexes
+    from triptych.shared.index import SearchIndex
+    from triptych.shared.index.migration import Comparison, Copied
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a collection.")]
+
+
+def migrate(
+    collections: Annotated[list[str] | None, typer.Argument(help="Collections.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="The index they are in; by default that of the settings."),
+    ] = None,
+    stack: Annotated[
+        str | None, typer.Option(help="From the embedded index of this local stack.")
+    ] = None,
+    sample: Annotated[
+        int, typer.Option(min=1, help="How many documents to compare afterwards.")
+    ] = 100,
+    *,
+    target: Annotated[
+        str, typer.Option("--to", help="http://…, or file:///… for an embedded index.")
+    ],
+    every: Annotated[bool, typer.Option("--all", help="All collections.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--prune", help="Delete items that only the target has.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy collections into another index, and compare; no media are read, the source stays.
+
+    Run it again after an interruption, or to catch up with a source that is written to.
+    """
+    alike = True
+    try:
+        here, there = _indexes(_source_url(source, stack), target)
+        for name in _names(here, collections or [], every=every):
+            alike &= _migrate(here, there, name, sample=sample, delete=delete, as_json=as_json)
+    except (TriptychError, ValueError) as error:
+        raise failure(error) from error
+    if not alike:
+        raise typer.Exit(1)
+
+
+def _names(source: "SearchIndex", given: list[str], *, every: bool) -> list[str]:
+    if bool(given) == every:
+        raise ValueError("name collections, or give --all")
+    return source.collections() if every else given
+
+
+def _indexes(source: str, target: str) -> "tuple[SearchIndex, SearchIndex]":
+    if source.rstrip("/") == target.rstrip("/"):
+        raise ValueError("the source and the target are the same index")
+    return _open(source), _open(target)
+
+
+def _source_url(source: str | None, stack: str | None) -> str:
+    if source and stack:
+        raise ValueError("--from and --stack say two things: give one")
+    if stack:
+        return embedded_url(stack_home(stack))
+    return source or settings().index_url or (data_home() / "index").absolute().as_uri()
+
+
+def _open(url: str) -> "SearchIndex":
+    from triptych.shared.index import open_index
+
+    index = open_index(settings().model_copy(update={"index_url": url}))
+    index.ping()
+    return index
+
+
+def _migrate(
+    source: "SearchIndex",
+    target: "SearchIndex",
+    name: str,
+    *,
+    sample: int,
+    delete: bool,
+    as_json: bool,
+) -> bool:
+    """Copy one collection, compare, tell; whether both are alike."""
+    from triptych.shared.index.migration import Copied, compare, copy, prune
+    from triptych.shared.jobs import submission_sequence
+
+    started, since = time.monotonic(), submission_sequence()
+    total = sum(source.count(name).values())
+    copied = Copied()
+    with progress_bar(name, quiet=as_json) as bar:
+        for copied in copy(source, target, name):
+            bar.update(
+                done=copied.done,
+                total=max(total, copied.done),
+                failed=len(copied.refused),
+                rate=copied.done / (time.monotonic() - started),
+            )
+    seconds = time.monotonic() - started
+    found = compare(source, target, name, sample=sample)
+    if delete and found.strays:
+        prune(target, name, found.strays, version=since)
+        found = compare(source, target, name, sample=sample)
+    _tell(name, copied, seconds, found, as_json=as_json)
+    return not found.differences and not copied.refused
+
+
+def _tell(
+    name: str, copied: "Copied", seconds: float, found: "Comparison", *, as_json: bool
+) -> None:
+    if as_json:
+        report: dict[str, Any] = {**asdict(copied), "seconds": seconds, **asdict(found)}
+        print_json({"collection": name, **report, "differences": found.differences})
+        return
+    newer = f", {copied.newer} of them newer in the target" if copied.newer else ""
+    console.print(
+        f"{name}: {copied.done} items in {seconds:.1f} s ({copied.done / seconds:.0f} a second)"
+        f"{newer}",
+        markup=False,
+    )
+    for outcome in copied.refused:
+        errors.print(f"  {outcome.id} is refused: {outcome.reason}", markup=False, style="red")
+    for difference in found.differences:
+        errors.print(f"  {difference}", markup=False, style="red")
+    if found.differences:
+        errors.print(
+            "  If the source is still written to, run this again; --prune deletes what only the "
+            "target has."
+        )

@@ -1,0 +1,140 @@
+"""``triptych evaluate search`` and ``triptych tune``."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, get_args
+
+import typer
+
+from triptych.cli.show import console, errors, print_json
+from triptych.corpora.errors import CorpusUnavailable
+from triptych.evaluation import judged, stamps, tuning
+from triptych.evaluation.judged import HALVES, Judged
+from triptych.evaluation.search import BEST_SINGLE, Figure, evaluate
+from triptych.evaluation.table import Parameters
+from triptych.shared.encoders.weights import WeightsError
+from triptych.shared.errors import InvalidInput, TriptychError
+from triptych.shared.fusion.scores import Method
+from triptych.shared.index import SearchIndex, open_index
+from triptych.shared.settings import settings
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--set", help="A folder of judged queries; the Tux Paint stamps by default."),
+]
+IndexUrl = Annotated[
+    str | None,
+    typer.Option("--index-url", help="Of an Elasticsearch; by default files that are deleted."),
+]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+
+def evaluate_search(
+    folder: Folder = None,
+    fusion: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(METHODS)}; may be repeated.")
+    ] = None,
+    index_url: IndexUrl = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: one object a line.")
+    ] = False,
+) -> None:
+    """Measure how well search finds what was judged, and whether fusion helps or hurts."""
+    with _explained():
+        for method in fusion or ():
+            if method not in METHODS:
+                raise InvalidInput(f"no fusion {method!r}; there are {', '.join(METHODS)}")
+        methods = [method for method in METHODS if not fusion or method in fusion]
+        given = _read(folder)
+        with _opened(index_url) as index:
+            for figure in evaluate(given, index, settings(), methods):
+                if as_json:
+                    print_json(asdict(figure))
+                else:
+                    _print_figure(figure)
+
+
+def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
+    """Find weights, bounds and alpha on one half of judged queries; report both. Takes minutes."""
+    with _explained():
+        given = _read(folder)
+        with _opened(index_url) as index:
+            groups = tuning.tabulate(given, index, settings())
+    now = tuning.present()
+    found = tuning.tune(groups["training"])
+    for measured in tuning.quantiles(groups["training"]):
+        _print_quantiles(measured)
+    for half in HALVES:
+        for title, values in tuning.compared(groups[half], now, found):
+            value, low, high = values
+            _print(f"nDCG@10, {half}, {title}: {value:.3f} ({low:.3f}–{high:.3f})")
+    _print_changes(now, found)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What is wrong in one line, exit code 2; 1 where the corpus can't be had."""
+    try:
+        yield
+    except CorpusUnavailable as error:
+        errors.print(f"error: {error}", markup=False, style="yellow")
+        raise typer.Exit(1) from error
+    except (TriptychError, WeightsError, OSError) as error:
+        errors.print(f"error: {error}", markup=False, style="red")
+        raise typer.Exit(2) from error
+
+
+def _read(folder: Path | None) -> Judged:
+    if folder is not None:
+        return judged.read(folder)
+    return stamps.judged_stamps(speech=bool(settings().encoders.spoken))
+
+
+@contextmanager
+def _opened(url: str | None) -> Iterator[SearchIndex]:
+    """An index of which nothing remains, beside whatever else is in its place."""
+    with TemporaryDirectory(prefix="triptych-") as folder:
+        given = {
+            "index_url": url or Path(folder).as_uri(),
+            "index_prefix": f"evaluation{secrets.token_hex(4)}",
+        }
+        try:
+            index = open_index(settings().model_copy(update=given))
+        except ValueError as error:
+            raise InvalidInput(str(error)) from error
+        yield index
+
+
+def _print_figure(figure: Figure) -> None:
+    verdict = ""
+    if figure.metric == BEST_SINGLE and figure.value < 0:
+        verdict = " – fusion hurts" if figure.high < 0 else " – fusion may hurt"
+    _print(
+        f"{figure.value:6.3f} ({figure.low:.3f}–{figure.high:.3f})  {figure.gallery}, "
+        f"{figure.kind}, {figure.fusion}, {figure.metric}, n={figure.queries}{verdict}"
+    )
+
+
+def _print_quantiles(measured: tuning.Quantiles) -> None:
+    part, found, block = measured.comparison
+    unrelated, related = (
+        " ".join(f"{cosine:.2f}" for cosine in cosines)
+        for cosines in (measured.unrelated, measured.related)
+    )
+    _print(f"cosines of {found} of a query's {part} with {block}: {unrelated} | {related}")
+
+
+def _print_changes(now: Parameters, found: Parameters) -> None:
+    changes = list(tuning.changes(now, found))
+    _print("what the code has is as good" if not changes else "to be set:")
+    for change in changes:
+        _print(f"  {change}")
+
+
+def _print(line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

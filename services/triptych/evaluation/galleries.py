@@ -1,0 +1,67 @@
+"""Galleries of a judged set: all items as they are, or some without their text or image."""
+
+from dataclasses import replace
+
+from triptych.evaluation.encoding import Gallery
+from triptych.evaluation.judged import share
+from triptych.shared import mapping
+from triptych.shared.fusion.layout import layout
+from triptych.shared.index.protocol import SearchIndex, Versioned
+from triptych.shared.item import Chunk, Item
+
+LOSSES = (0.0, 0.3, 0.6)
+"""The shares of the items with text and image that lose one of them."""
+
+COLLECTION = "judged"
+"""The collection of an index that holds a gallery for as long as it is asked."""
+
+_TOGETHER = 250
+
+
+def label(loss: float) -> str:
+    """The name of a gallery."""
+    return f"{loss:.0%} lost a part" if loss else "whole"
+
+
+def losing(gallery: Gallery, loss: float) -> Gallery:
+    """This share of the items that have text and image lose one of them, half of them each.
+
+    Who loses what depends on the ids alone, and who loses at 30 % loses at 60 %.
+    """
+    whole = [
+        row for row, item in enumerate(gallery.items) if item.has("text") and item.has("image")
+    ]
+    whole.sort(key=lambda row: share(f"lose {gallery.items[row].id}"))
+    items, fused = list(gallery.items), gallery.fused.copy()
+    for turn, row in enumerate(whole[: round(loss * len(whole))]):
+        lost = ("text", "image")[turn % 2]
+        items[row] = _without(items[row], lost)
+        for block in layout().blocks:
+            if block.modality == lost:
+                fused[row, layout().slices[block.name]] = 0
+    return Gallery(items, fused)
+
+
+def _without(item: Item, part: str) -> Item:
+    """A copy without this part, and without what was found in it."""
+    found = {"text": {"text"}, "image": {"writing"}}[part]
+    words = {name: words for name, words in item.words.items() if name not in found}
+    if part == "text":
+        return replace(item, text=None, language=None, keywords=(), words=words)
+    return replace(item, image=None, writing=None, words=words)
+
+
+def fill(index: SearchIndex, gallery: Gallery) -> None:
+    """Index a gallery as a fusion worker would."""
+    index.ensure(COLLECTION)
+    chunk = Chunk(COLLECTION, 1, layout().fingerprint, (), ())
+    for start in range(0, len(gallery.items), _TOGETHER):
+        rows = range(start, min(start + _TOGETHER, len(gallery.items)))
+        entries = [
+            Versioned(mapping.document(chunk, gallery.items[row], gallery.fused[row]), 1)
+            for row in rows
+        ]
+        for outcome in index.bulk(COLLECTION, entries):
+            if outcome.result != "written":
+                raise RuntimeError(f"{outcome.id} is {outcome.result}: {outcome.reason}")
+    index.refresh(COLLECTION)

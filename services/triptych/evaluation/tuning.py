@@ -1,0 +1,233 @@
+"""Weights, shares, bounds and alpha by measurement: what finds best on the training half.
+
+First the bounds: floors and ceilings are quantiles of the cosines of pairs that are not related and
+of pairs that are, by each comparison, over the queries of one part. Then a coordinate search over
+few, round values, from what the code has: what is maximised is the mean nDCG@10 over kinds of
+queries and galleries, less what any of them is below its best single. Few parameters, so that the
+held-out half, which is only looked at in the end, is not worse.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from triptych.evaluation.encoding import Encoding
+from triptych.evaluation.galleries import COLLECTION, LOSSES, fill, label, losing
+from triptych.evaluation.judged import HALVES, Half, Judged
+from triptych.evaluation.metrics import interval
+from triptych.evaluation.ranking import gain
+from triptych.evaluation.search import SINGLES
+from triptych.evaluation.table import Comparison, Floats, Group, Parameters, groups, ndcg, scores
+from triptych.shared.encoders.cards import Vectors
+from triptych.shared.fusion.calibration import Bounds, bounds
+from triptych.shared.fusion.layout import layout
+from triptych.shared.fusion.query import ALPHA, COMPARISONS, WEIGHTS
+from triptych.shared.index.protocol import SearchIndex
+from triptych.shared.settings import Settings
+
+_ALPHAS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+_FACTORS = (0.5, 0.7, 1.4, 2.0)
+_ROUND = 0.05
+_UNRELATED = (0.25, 0.5, 0.75, 0.9)
+_RELATED = (0.5, 0.75, 0.9, 0.99)
+_LEAST_GAIN = 2e-4
+"""Less is no reason to change anything."""
+_SWEEPS = 2
+
+Groups = Mapping[Half, Sequence[Group]]
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """The cosines of one comparison."""
+
+    comparison: Comparison
+    unrelated: tuple[float, ...]
+    """25, 50, 75 and 90 % of those that are not judged right are below these."""
+    related: tuple[float, ...]
+    """50, 75, 90 and 99 % of the right ones are below these."""
+
+
+def tabulate(judged: Judged, index: SearchIndex, settings: Settings) -> Groups:
+    """Encode a judged set and compute the tables of both halves. A minute for a thousand items."""
+    encoding = Encoding(settings)
+    gallery = encoding.items(judged.items)
+    queries = {half: encoding.queries(judged.of(half)) for half in HALVES}
+    found: dict[Half, list[Group]] = {half: [] for half in HALVES}
+    for loss in LOSSES:
+        poorer = losing(gallery, loss)
+        fill(index, poorer)
+        try:
+            search = partial(index.search, COLLECTION)
+            for half in HALVES:
+                found[half] += groups(label(loss), poorer, queries[half], judged.grades, search)
+        finally:
+            index.drop(COLLECTION)
+    return found
+
+
+def present() -> Parameters:
+    """What the code has."""
+    cards = {block.name: block.card for block in layout().blocks}
+    compared = [
+        (part, entry)
+        for part, comparisons in COMPARISONS.items()
+        for entry in comparisons
+        if entry.found in cards and entry.block in cards
+    ]
+    return Parameters(
+        weights=WEIGHTS,
+        shares={(part, e.found, e.block): e.share for part, e in compared},
+        bounds={(e.found, e.block): bounds(cards[e.found], cards[e.block]) for _, e in compared},
+        alpha=ALPHA,
+    )
+
+
+def quantiles(some: Sequence[Group]) -> list[Quantiles]:
+    """Of each comparison, over the queries of one part on the whole gallery."""
+    found: dict[Comparison, tuple[list[Vectors], list[Vectors]]] = {}
+    for group in some:
+        parts = {part for part, _, _ in group.cosines}
+        if len(parts) > 1 or group.gallery != label(0.0):
+            continue
+        for key, cosine in group.cosines.items():
+            has = group.present[layout().parts[key[2]]]
+            unrelated, related = found.setdefault(key, ([], []))
+            unrelated.append(cosine[:, has][group.grades[:, has] == 0])
+            related.append(cosine[:, has][group.grades[:, has] > 0])
+    return [
+        Quantiles(key, _points(unrelated, _UNRELATED), _points(related, _RELATED))
+        for key, (unrelated, related) in found.items()
+        if sum(map(len, related))
+    ]
+
+
+def _points(cosines: Sequence[Vectors], at: Sequence[float]) -> tuple[float, ...]:
+    return tuple(map(float, np.quantile(np.concatenate(cosines), at)))
+
+
+def values(some: Sequence[Group], given: Parameters) -> dict[tuple[str, str], Floats]:
+    """nDCG@10 of each query by all of its signals, by gallery and kind."""
+    return _pooled(some, lambda group: ndcg(group, scores(group, given, group.signals)))
+
+
+def singles(some: Sequence[Group], given: Parameters) -> dict[tuple[str, str], float]:
+    """The mean nDCG@10 of the best single, by gallery and kind; kinds of one signal have none."""
+    best: dict[tuple[str, str], float] = {}
+    for signals in SINGLES.values():
+        able = [group for group in some if set(signals) < set(group.signals)]
+        found = _pooled(able, lambda group: ndcg(group, scores(group, given, signals)))  # noqa: B023
+        for key, each in found.items():
+            best[key] = max(best.get(key, 0.0), float(each.mean()))
+    return best
+
+
+def _pooled(
+    some: Sequence[Group], measure: Callable[[Group], Floats]
+) -> dict[tuple[str, str], Floats]:
+    found: dict[tuple[str, str], list[Floats]] = {}
+    for group in some:
+        found.setdefault((group.gallery, group.kind), []).append(measure(group))
+    return {key: np.concatenate(each) for key, each in found.items()}
+
+
+def objective(
+    some: Sequence[Group], given: Parameters, best: Mapping[tuple[str, str], float]
+) -> float:
+    """The mean nDCG@10 over kinds and galleries, less the mean of what is below the best single."""
+    means = {key: float(each.mean()) for key, each in values(some, given).items()}
+    below = [max(0.0, best.get(key, 0.0) - mean) for key, mean in means.items()]
+    return float(np.mean(list(means.values())) - np.mean(below))
+
+
+def tune(some: Sequence[Group]) -> Parameters:
+    """The best parameters on these groups, by coordinates, from those that the code has."""
+    chosen = present()
+    best = singles(some, chosen)
+    reached = objective(some, chosen, best)
+    steps = list(_steps(some))
+    for _ in range(_SWEEPS):
+        before = reached
+        for step in steps:
+            for other in step(chosen):
+                value = objective(some, other, best)
+                if value > reached + _LEAST_GAIN:
+                    chosen, reached = other, value
+        if reached == before:
+            break
+    return chosen
+
+
+Step = Callable[[Parameters], Iterator[Parameters]]
+
+
+def _steps(some: Sequence[Group]) -> Iterator[Step]:
+    """One coordinate each: the bounds, alpha, the weights, the shares."""
+    measured = quantiles(some)
+    yield from (partial(_other_bounds, measured=each) for each in measured)
+    yield lambda given: (replace(given, alpha=alpha) for alpha in _ALPHAS)
+    signals = {signal for group in some for signal in group.signals}
+    yield from (partial(_other_weights, name=name) for name in sorted(signals - {"text"}))
+    compared = dict.fromkeys(key for group in some for key in group.cosines)
+    yield from (partial(_other_shares, key=key) for key in compared if _is_second(key))
+
+
+def _is_second(key: Comparison) -> bool:
+    """Whether a comparison is not the first of its part, the share of which is 1."""
+    return key[1:] != (COMPARISONS[key[0]][0].found, COMPARISONS[key[0]][0].block)
+
+
+def _other_bounds(given: Parameters, measured: Quantiles) -> Iterator[Parameters]:
+    """Another floor, or another ceiling."""
+    pair = measured.comparison[1:]
+    now = given.bounds[pair]
+    floors = {Bounds(_rounded(cosine), now.ceiling) for cosine in measured.unrelated}
+    ceilings = {Bounds(now.floor, _rounded(cosine)) for cosine in measured.related}
+    for other in sorted(floors | ceilings, key=lambda each: (each.floor, each.ceiling)):
+        if other.floor < other.ceiling:
+            yield replace(given, bounds={**given.bounds, pair: other})
+
+
+def _other_weights(given: Parameters, name: str) -> Iterator[Parameters]:
+    for factor in _FACTORS:
+        weight = round(given.weights[name] * factor, 2)
+        yield replace(given, weights={**given.weights, name: weight})
+
+
+def _other_shares(given: Parameters, key: Comparison) -> Iterator[Parameters]:
+    for factor in _FACTORS:
+        yield replace(given, shares={**given.shares, key: round(given.shares[key] * factor, 2)})
+
+
+def _rounded(cosine: float) -> float:
+    return float(np.clip(round(round(cosine / _ROUND) * _ROUND, 2), -1, 1))
+
+
+def compared(
+    some: Sequence[Group], now: Parameters, found: Parameters
+) -> Iterator[tuple[str, tuple[float, float, float]]]:
+    """Yield the mean over queries and galleries now, as found, and their difference."""
+    before, after = (np.concatenate(list(values(some, each).values())) for each in (now, found))
+    yield "now", interval(before)
+    yield "as found", interval(after)
+    yield "difference", gain(after, before)
+
+
+def changes(now: Parameters, found: Parameters) -> Iterator[str]:
+    """What is to be set, by the name that it has in the code."""
+    if found.alpha != now.alpha:
+        yield f"ALPHA: {now.alpha} → {found.alpha}"
+    for name, weight in found.weights.items():
+        if weight != now.weights[name]:
+            yield f"WEIGHTS, {name}: {now.weights[name]} → {weight}"
+    for (part, asked, block), share in found.shares.items():
+        if share != now.shares[part, asked, block]:
+            was = now.shares[part, asked, block]
+            yield f"COMPARISONS, {part}, {asked} with {block}: {was} → {share}"
+    cards = {block.name: block.card.name for block in layout().blocks}
+    for (asked, block), bound in found.bounds.items():
+        if bound != now.bounds[asked, block]:
+            pair = f"{cards[asked]} with {cards[block]}"
+            yield f"BOUNDS, {pair}: {now.bounds[asked, block]} → {bound}"

@@ -1,0 +1,301 @@
+"""A collection moves from one real index into the other, whole, whatever happens on the way."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from triptych.local import Stack, StackOptions
+from triptych.local.parts import embedded_url
+from triptych.shared.encoders.cards import unit_rows
+from triptych.shared.errors import IndexUnavailable, NotFound
+from triptych.shared.fusion.blocks import Rows, fuse
+from triptych.shared.fusion.layout import layout
+from triptych.shared.index import SearchIndex, migration, open_index
+from triptych.shared.index.migration import Comparison, compare, copy, prune
+from triptych.shared.index.protocol import Outcome, Versioned
+from triptych.shared.item import Chunk, Item
+from triptych.shared.mapping import document
+from triptych.shared.settings import Settings
+
+RNG = np.random.default_rng(11)
+PREFIX = "migrate"
+DIRECTIONS = pytest.mark.parametrize("direction", ["embedded to elastic", "elastic to embedded"])
+
+
+def make(number: int, *, version: int = 1000, **fields: Any) -> Versioned:
+    """A document; of eleven one has failed, and one in part."""
+    item = Item(
+        id=f"folder/item {number:04}",
+        text=f"item {number} wörd",
+        words={"text": f"item {number} word"},
+        tags=("even" if number % 2 == 0 else "odd",),
+        metadata={"number": number, "half": number / 2, "name": f"n{number}", "big": number > 9},
+        names={"text": "a.txt"},
+        language="en",
+    )
+    vectors = {"semantic": Rows((0,), random_block("semantic"))}
+    if number % 11 == 3:
+        item, vectors = replace(item, text=None, words={}).failing("text", "broken"), {}
+    elif number % 11 == 5:
+        item = replace(item, image="0" * 64).failing("image", "broken")
+    chunk = Chunk("any", version, layout().fingerprint, (), (replace(item, **fields),), batch="b")
+    return Versioned(document(chunk, chunk.items[0], fuse(vectors, 1, layout())[0]), version)
+
+
+def random_block(name: str) -> np.ndarray:
+    where = layout().slices[name]
+    return unit_rows(RNG.standard_normal((1, where.stop - where.start)))
+
+
+@pytest.fixture(scope="module")
+def folder_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder for an embedded index."""
+    return tmp_path_factory.mktemp("index").as_uri()
+
+
+@pytest.fixture
+def indexes(direction: str, stack: Stack, folder_url: str) -> tuple[SearchIndex, SearchIndex]:
+    """The source and the target."""
+    urls = {"elastic": stack.index_url, "embedded": folder_url}
+    source, target = direction.split(" to ")
+    return tuple(
+        open_index(Settings(index_url=urls[n], index_prefix=PREFIX)) for n in (source, target)
+    )
+
+
+@pytest.fixture
+def source(indexes: tuple[SearchIndex, SearchIndex]) -> SearchIndex:
+    """Where the collection is."""
+    return indexes[0]
+
+
+@pytest.fixture
+def target(indexes: tuple[SearchIndex, SearchIndex]) -> SearchIndex:
+    """Where it goes."""
+    return indexes[1]
+
+
+@pytest.fixture
+def name(
+    source: SearchIndex, target: SearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A collection of 120 documents in the source, copied in chunks of 50."""
+    monkeypatch.setattr(migration, "CHUNK", 50)
+    monkeypatch.setattr(migration, "_PAGE", 50)
+    name = f"m{uuid.uuid4().hex[:12]}"
+    source.ensure(name)
+    source.bulk(name, [make(number) for number in range(120)])
+    yield name
+    for index in (source, target):
+        if name in index.collections():
+            index.drop(name)
+
+
+def migrate(source: SearchIndex, target: SearchIndex, name: str) -> list[migration.Copied]:
+    """Copy it all; how far it was after each chunk."""
+    return list(copy(source, target, name))
+
+
+def vectors(index: SearchIndex, name: str) -> dict[str, tuple[int, bytes]]:
+    """Version and features of each document."""
+    return {
+        entry.document["id"]: (entry.version, entry.document.get("features", ""))
+        for entry in index.scan(name)
+    }
+
+
+@DIRECTIONS
+def test_everything_arrives(source: SearchIndex, target: SearchIndex, name: str):
+    """Failed and partial items too, every field, the bits of the features, and the versions."""
+    steps = migrate(source, target, name)
+    assert [step.done for step in steps] == [50, 100, 120]
+    assert (steps[-1].newer, steps[-1].refused) == (0, ())
+    found = compare(source, target, name, sample=1000)
+    assert found == Comparison()
+    assert target.count(name) == {"indexed": 98, "failed": 11, "partial": 11}
+    assert vectors(target, name) == vectors(source, name)
+    late = make(0, version=999, text="late")
+    assert target.bulk(name, [late])[0].result == "superseded"
+    assert target.metadata(name) == source.metadata(name)
+
+
+@DIRECTIONS
+def test_an_interrupted_one_is_run_again(source: SearchIndex, target: SearchIndex, name: str):
+    """What had arrived stays, the rest follows, and nothing is there twice."""
+    bulk, calls = target.bulk, []
+
+    class Failing:
+        """The target, which is away from the second chunk on."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(target, name)
+
+        def bulk(self, collection: str, documents: list[Versioned]) -> list[Outcome]:
+            calls.append(len(documents))
+            if len(calls) > 1:
+                raise IndexUnavailable("away")
+            return bulk(collection, documents)
+
+    with pytest.raises(IndexUnavailable):
+        migrate(source, Failing(), name)
+    assert len(compare(source, target, name, sample=10).missing) == 70
+    assert migrate(source, target, name)[-1].done == 120
+    assert compare(source, target, name, sample=1000).differences == []
+
+
+@DIRECTIONS
+def test_a_source_that_is_written_to_is_caught_up_with(
+    source: SearchIndex, target: SearchIndex, name: str
+):
+    """Items that came, changed or went during and after the first run are right after another."""
+    steps = copy(source, target, name)
+    next(steps)
+    source.bulk(name, [make(1, version=2000, text="changed"), make(500, version=2000)])
+    source.delete(name, "folder/item 0002", 2000)
+    list(steps)
+    found = compare(source, target, name, sample=1000)
+    assert found.differences
+    migrate(source, target, name)
+    found = compare(source, target, name, sample=1000)
+    assert (found.missing, found.different) == ((), ())
+    assert set(found.strays) <= {"folder/item 0002"}
+    prune(target, name, found.strays, version=3000)
+    assert compare(source, target, name, sample=1000) == Comparison()
+    assert target.get(name, "folder/item 0001")["text"] == "changed"
+
+
+@DIRECTIONS
+def test_what_is_newer_in_the_target_stays(source: SearchIndex, target: SearchIndex, name: str):
+    """It is counted, and told as a difference; pruning does not touch what came since."""
+    target.ensure(name)
+    target.bulk(name, [make(7, version=5000, text="newer"), make(700, version=5000)])
+    assert migrate(source, target, name)[-1].newer == 1
+    found = compare(source, target, name, sample=1000)
+    assert found.different == ("folder/item 0007",)
+    assert found.strays == ("folder/item 0700",)
+    assert found.counts == {"indexed": (98, 99)}
+    assert found.differences == [
+        "indexed: 98 in the source, 99 in the target",
+        "only in the target: 1 (folder/item 0700)",
+        "not the same in both: 1 (folder/item 0007)",
+    ]
+    prune(target, name, found.strays, version=4000)
+    assert target.get(name, "folder/item 0700")
+    prune(target, name, found.strays, version=6000)
+    with pytest.raises(NotFound):
+        target.get(name, "folder/item 0700")
+
+
+@DIRECTIONS
+def test_what_is_refused_is_told(source: SearchIndex, target: SearchIndex, name: str):
+    """With the reason; the others arrive."""
+
+    class Refusing:
+        """The target, which does not take one of the documents."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(target, name)
+
+        def bulk(self, collection: str, documents: list[Versioned]) -> list[Outcome]:
+            wrong = Outcome("folder/item 0042", "refused", "too large")
+            good = [entry for entry in documents if entry.document["id"] != wrong.id]
+            return target.bulk(collection, good) + [wrong] * (len(documents) - len(good))
+
+    last = migrate(source, Refusing(), name)[-1]
+    assert [(outcome.id, outcome.reason) for outcome in last.refused] == [
+        ("folder/item 0042", "too large")
+    ]
+    assert compare(source, target, name, sample=10).missing == ("folder/item 0042",)
+
+
+@DIRECTIONS
+def test_a_collection_that_is_not_there(source: SearchIndex, target: SearchIndex):
+    """Is an error, and does not come into being in the target."""
+    with pytest.raises(NotFound):
+        migrate(source, target, "nothing")
+    assert "nothing" not in target.collections()
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``triptych migrate``."""
+    return subprocess.run(
+        [sys.executable, "-m", "triptych.cli.main", "migrate", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "200", **environment},
+    )
+
+
+def test_all_of_a_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """``--stack`` and ``--all``: every collection of a local stack, whether or not it runs."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    there = StackOptions(name="x").home
+    source = open_index(Settings(index_url=embedded_url(there)))
+    for name in ("one", "two"):
+        source.ensure(name)
+        source.bulk(name, [make(number) for number in range(5)])
+    url = (tmp_path / "copy").as_uri()
+    done = command("--stack", "x", "--all", "--to", url)
+    assert done.returncode == 0, done.stderr
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["one", "two"]
+    target = open_index(Settings(index_url=url))
+    assert target.collections() == ["one", "two"]
+    assert target.count("two") == {"indexed": 4, "failed": 1}
+
+
+def test_the_command(stack: Stack, stamp_collection: str, tmp_path: Path):
+    """It copies real stamps out of Elasticsearch, and says when something is not as it was."""
+    target = (tmp_path / "the index").as_uri()
+    ways = ["--from", stack.index_url, "--to", target]
+    done = command(stamp_collection, *ways, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["done"] > 150
+    assert report["differences"] == []
+    index = open_index(Settings(index_url=target))
+    index.delete(stamp_collection, "animals/birds/drake", 2**62)
+    done = command(stamp_collection, *ways)
+    assert done.returncode == 1, done.stdout
+    assert "only in the source: 1 (animals/birds/drake)" in done.stderr
+    assert "1 of them newer in the target" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x", "--all"], "name collections, or give --all"),
+        ([], "name collections, or give --all"),
+        (["x", "--from", "http://127.0.0.1:9", "--stack", "y"], "give one"),
+        (["x", "--from", "http://127.0.0.1:9"], "does not answer"),
+        (["x", "--from", "ftp://x"], "ftp://x"),
+    ],
+)
+def test_what_can_not_be_done_is_told(tmp_path: Path, arguments: list[str], message: str):
+    """In one line, with exit code 2."""
+    done = command(*arguments, "--to", tmp_path.as_uri(), XDG_DATA_HOME=str(tmp_path / "home"))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_other_encoders_are_refused(stack: Stack, stamp_collection: str, tmp_path: Path):
+    """Vectors of other models must not get into an index that believes they are its own."""
+    done = command(
+        stamp_collection,
+        *("--from", stack.index_url, "--to", (tmp_path / "index").as_uri()),
+        TRIPTYCH_ENCODER_ACOUSTIC="",
+    )
+    assert done.returncode == 2
+    assert "built with other encoders" in done.stderr
+    assert open_index(Settings(index_url=(tmp_path / "index").as_uri())).collections() == []

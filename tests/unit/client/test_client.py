@@ -1,0 +1,108 @@
+"""The requests that the client makes, answered by a stand-in for the gateway."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from triptych.client import Client, ClientError
+from triptych.client.client import with_media
+
+PICTURE = base64.b64encode(b"picture").decode()
+SOUND = base64.b64encode(b"sound").decode()
+
+
+def connected(answer: Callable[[httpx.Request], httpx.Response]) -> Client:
+    """A client of a gateway that answers like this."""
+    client = Client("http://gateway")
+    client._http.close()
+    client._http = httpx.Client(base_url="http://gateway", transport=httpx.MockTransport(answer))
+    return client
+
+
+@pytest.mark.parametrize(
+    ("fields", "media", "expected"),
+    [
+        ({"text": "a"}, {}, {"text": "a"}),
+        ({}, {"image": b"picture"}, {"image": PICTURE}),
+        ({}, {"image": []}, {}),
+        ({}, {"image": [b"picture", b"sound"]}, {"image": [PICTURE, SOUND]}),
+        ({"image": "item:x"}, {"image": b"picture"}, {"image": ["item:x", PICTURE]}),
+        ({"image": ["item:x"]}, {}, {"image": ["item:x"]}),
+        (
+            {"not": {"text": "b", "image": "item:x"}},
+            {"not.image": [b"picture"], "not.audio": b"sound"},
+            {"not": {"text": "b", "image": ["item:x", PICTURE], "audio": SOUND}},
+        ),
+        ({"limit": 3}, {"not.image": b"picture"}, {"limit": 3, "not": {"image": PICTURE}}),
+    ],
+)
+def test_media_join_what_the_fields_say(fields, media, expected):
+    """Bytes become base64 beside references, and the caller's own fields stay as they are."""
+    before = json.dumps(fields)
+    assert with_media(fields, media) == expected
+    assert json.dumps(fields) == before
+
+
+def test_pages_follow_the_cursor():
+    """From the beginning to the answer that has none."""
+    asked: list[dict[str, Any]] = []
+    cursors = {"*": "one", "one": "two"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        after = cursors.get(asked[-1]["cursor"])
+        return httpx.Response(200, json={"hits": []} | ({"cursor": after} if after else {}))
+
+    with connected(answer) as client:
+        assert len(list(client.pages("c", {"text": "a", "limit": 2}))) == 3
+        assert [request["cursor"] for request in asked] == ["*", "one", "two"]
+        assert all(request["text"] == "a" for request in asked)
+        assert len(list(client.pages("c", {"cursor": "two"}))) == 1
+
+
+def test_collections_are_listed_and_described():
+    """Each under its own path."""
+    answers = {
+        "/v1/collections": {"collections": [{"name": "a", "items": {"total": 1}}]},
+        "/v1/collections/a": {"name": "a"},
+    }
+    with connected(lambda request: httpx.Response(200, json=answers[request.url.path])) as client:
+        assert client.collections() == [{"name": "a", "items": {"total": 1}}]
+        assert client.collection("a") == {"name": "a"}
+
+
+def test_an_items_name_is_kept_whole_in_a_path():
+    """Whatever characters it has."""
+    seen: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.raw_path)
+        return httpx.Response(200, json={"hits": []})
+
+    with connected(answer) as client:
+        client.similar("c", "a/b c?d#e%f", {"limit": 1})
+        client.item("c", "ü")
+    assert seen == [
+        b"/v1/collections/c/items/a/b%20c%3Fd%23e%25f/similar",
+        b"/v1/collections/c/items/%C3%BC",
+    ]
+
+
+def test_an_error_has_the_gateways_words():
+    """And its status; without a problem document, the status alone."""
+    problem = httpx.Response(400, json={"detail": "metadata.year: there are legs, size"})
+    with (
+        connected(lambda _: problem) as client,
+        pytest.raises(ClientError, match="there are legs") as error,
+    ):
+        client.search("c", {"text": "a"})
+    assert error.value.status == 400
+    with (
+        connected(lambda _: httpx.Response(502, text="bad")) as client,
+        pytest.raises(ClientError, match="HTTP 502"),
+    ):
+        client.search("c", {"text": "a"})

@@ -1,0 +1,105 @@
+"""A gallery and queries drawn from a seed, an index, and a small judged set of real pictures."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from triptych.evaluation import judged
+from triptych.evaluation.encoding import Encoded, Gallery
+from triptych.evaluation.judged import Query
+from triptych.shared.encoders.cards import unit_rows
+from triptych.shared.fusion.layout import layout
+from triptych.shared.index.embedded import EmbeddedIndex
+from triptych.shared.index.syntax import parse
+from triptych.shared.item import MODALITIES, Item
+from triptych.shared.media.words import terms
+
+WORDS = ("red", "blue", "cat", "dog", "house", "tree")
+COLOURS = {"red": (0, 0, 200), "green": (0, 180, 0), "blue": (200, 60, 0), "black": (0, 0, 0)}
+SHAPES = ("circle", "square")
+
+
+@pytest.fixture
+def index(tmp_path) -> EmbeddedIndex:
+    """An empty index of local files."""
+    return EmbeddedIndex(tmp_path / "index", layout=layout())
+
+
+@pytest.fixture(scope="session")
+def gallery() -> Gallery:
+    """Forty items of any parts."""
+    draw = np.random.default_rng(0)
+    items = []
+    fused = np.zeros((40, layout().dims), np.float32)
+    for row in range(40):
+        parts = [part for part in MODALITIES if draw.random() < 0.7] or ["image"]
+        given = dict.fromkeys(parts, "x" * 64)
+        words = {}
+        if "text" in parts:
+            given["text"] = " ".join(draw.choice(WORDS, 3))
+            words = {"text": " ".join(terms(given["text"], "en"))}
+        items.append(Item(id=f"{row:02}", ordinal=row, words=words, **given))
+        for block in layout().blocks:
+            if block.part in parts:
+                fused[row, layout().slices[block.name]] = _near_one(draw, block.dims)
+    return Gallery(items, fused)
+
+
+@pytest.fixture(scope="session")
+def queries() -> list[Encoded]:
+    """Three queries of each of four kinds."""
+    draw = np.random.default_rng(1)
+    widths = {block.name: block.dims for block in layout().blocks}
+    found = {
+        "text": ("semantic",),
+        "image": ("visual", "concept"),
+        "audio": ("acoustic",),
+    }
+    kinds = (("text",), ("image",), ("text", "image"), ("text", "image", "audio"))
+    encoded = []
+    for number in range(12):
+        parts = kinds[number % 4]
+        text = " ".join(draw.choice(WORDS, 2)) if "text" in parts else None
+        query = Query(id=f"q{number}", kind=" + ".join(parts), text=text, image="x")
+        vectors = {
+            part: {name: _near_one(draw, widths[name]) for name in found[part]} for part in parts
+        }
+        encoded.append(Encoded(query, vectors, parse(text or "", "en").words))
+    return encoded
+
+
+def _near_one(draw: np.random.Generator, dims: int) -> np.ndarray:
+    """Unit vectors with cosines of about a half."""
+    return unit_rows([draw.normal(size=dims) + 1])[0]
+
+
+@pytest.fixture(scope="session")
+def judged_folder(tmp_path_factory) -> Path:
+    """Eight drawings with captions; asked for in other words, and by smaller copies."""
+    folder = tmp_path_factory.mktemp("judged")
+    lines, queries, grades = [], [], {}
+    for colour, bgr in COLOURS.items():
+        for shape in SHAPES:
+            name = f"{colour}-{shape}"
+            picture = np.full((120, 120, 3), 255, np.uint8)
+            if shape == "circle":
+                cv2.circle(picture, (60, 60), 40, bgr, -1)
+            else:
+                cv2.rectangle(picture, (25, 25), (95, 95), bgr, -1)
+            cv2.imwrite(str(folder / f"{name}.png"), picture)
+            cv2.imwrite(str(folder / f"{name}-small.png"), cv2.resize(picture, (60, 60)))
+            lines.append({"id": name, "text": f"A {colour} {shape}.", "image": f"{name}.png"})
+            small = {"image": f"{name}-small.png"}
+            half = "training" if colour in {"red", "green"} else "held-out"
+            for kind, given in {
+                "text": {"text": f"{shape} in {colour}"},
+                "image": small,
+                "text + image": {"text": f"{shape} in {colour}", **small},
+            }.items():
+                query = Query(id=f"{name}:{kind}".replace(" ", ""), kind=kind, half=half, **given)
+                queries.append(query)
+                grades[query.id] = {name: 2}
+    judged.write(folder, lines, queries, grades)
+    return folder

@@ -1,0 +1,63 @@
+"""Cursors come back as they went out, or not at all."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triptych.gateway.query.cursors import Cursor, digest_of, read_cursor
+from triptych.shared.errors import InvalidInput
+from triptych.shared.index.filters import Condition, Sort
+
+QUERY = digest_of("search", "c")
+NAMES = st.text(st.characters(codec="utf-8"))
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(NAMES, st.integers(0, 10_000) | st.lists(st.none() | NUMBERS | NAMES))
+def test_a_cursor_comes_back(snapshot, place):
+    """Whatever the index calls its snapshots and places."""
+    cursor = Cursor(snapshot, QUERY, place, "abc")
+    assert read_cursor(cursor.write(), QUERY) == cursor
+
+
+def test_it_fits_into_a_url():
+    """As it is."""
+    written = Cursor("snapshot?>>>~~~ÿ" * 20, QUERY, 5).write()
+    assert set(written) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+@given(st.data())
+def test_a_changed_cursor_is_refused(data):
+    """One letter is enough."""
+    written = Cursor("snapshot", QUERY, 5).write()
+    place = data.draw(st.integers(0, len(written) - 1))
+    letter = data.draw(st.characters().filter(lambda one: one != written[place]))
+    changed = written[:place] + letter + written[place + 1 :]
+    if place == len(written) - 1 and ord(letter) < 128:
+        return  # the last letter has bits that stand for nothing
+    with pytest.raises(InvalidInput) as caught:
+        read_cursor(changed, QUERY)
+    assert caught.value.field == "cursor"
+
+
+@pytest.mark.parametrize("value", ["", "a", "*", "AAAA", "\ud800", "é", "e30", " " * 9, "x" * 5000])
+def test_what_is_no_cursor_is_refused(value):
+    """With its field."""
+    with pytest.raises(InvalidInput, match="cursor") as caught:
+        read_cursor(value, QUERY)
+    assert caught.value.field == "cursor"
+
+
+def test_a_cursor_belongs_to_its_query():
+    """Another filter, another order, another collection is another query."""
+    queries = {
+        digest_of("listing", name, conditions, sorts)
+        for name in ("a", "b")
+        for conditions in ((), (Condition("tags", any_of=("a",)),), (Condition("tags", ("b",)),))
+        for sorts in ((), (Sort("id"),), (Sort("id", descending=True),))
+    }
+    assert len(queries) == 18
+    written = Cursor("snapshot", queries.pop(), 5).write()
+    for other in queries:
+        with pytest.raises(InvalidInput, match="another query"):
+            read_cursor(written, other)

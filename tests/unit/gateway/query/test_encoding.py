@@ -1,0 +1,237 @@
+"""A query is encoded once."""
+
+import base64
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from triptych.gateway.query.encoded import EncodedPart, all_words, mean
+from triptych.gateway.query.encoding import encode
+from triptych.gateway.query.references import stored_part
+from triptych.gateway.schemas import SearchRequest
+from triptych.shared.encoders.extractors import Extractor
+from triptych.shared.errors import FingerprintMismatch, InvalidInput, MediaError, TooLarge
+from triptych.shared.fusion.layout import layout
+from triptych.shared.index.syntax import parse
+from unit.gateway.shelf import Seeded, document, numbered, vector
+
+
+@pytest.fixture
+def services(make_client, shelf):
+    """Those of a gateway with three cats."""
+    shelf.documents |= {one["id"]: one for one in numbered(3)}
+    return make_client().application.extensions["triptych"]
+
+
+def png(value: int, size: int = 8) -> str:
+    """A picture, as JSON has it."""
+    data = cv2.imencode(".png", np.full((size, size, 3), value, np.uint8))[1]
+    return base64.b64encode(data.tobytes()).decode()
+
+
+def ask(services, **body):
+    """The encoded query."""
+    return encode(services, "c", SearchRequest.model_validate(body))
+
+
+def test_equal_queries_are_encoded_once(services, seeded):
+    """Whatever else they ask for; another text, language or syntax is another one."""
+    for filters in ({}, {"tags": "all"}, {"tags": "none"}):
+        ask(services, text="cat", image=png(5), filter=filters, limit=5, weights={"text": 2})
+    assert (seeded["text"].seen, len(seeded["image"].seen)) == (["cat"], 1)
+    ask(services, text="cat", language="en")
+    ask(services, text="cat", syntax="none")
+    ask(services, text="dog", image=png(6))
+    assert seeded["text"].seen == ["cat", "cat", "cat", "dog"]
+    assert len(seeded["image"].seen) == 2
+
+
+def test_uploads_and_base64_are_the_same(services, seeded):
+    """The bytes count, not how they came; a picture as a sound is something else."""
+    data = base64.b64decode(png(5))
+    ask(services, image=png(5))
+    ask(services, image=[data, png(5)], **{"not": {"image": data}}, text="cat")
+    assert len(seeded["image"].seen) == 1
+    with pytest.raises(MediaError) as caught:
+        ask(services, audio=data)
+    assert caught.value.field == "audio"
+
+
+def test_queries_at_the_same_time_are_encoded_once(make_client, shelf):
+    """Eight clients with one picture wait for the first."""
+
+    class Slow(Seeded):
+        def encode(self, batch):
+            began.set()
+            assert go_on.wait(30)
+            return super().encode(batch)
+
+    began, go_on = threading.Event(), threading.Event()
+    slow = Slow(256)
+    made = make_client().application.extensions["triptych"]
+    extractors = {**made.extractors, "image": Extractor({"visual": slow})}
+    services = replace(made, extractors=extractors)
+    with ThreadPoolExecutor(8) as pool:
+        found = [pool.submit(ask, services, image=png(5)) for _ in range(8)]
+        assert began.wait(30)
+        go_on.set()
+        keys = [one.result(30).keys["image"] for one in found]
+    assert len(slow.seen) == 1
+    assert keys == keys[:1] * 8
+
+
+def test_no_more_are_encoded_at_once_than_slots(services, make_client):
+    """Others wait; an error gives its slot back."""
+
+    class Counted(Seeded):
+        most = now = 0
+
+        def encode(self, batch):
+            with lock:
+                self.now += 1
+                self.most = max(self.most, self.now)
+            together.wait(0.2)
+            with lock:
+                self.now -= 1
+            return super().encode(batch)
+
+    lock, together = threading.Lock(), threading.Event()
+    counted = Counted(256)
+    extractors = {**services.extractors, "image": Extractor({"visual": counted})}
+    services = replace(services, extractors=extractors, slots=threading.Semaphore(2))
+    for _ in range(3):
+        with pytest.raises(MediaError):
+            ask(services, image="aGVsbG8=")
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda value: ask(services, image=png(value)), range(1, 7)))
+    assert (len(counted.seen), counted.most) == (6, 2)
+
+
+def test_errors_name_their_own_field(services):
+    """Though what failed was the same picture."""
+    broken = base64.b64encode(b"no picture").decode()
+    for body, field in (
+        ({"image": broken}, "image"),
+        ({"image": [png(1), broken]}, "image.1"),
+        ({"image": png(1), "not": {"image": broken}}, "not.image"),
+    ):
+        with pytest.raises(MediaError) as caught:
+            ask(services, **body)
+        assert caught.value.field == field
+
+
+def _somebody_waits(services) -> bool:
+    """Whether a thread waits for what another one encodes."""
+    return any(future._condition._waiters for future in services.encoded._futures.values())
+
+
+def test_an_error_of_two_at_once_has_the_field_of_each(make_client):
+    """Though the second one waits for what the first finds out."""
+
+    class Broken(Seeded):
+        def encode(self, _):
+            began.set()
+            deadline = time.monotonic() + 30
+            while not _somebody_waits(services) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            raise MediaError("no good")
+
+    began = threading.Event()
+    made = make_client().application.extensions["triptych"]
+    extractors = {**made.extractors, "image": Extractor({"visual": Broken(256)})}
+    services = replace(made, extractors=extractors)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ask, services, image=png(5))
+        assert began.wait(30)
+        second = pool.submit(ask, services, text="cat", **{"not": {"image": png(5)}})
+        errors = [first.exception(30), second.exception(30)]
+    assert [error.field for error in errors] == ["image", "not.image"]
+    assert errors[0].__cause__ is errors[1].__cause__
+
+
+def test_limits(services):
+    """A picture of many pixels, a file of many bytes, a text of many letters."""
+    bytes_ = services.settings.limits.file_bytes
+    limits = services.settings.limits.model_copy(update={"image_pixels": 100, "text_chars": 10})
+    services = replace(services, settings=services.settings.model_copy(update={"limits": limits}))
+    for body, field in (
+        ({"image": png(1, size=11)}, "image"),
+        ({"image": b"x" * (bytes_ + 1)}, "image"),
+        ({"audio": base64.b64encode(b"x" * (bytes_ + 1)).decode()}, "audio"),
+        ({"text": "x" * 11}, "text"),
+    ):
+        with pytest.raises((MediaError, TooLarge)) as caught:
+            ask(services, **body)
+        assert caught.value.field == field
+    assert ask(services, text="x" * 10, image=png(1, size=10)).keys
+
+
+def test_a_part_without_encoder_is_refused(services):
+    """Unless an item is the query: what it has was encoded before."""
+    extractors = {**services.extractors, "audio": Extractor({})}
+    services = replace(services, extractors=extractors)
+    with pytest.raises(InvalidInput, match="no encoder") as caught:
+        ask(services, audio="AAAA")
+    assert caught.value.field == "audio"
+
+
+def test_an_item_of_other_encoders_is_no_query(services, shelf):
+    """Its vectors can't be compared."""
+    shelf.documents["old"] = {**document("old", text="cat"), "fingerprint": "0" * 16}
+    with pytest.raises(FingerprintMismatch):
+        ask(services, text="item:old")
+
+
+def test_an_item_is_read_anew(services, shelf):
+    """What it has may change, so it is not remembered."""
+    first = ask(services, text="item:i001").keys
+    assert ask(services, text="item:i001").keys == first
+    shelf.documents["i001"] = document("i001", text="dog")
+    assert ask(services, text="item:i001").keys != first
+
+
+def test_items_have_the_blocks_of_the_part_alone(services, shelf):
+    """A picture does not bring the text along."""
+    shelf.documents["both"] = document("both", text="cat", blocks={"visual": vector("x", 256)})
+    query = ask(services, image="item:both")
+    assert {term.signal for term in query.fused.terms} == {"image"}
+    stored = stored_part(shelf.documents["both"], "image", layout())
+    assert set(stored.blocks) == {"concept", "visual"}
+    (term,) = query.fused.terms
+    assert np.linalg.norm(term.vector) == pytest.approx(1, abs=1e-6)
+    assert query.asked.should == ()
+
+
+def test_the_mean_is_over_what_was_found():
+    """Zeros and blocks that are not there do not count."""
+    one, other = np.float32([1, 0]), np.float32([0, 1])
+    parts = [
+        EncodedPart("a", {"v": one, "w": np.zeros(2, np.float32)}),
+        EncodedPart("b", {"v": other, "w": np.zeros(2, np.float32)}),
+        EncodedPart("c", {"v": np.zeros(2, np.float32)}),
+        EncodedPart("d", {}),
+    ]
+    found = mean(parts)
+    assert found["v"].tolist() == [0.5, 0.5]
+    assert found["w"].tolist() == [0, 0]
+    assert found["v"].dtype == np.float32
+
+
+def test_the_words_of_several_texts():
+    """Each once, what is required and excluded too; too many are refused."""
+
+    def part(text: str) -> EncodedPart:
+        return EncodedPart(text, {}, parse(text, "en").words)
+
+    found = all_words([part("cat +dog -cow"), part("cat horse -cow -pig")])
+    assert [clause.label for clause in found.should] == ["dog", "cat", "horse"]
+    assert [clause.label for clause in found.must] == ["dog"]
+    assert [clause.label for clause in found.must_not] == ["cow", "pig"]
+    many = [part(" ".join(f"-w{place}x{n}" for n in range(50))) for place in range(3)]
+    with pytest.raises(InvalidInput, match="more than 128 words"):
+        all_words(many)

@@ -1,0 +1,68 @@
+"""The order of hits."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triptych.gateway.query.ranking import digest, ordered
+from triptych.shared.fusion.scores import Candidate, Scored
+from triptych.shared.index.filters import Sort
+from triptych.shared.index.protocol import Found
+
+DOCUMENTS = {
+    "a": {"metadata": {"year": 3}, "sequence": 5},
+    "b": {"metadata": {"year": 1.5}, "sequence": 5},
+    "c": {"metadata": {"year": "x"}, "sequence": 7},
+    "d": {"metadata": {"year": True}},
+    "e": {},
+    "f": {"metadata": {"year": 3, "other": 1}, "sequence": 2},
+    "g": {"metadata": {"year": "a"}, "sequence": 1},
+}
+SCORES = {"a": 0.1, "b": 0.9, "c": 0.5, "d": 0.5, "e": 0.7, "f": 0.2, "g": 0.3}
+
+
+def order(*sorts: Sort) -> str:
+    """The ids of the hits, which come in no order."""
+    names = "ecgabfd"
+    found = [
+        Found(Candidate(name, frozenset(), None, {}, np.zeros(1)), {"id": name, **DOCUMENTS[name]})
+        for name in names
+    ]
+    scored = [Scored(place, SCORES[name], {}) for place, name in enumerate(names)]
+    scored.sort(key=lambda hit: -hit.score)
+    return "".join(found[hit.index].candidate.id for hit in ordered(scored, found, sorts))
+
+
+@pytest.mark.parametrize(
+    ("sorts", "expected"),
+    [
+        ([Sort("id")], "abcdefg"),
+        ([Sort("id", descending=True)], "gfedcba"),
+        ([Sort("added")], "gfabcde"),
+        ([Sort("added", descending=True)], "cabfgde"),
+        ([Sort("metadata.year")], "bafgcde"),
+        ([Sort("metadata.year", descending=True)], "afbcgde"),
+        ([Sort("metadata.year"), Sort("id", descending=True)], "bfagcde"),
+        ([Sort("metadata.nothing"), Sort("score", descending=True)], "becdgfa"),
+        ([Sort("score", descending=True)], "becdgfa"),
+        ([Sort("score")], "afgcdeb"),
+        ([Sort("added"), Sort("score", descending=True)], "gfbaced"),
+    ],
+)
+def test_orders(sorts, expected):
+    """Numbers, strings, booleans, and last what has no value; equals by id."""
+    assert order(*sorts) == expected
+
+
+def test_no_order_is_that_of_the_scores():
+    """As they came."""
+    assert order()[0] == "b"
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=3), max_size=4), st.data())
+def test_a_digest_tells_orders_apart(ids, data):
+    """Equal for the same ids in the same order alone."""
+    ids = [name.replace("\n", "") for name in ids]
+    other = data.draw(st.permutations(ids))
+    assert (digest(ids) == digest(other)) == (ids == other)

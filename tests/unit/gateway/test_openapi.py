@@ -1,0 +1,164 @@
+"""The description of the interface says what the interface is."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import schemathesis
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
+from triptych.gateway import openapi
+from triptych.gateway.openapi import OPERATIONS
+from triptych.gateway.query.filtering import read_facets, read_filter, read_sort
+from triptych.gateway.schemas import SearchRequest
+from triptych.shared import errors, mapping
+from triptych.shared.errors import InvalidInput
+from triptych.shared.fusion.layout import layout
+
+METHODS = {"GET", "PUT", "POST", "DELETE", "PATCH"}
+
+
+@pytest.fixture
+def document(http):
+    """As it is served."""
+    response = http.get("/openapi.json")
+    assert response.content_type == "application/json"
+    return response.json
+
+
+def test_it_is_a_valid_document(document):
+    """By the specification's own schema; every reference leads somewhere, nothing is left over."""
+    schemathesis.openapi.from_dict(document).validate()
+    schemas = document["components"]["schemas"]
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert named | {"ItemLine"} == set(schemas)
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_route_is_in_it(app, document):
+    """And nothing else."""
+    routes = {
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods & METHODS
+    }
+    assert routes == set(OPERATIONS)
+    described = [
+        one for path in document["paths"].values() for method, one in path.items()
+        if method.upper() in METHODS
+    ]  # fmt: skip
+    assert len(described) == len(routes)
+    assert all(one["summary"] for one in described)
+
+
+def test_a_route_that_is_not_described_is_noticed(app):
+    """Rather than left out."""
+    app.add_url_rule("/new", "new", lambda: "")
+    with pytest.raises(KeyError, match="new"):
+        openapi.document(app)
+
+
+def test_requests_are_the_models_that_check_them(document):
+    """Names, bounds and patterns are theirs."""
+    schemas = document["components"]["schemas"]
+    search = schemas["SearchRequest"]["properties"]
+    assert search["limit"]["maximum"] == 100
+    assert {"text", "image", "audio", "not", "cursor", "facets"} <= set(search)
+    path = document["paths"]["/v1/collections/{collection}/search"]["post"]
+    assert path["requestBody"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/SearchRequest"
+    }
+    form = path["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    assert set(form) == {*search, "not.image", "not.audio"}
+    (name,) = path["parameters"]
+    assert name["schema"]["pattern"] == r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+def test_errors_are_problem_documents(http, document):
+    """With every type there is."""
+    schema = document["components"]["schemas"]["Problem"]
+    types = schema["properties"]["type"]["enum"]
+    slugs = set(re.findall(r'slug(?:: .+?)? = "(.+)"', Path(errors.__file__).read_text("utf-8")))
+    assert {f"urn:triptych:problem:{slug}" for slug in {*slugs, "http"}} == set(types)
+    for path in ("/v1/collections/NO", "/nowhere", "/v1/batches/x"):
+        response = http.get(path)
+        assert response.content_type == "application/problem+json"
+        Draft202012Validator(schema).validate(response.json)
+    for described in document["paths"].values():
+        for operation in described.values():
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400 and operation["tags"] != ["health"]:
+                    assert set(answer["content"]) == {"application/problem+json"}
+
+
+@pytest.mark.parametrize(
+    ("body", "accepted"),
+    [
+        ({"filter": {"tags": ["a", "b"], "status": "failed", "id": {"any": ["x"]}}}, True),
+        ({"filter": {"tags": []}}, True),
+        ({"filter": {"id": []}}, False),
+        ({"filter": {"status": "lost"}}, False),
+        ({"filter": {"modalities": ["smell"]}}, False),
+        ({"filter": {"tags": 1}}, False),
+        ({"filter": {"tags": ""}}, False),
+        ({"filter": {"tags": {"gte": "a"}}}, False),
+        ({"filter": {"colour": "red"}}, False),
+        ({"filter": {"metadata.": 1}}, False),
+        ({"filter": {"metadata.x": 1, "metadata.y": True, "metadata.z": ["a", 2]}}, True),
+        ({"filter": {"metadata.x": {"gte": 1, "lt": 2, "none": [1.5]}}}, True),
+        ({"filter": {"metadata.x": {"gte": 1, "lt": "b"}}}, False),
+        ({"filter": {"metadata.x": {"gte": True}}}, False),
+        ({"filter": {"metadata.x": {}}}, False),
+        ({"filter": {"metadata.x": None}}, False),
+        ({"filter": {"metadata.x": 2**64}}, False),
+        ({"filter": {"added": {"gte": "2026-01-31", "lt": "2026-01-31T12:00:00Z"}}}, True),
+        ({"filter": {"added": {"gte": 1}}}, False),
+        ({"filter": {"added": "2026-01-31"}}, False),
+        ({"facets": ["tags", "keywords", "modalities", "status", "language"]}, True),
+        ({"facets": ["metadata.x", {"field": "added", "ranges": [{"gte": "2026-01-31"}]}]}, True),
+        ({"facets": [{"field": "metadata.x", "ranges": [{"gte": 1}, {"lt": "b"}]}]}, True),
+        ({"facets": [{"field": "metadata.x", "ranges": [{}]}]}, False),
+        ({"facets": ["id"]}, False),
+        ({"facets": ["colour"]}, False),
+        ({"sort": ["id", {"field": "added", "order": "desc"}, "metadata.x", "score"]}, True),
+        ({"sort": ["tags"]}, False),
+        ({"sort": ["id"] * 5}, False),
+        ({"text": ["a"] * 8, "not": {"image": "item:x"}, "limit": 100}, True),
+        ({"text": ["a"] * 9}, False),
+        ({"text": []}, False),
+        ({"not": {"text": None}, "image": None}, True),
+        ({"limit": 101}, False),
+        ({"colour": 1}, False),
+    ],
+)  # fmt: skip
+def test_the_description_of_a_search_is_what_is_accepted(document, body, accepted):
+    """Also where code decides, and no model."""
+    schema = {"$ref": "#/components/schemas/SearchRequest", "components": document["components"]}
+    assert Draft202012Validator(schema).is_valid(body) is accepted
+    assert is_accepted(body) is accepted
+
+
+def is_accepted(body) -> bool:
+    """Whether the code takes it."""
+    try:
+        request = SearchRequest.model_validate(body)
+        read_filter(request.filter)
+        read_facets(request.facets)
+        read_sort(request.sort, scored=True)
+    except (InvalidInput, ValidationError):
+        return False
+    return True
+
+
+def test_an_item_is_what_the_index_has_of_it(document):
+    """Without what clients never see."""
+    fields = set(mapping.mapping(layout())["properties"]) - set(mapping.HIDDEN_FIELDS)
+    schemas = document["components"]["schemas"]
+    assert set(schemas["Item"]["properties"]) == fields
+    returned = {"$ref": "#/components/schemas/SearchRequest", "components": {"schemas": schemas}}
+    validator = Draft202012Validator(returned)
+    assert validator.is_valid({"fields": [*fields, "metadata.x"]})
+    assert not any(validator.is_valid({"fields": [name]}) for name in mapping.HIDDEN_FIELDS)

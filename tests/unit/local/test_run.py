@@ -1,0 +1,80 @@
+"""Which index a stack has, and what is said when it has another one than before."""
+
+import pytest
+from typer.testing import CliRunner
+
+from triptych.local import StackError, StackOptions, run
+from triptych.local.cli import app
+from triptych.local.ports import Ports
+from triptych.local.process import this_process
+from triptych.local.state import Running, State, last_index, remember_index, save
+
+PORTS = Ports(1, 2, 3, 4)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+
+def opened(options: StackOptions) -> list[str]:
+    """Open a stack of one part without starting it; what was said."""
+    said: list[str] = []
+    run._open(options, lambda _: None, said.append)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, "embedded", []),
+        ("embedded", "embedded", []),
+        ("embedded", "elastic", ["migrate --all --stack x --to http://127.0.0.1:9002"]),
+        ("elastic", "embedded", ["--index elastic"]),
+    ],
+)
+def test_another_index_than_before_is_told(before, after, expected):
+    """Each index keeps its data, so what can't be seen any more is named, with the way to it."""
+    options = StackOptions(name="x", port=9000, parts=("valkey",), index=after)
+    if before:
+        remember_index(options.home, before)
+    said = opened(options)
+    assert len(said) == len(expected)
+    assert all(part in line for part, line in zip(expected, said, strict=True))
+    assert last_index(options.home) == after
+
+
+def test_a_stack_that_runs_keeps_its_index():
+    """Asking a running stack for the other index is an error, not a second index."""
+    options = StackOptions(name="x", parts=("valkey",), index="embedded")
+    here = Running(
+        name="valkey",
+        process=this_process(),
+        port=1,
+        log=options.home,
+        folder=None,
+        needs=(),
+        grace=1,
+    )
+    save(options.home, State(ports=PORTS, index="elastic", supervisor=None, running={"v": here}))
+    with pytest.raises(StackError, match="runs with the elastic index"):
+        opened(options)
+
+
+@pytest.mark.parametrize(
+    ("before", "arguments", "expected"),
+    [
+        (None, [], "elastic"),
+        ("embedded", [], "embedded"),
+        ("embedded", ["--index", "elastic"], "elastic"),
+        (None, ["--index", "embedded"], "embedded"),
+    ],
+)
+def test_up_takes_the_index_of_before(monkeypatch, before, arguments, expected):
+    """Elasticsearch at first, then what the stack's data is in, unless asked for another."""
+    asked: list[StackOptions] = []
+    monkeypatch.setattr(run, "up", lambda options: asked.append(options) or 0)
+    if before:
+        remember_index(StackOptions(name="x").home, before)
+    assert CliRunner().invoke(app, ["up", "--name", "x", *arguments]).exit_code == 0
+    assert [options.index for options in asked] == [expected]

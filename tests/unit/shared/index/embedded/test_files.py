@@ -1,0 +1,186 @@
+"""Files that are not as they should be are an error with a reason, never a crash."""
+
+import resource
+import signal
+import sqlite3
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contract.documents import make
+from triptych.shared.errors import CursorExpired, FingerprintMismatch, IndexUnavailable, NotFound
+from triptych.shared.fusion.layout import layout
+from triptych.shared.fusion.query import PresenceClass
+from triptych.shared.index import open_index
+from triptych.shared.index.embedded import EmbeddedIndex
+from triptych.shared.index.embedded.schema import DATABASE
+from triptych.shared.index.protocol import IndexQuery, Listing
+from triptych.shared.settings import Settings
+
+EVERYTHING = IndexQuery(
+    classes=[PresenceClass(("text",), (), np.ones(layout().dims, np.float32))], candidates=50
+)
+
+
+def anew(tmp_path: Path) -> EmbeddedIndex:
+    """As another process opens it."""
+    return EmbeddedIndex(tmp_path, layout=layout())
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 1000])
+def test_a_foreign_file_is_refused(index: EmbeddedIndex, tmp_path: Path, content: bytes):
+    """With the name of the file."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / DATABASE).write_bytes(content)
+    for call in (
+        lambda: index.search("d", EVERYTHING),
+        lambda: index.bulk("d", [make("a")]),
+        lambda: index.ensure("d"),
+    ):
+        with pytest.raises(IndexUnavailable, match=r"d/index\.db"):
+            call()
+    index.drop("d")
+    index.ensure("d")
+
+
+def test_a_database_of_another_program_is_refused(index: EmbeddedIndex, tmp_path: Path):
+    """It stays as it is."""
+    (tmp_path / "d").mkdir()
+    connection = sqlite3.connect(tmp_path / "d" / DATABASE)
+    connection.execute("CREATE TABLE mine (a)")
+    connection.close()
+    with pytest.raises(IndexUnavailable, match="no index of Triptych"):
+        index.count("d")
+
+
+@pytest.mark.parametrize(("version", "reason"), [(99, "newer Triptych"), (0, "older Triptych")])
+def test_a_file_of_another_format_is_refused(tmp_path, index, version: int, reason: str):
+    """And says of which."""
+    connection = sqlite3.connect(tmp_path / "c" / DATABASE)
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    with pytest.raises(IndexUnavailable, match=reason):
+        anew(tmp_path).count("c")
+
+
+def test_an_overwritten_database_is_unavailable(index: EmbeddedIndex, tmp_path: Path):
+    """Pages full of something else are noticed."""
+    index.bulk("c", [make(str(n)) for n in range(50)])
+    path = tmp_path / "c" / DATABASE
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\x5a" * (len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(IndexUnavailable, match=f"c/{DATABASE}"):
+        anew(tmp_path).list("c", Listing())
+
+
+def test_missing_or_cut_vectors_are_unavailable(index: EmbeddedIndex, tmp_path: Path):
+    """Instead of a process that dies when it reads there."""
+    index.bulk("c", [make("a")])
+    with (tmp_path / "c" / "semantic.f32").open("r+b") as file:
+        file.truncate(100)
+    with pytest.raises(IndexUnavailable, match=r"c/semantic\.f32 is cut off"):
+        anew(tmp_path).search("c", EVERYTHING)
+    (tmp_path / "c" / "semantic.f32").unlink()
+    with pytest.raises(IndexUnavailable, match=r"c/semantic\.f32: No such file"):
+        anew(tmp_path).search("c", EVERYTHING)
+
+
+def write_until_full(folder: Path, limit: int, answers) -> None:
+    """In a process whose files may not become larger than so many bytes."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    index = EmbeddedIndex(folder, layout=layout())
+    try:
+        for n in range(1000):
+            index.bulk("c", [make(f"{n}", text="x" * 2_000_000)])
+            answers.put(n)
+    except IndexUnavailable as error:
+        answers.put(str(error))
+
+
+@pytest.mark.parametrize("limit", [1 << 20, 32 << 20])
+def test_a_full_disk_is_unavailable_and_loses_nothing(index, tmp_path: Path, limit: int):
+    """Neither for the vectors nor for the database; what was written before stays."""
+    context = get_context("spawn")
+    answers = context.Queue()
+    process = context.Process(target=write_until_full, args=(tmp_path, limit, answers))
+    process.start()
+    written = 0
+    while not isinstance(answer := answers.get(timeout=120), str):
+        written = answer + 1
+    process.join()
+    assert answer.startswith("c/")
+    assert index.count("c") == ({"indexed": written} if written else {})
+    index.bulk("c", [make("later")])
+    found = index.search("c", EVERYTHING).total
+    assert found == min(50, written + 1)
+
+
+def test_other_encoders_are_refused(index: EmbeddedIndex, tmp_path: Path):
+    """By name, in everything but dropping."""
+    connection = sqlite3.connect(tmp_path / "c" / DATABASE)
+    for ours, other in (("minilm", "other"), (layout().fingerprint, "f" * 16)):
+        change = "UPDATE collection SET meta = replace(meta, ?, ?)"
+        connection.execute(change, (ours, other))
+    connection.commit()
+    connection.close()
+    theirs = anew(tmp_path)
+    for call in (
+        lambda: theirs.ensure("c"),
+        lambda: theirs.bulk("c", [make("a")]),
+        lambda: theirs.search("c", EVERYTHING),
+        lambda: theirs.list("c", Listing()),
+        lambda: theirs.get("c", "a"),
+    ):
+        with pytest.raises(FingerprintMismatch, match="semantic was other"):
+            call()
+    theirs.drop("c")
+
+
+def test_a_dropped_collection_is_gone_for_those_who_had_it_open(index, tmp_path: Path):
+    """Also when there is a new one of its name."""
+    other = anew(tmp_path)
+    other.bulk("c", [make("a")])
+    snapshot = other.freeze("c")
+    index.drop("c")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(NotFound):
+        other.get("c", "a")
+    index.ensure("c")
+    assert other.count("c") == {}
+    with pytest.raises(CursorExpired):
+        other.list("c", Listing(), snapshot=snapshot)
+    other.bulk("c", [make("b")])
+    assert index.count("c") == {"indexed": 1}
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "A", "a.b", "c\n", "/etc"])
+def test_a_collection_is_no_path(index: EmbeddedIndex, name: str):
+    """Whatever it is called."""
+    for call in (lambda: index.ensure(name), lambda: index.drop(name), lambda: index.count(name)):
+        with pytest.raises(NotFound):
+            call()
+
+
+def test_where_the_default_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """In the folder for data, also where the setting is empty; or in that of a file URL."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "a b"))
+    open_index(Settings(index_url=None)).ensure("c")
+    assert (tmp_path / "a b" / "triptych" / "index" / "triptych" / "c" / DATABASE).exists()
+    assert open_index(Settings(index_url="")).collections() == ["c"]
+    url = (tmp_path / "ü").as_uri()
+    open_index(Settings(index_url=url, index_prefix="other")).ensure("c")
+    assert (tmp_path / "ü" / "other" / "c" / DATABASE).exists()
+
+
+@pytest.mark.parametrize("url", ["file://host/x", "file:x", "s3://a/b", "nothing"])
+def test_other_urls_are_refused(url: str):
+    """With those that are supported."""
+    with pytest.raises(ValueError, match="only file:///folder, http:// and https://"):
+        open_index(Settings(index_url=url))
