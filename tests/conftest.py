@@ -1,15 +1,22 @@
 """One real stack for every test that needs one, started on first use."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import settings
 
 from triptych.client import Client
 from triptych.corpora import tuxpaint
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.local import Stack, StackOptions, running_stack
+
+# No test is timed. Where CI is set, Hypothesis draws the same examples in each run by itself.
+settings.register_profile("untimed", deadline=None)
+if "CI" not in os.environ:
+    settings.load_profile("untimed")
 
 LIMITS = {
     "TRIPTYCH_MAX_BODY_BYTES": str(48 * 2**20),

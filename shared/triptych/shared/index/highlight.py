@@ -79,9 +79,19 @@ def _places(text: str, language: str | None) -> list[_Place]:
     """Every word, with what the index knows it by."""
     all_count = only_stop_words(text, language)
     within = None if language else text
+    found = list(spans(text))
+    # What follows without a space is of one token with it, which is no stop word as a whole.
+    joined = {
+        place for one, other in pairwise(found) if one[1] == other[0] for place in (one, other)
+    }
     return [
-        _Place(start, end, *_looked_up(text[start:end], language, within, all_count=all_count))
-        for start, end in spans(text)
+        _Place(
+            *place,
+            *_looked_up(
+                text[slice(*place)], language, within, all_count=all_count or place in joined
+            ),
+        )
+        for place in found
     ]
 
 

@@ -4,16 +4,12 @@ from collections.abc import Callable, Collection
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from triptych.shared.encoders.cards import Modality, Vectors, unit_rows
 from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import COMPARISONS, FusedQuery, fuse_query
 from triptych.shared.fusion.scores import Candidate
 from triptych.shared.item import MODALITIES
-
-settings.register_profile("untimed", deadline=None)  # encoders' cards are read by the first call
-settings.load_profile("untimed")
 
 MakeQuery = Callable[..., FusedQuery]
 MakeItem = Callable[..., Candidate]

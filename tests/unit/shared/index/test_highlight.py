@@ -5,7 +5,7 @@ from functools import cache
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from triptych.shared.index.highlight import highlights, is_within
@@ -161,6 +161,7 @@ def test_spans_lie_within_their_snippets(text, query, language):
         assert len(ends) > 1
 
 
+@example("T字", "t", "fr")
 @settings(max_examples=500)
 @given(
     st.text(alphabet="abcsétheTHE漢字猫 -", max_size=60),
