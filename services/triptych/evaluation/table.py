@@ -19,7 +19,7 @@ from triptych.shared.encoders.cards import Modality, Vectors
 from triptych.shared.fusion.calibration import UNIT, Bounds
 from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import COMPARISONS, KEYWORD, WORDED, fuse_query
-from triptych.shared.fusion.scores import CONTRAST, score
+from triptych.shared.fusion.scores import score
 from triptych.shared.index.protocol import IndexQuery, Results
 from triptych.shared.item import Chunk, Item
 
@@ -100,7 +100,7 @@ def _vectors(group: Group, given: Parameters, signal: str) -> tuple[Floats, Floa
             placed += share * has * given.bounds.get((found, block), UNIT).place(cosine)
             mass += share * has
             whole += share
-    said = np.divide(placed, mass, out=placed, where=mass > 0) ** CONTRAST
+    said = np.divide(placed, mass, out=placed, where=mass > 0)
     weight = given.weights[signal]
     return said, weight * mass, weight * whole
 

@@ -2,8 +2,7 @@
 
 A term compares one part of the query (its text, image or audio) with one block of the items: its
 cosine gets a place on the scale of its encoders (``calibration``). The terms of one query part are
-a signal, ``s`` the square of the mean place. An item is scored on the terms for which it has the
-part:
+a signal, ``s`` their mean place. An item is scored on the terms for which it has the part:
 
     score = Σ_{s ∈ q ∩ d} w_s · s / (Σ_{s ∈ q ∩ d, w_s > 0} w_s) ** α
 
@@ -11,10 +10,10 @@ so that an item is neither rewarded nor punished for parts that the query does n
 one that lacks a part that was asked for competes on the others. What it is to be unlike has a
 negative weight, which takes off and divides nothing. For each set of parts that an item can have
 (a presence class) the divisor is a constant, which scales the query vector: one kNN clause per
-class. The index ranks by the sum of the places, not squared: what is best by the one is among the
-best by the other, and the exact score follows. Whether a sound has speech, or a picture
-writing, is no class of its own: the index ranks such items as if these terms were for nothing,
-which never loses one.
+class. The index ranks by the sum of the places as if their scale went on beyond its bounds: what
+is best by the one is among the best by the other, and the exact score follows. Whether a sound has
+speech, or a picture writing, is no class of its own: the index ranks such items as if these terms
+were for nothing, which never loses one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +32,7 @@ KEYWORD = "keyword"
 WORDED = frozenset({"text", "speech", "writing"})
 """The parts of an item that have words."""
 
-ALPHA = 0.3
+ALPHA = 0.5
 """0 is a plain sum (poorer items lose), 1 a mean over the shared parts (poorer items win)."""
 
 
@@ -135,7 +134,7 @@ class FusedQuery:
         """The query in fused space, float32 (layout.dims,): its blocks times weights and slopes.
 
         Its inner product with an item is Σ w · place as if the scale between the bounds went on
-        beyond them, not squared, and but for a constant for all items with the same parts.
+        beyond them, but for a constant for all items with the same parts.
         """
         fused = np.zeros(self.layout.dims, np.float32)
         for term in self.terms:

@@ -1,11 +1,10 @@
 """Score fusion: the signals of each candidate to one score, with its reasons.
 
-``linear`` adds weighted, normalised scores. A cosine is placed between the bounds of its encoders,
-and what a signal says is the square of its place (``CONTRAST``). BM25 has no upper bound, so it is
-divided by the best of the candidates, its theoretical minimum being 0 (Bruch et al., An analysis of
-fusion functions for hybrid retrieval, TOIS 2023), and multiplied by the share of the query's words
-that this best one has: else a query of which only one word is anywhere would have a perfect match.
-``rrf`` adds reciprocal ranks (Cormack et al., SIGIR
+``linear`` adds weighted, normalised scores. A cosine is placed between the bounds of its encoders.
+BM25 has no upper bound, so it is divided by the best of the candidates, its theoretical minimum
+being 0 (Bruch et al., An analysis of fusion functions for hybrid retrieval, TOIS 2023), and
+multiplied by the share of the query's words that this best one has: else a query of which only one
+word is anywhere would have a perfect match. ``rrf`` adds reciprocal ranks (Cormack et al., SIGIR
 2009), scaled so that first everywhere is 1. ``dbsf`` places each signal between three standard
 deviations below and above its mean over the candidates (Mazzeschi, Distribution-based score fusion,
 2023).
@@ -25,9 +24,6 @@ Floats = NDArray[np.float64]
 Method = Literal["linear", "rrf", "dbsf"]
 
 RRF_K = 60
-CONTRAST = 2
-"""The power of a signal's place: being half alike says a quarter, so that one part that fits well
-counts for more than several that fit a little. Measured in docs/decisions/0008-scores.md."""
 _DEVIATIONS = 3
 
 
@@ -228,4 +224,4 @@ def _vector_signal(
         np.divide(total, weights, out=np.zeros_like(total), where=present)
         for total in (raw, placed)
     )
-    return _Signal(name, raw, placed**CONTRAST, weights * scales, present, cosines)
+    return _Signal(name, raw, placed, weights * scales, present, cosines)

@@ -10,7 +10,7 @@ from triptych.shared.fusion.scores import Candidate, score
 
 GROUPS, MATES, DIMS = 30, 5, 384
 WEIGHTS = {"keyword": 0.5, "text": 1.0, "image": 1.0, "audio": 1.0, "not": 0.5}
-ALIKE, TRUE = 0.74, 0.92
+ALIKE, TRUE = 0.6, 0.92
 """The cosines of two of a group, and of a query with the item that it is of."""
 
 

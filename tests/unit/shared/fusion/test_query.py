@@ -76,7 +76,7 @@ def test_the_index_ranks_by_the_places(  # noqa: PLR0917
 
 @pytest.mark.parametrize("part", MODALITIES)
 def test_a_class_is_ranked_as_its_scores_are(make_query, make_item, part):
-    """Where nothing is beyond its bounds, one comparison ranks as its square does."""
+    """Where nothing is beyond its bounds, one comparison ranks as its score does."""
     query = make_query({part})
     term = query.terms[0]
     query = replace(query, terms=(replace(term, bounds=Bounds(-1, 1)),))

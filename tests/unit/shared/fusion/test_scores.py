@@ -262,8 +262,8 @@ def test_to_lose_what_was_not_asked_for_changes_nothing(make_query, make_item, m
         ]
 
 
-def test_half_alike_says_a_quarter(make_query, make_item):
-    """What a signal says is the square of its place on the scale of its encoders."""
+def test_a_cosine_is_placed_between_its_bounds(make_query, make_item):
+    """What a signal says is its place on the scale of its encoders."""
     query = make_query({"audio"})
     (term,) = query.terms
     where = query.layout.slices[term.block]
@@ -275,7 +275,7 @@ def test_half_alike_says_a_quarter(make_query, make_item):
         features = item.features.copy()
         features[where] = cosine * term.vector + np.sqrt(1 - cosine**2) * across
         (found,) = score(query, [replace(item, features=features)], "linear")
-        assert found.score == pytest.approx(place**2, abs=1e-5)
+        assert found.score == pytest.approx(place, abs=1e-5)
         assert found.why["audio"].raw == pytest.approx(cosine, abs=1e-5)
 
 
