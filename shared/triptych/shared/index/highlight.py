@@ -199,7 +199,8 @@ def _snippets(
         if start > 0:
             start = starts[bisect_left(starts, start)]
         if end < len(text):
-            end = max(ends[bisect_right(ends, end) - 1], group[-1][1])
+            whole = bisect_right(ends, end)  # words that end before
+            end = max(ends[whole - 1] if whole else 0, group[-1][1])
         done = end
         yield {"text": text[start:end], "spans": [[a - start, b - start] for a, b in group]}
 

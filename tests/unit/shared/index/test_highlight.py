@@ -220,3 +220,17 @@ def test_fuzzy_is_as_defined(one, other, edits):
     """Wrong, missing, added and swapped letters; the first letter is right."""
     expected = one[0] == other[0] and distance(one, other) <= edits
     assert is_within(one, other, edits) is expected
+
+
+@pytest.mark.parametrize("between", [" ", " y ", " cat "])
+@pytest.mark.parametrize("long", ["x" * 150, "x" * 300, "x" * 1000])
+def test_words_longer_than_a_snippet_are_cut(long, between):
+    """A match is shown as far as it fits, wherever it stands, and the next one too."""
+    text = between.join([long, "cat", long, long, "cat"])
+    for asked in ("cat", "xxx*", "cat xxx*"):
+        found = highlights({"text": text}, parse(asked).words)["text"]
+        assert found
+        for snippet in found:
+            assert snippet["text"] in text
+            assert snippet["spans"]
+            assert all(0 <= a < b <= len(snippet["text"]) for a, b in snippet["spans"])
