@@ -43,7 +43,8 @@ def migrate(
 ) -> None:
     """Copy collections into another index, and compare; no media are read, the source stays.
 
-    Run it again after an interruption, or to catch up with a source that is written to.
+    Run it again after an interruption, or to catch up with a source that is written to. Exit code
+    1: both are not alike. It takes the TRIPTYCH_ENCODER_… settings of the gateway.
     """
     alike = True
     try:

@@ -24,11 +24,16 @@ from triptych.shared.settings import settings
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--set", help="A folder of judged queries; the Tux Paint stamps by default."),
+    typer.Option(
+        "--set",
+        help="A folder with manifest.jsonl, queries.jsonl and qrels.txt; by default the stamps.",
+    ),
 ]
 IndexUrl = Annotated[
     str | None,
-    typer.Option("--index-url", help="Of an Elasticsearch; by default files that are deleted."),
+    typer.Option(
+        "--index-url", help="An Elasticsearch to measure on; by default an index for the while."
+    ),
 ]
 METHODS: tuple[Method, ...] = get_args(Method)
 
@@ -60,7 +65,10 @@ def evaluate_search(
 
 
 def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
-    """Find weights, bounds and alpha on one half of judged queries; report both. Takes minutes."""
+    """Find weights, bounds and alpha on one half of judged queries; report both halves.
+
+    Takes minutes, and changes nothing: it prints what could be changed, and what that gains.
+    """
     with _explained():
         given = _read(folder)
         with _opened(index_url) as index:

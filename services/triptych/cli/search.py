@@ -46,7 +46,9 @@ _REFERENCES = ("item:", "http://", "https://")
 
 
 def search(  # noqa: PLR0917
-    text: Annotated[list[str] | None, typer.Argument(help="Words; several mean all.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Argument(help="Words and phrases; several are one query.")
+    ] = None,
     image: Media = None,
     audio: Media = None,
     not_text: Annotated[list[str] | None, typer.Option(help="Unlike these words.")] = None,
