@@ -1,14 +1,17 @@
 """The search resources: by a query, and by an item."""
 
+from contextlib import suppress
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from triptych.gateway import items
 from triptych.gateway.query import searching
 from triptych.gateway.query.references import PREFIX
 from triptych.gateway.requests import collection_name, item_id, read_search, read_similar
 from triptych.gateway.schemas import SearchRequest
 from triptych.gateway.services import services
-from triptych.shared.errors import InvalidInput
+from triptych.shared.errors import InvalidInput, NotFound
 from triptych.shared.index.filters import Condition
 
 blueprint = Blueprint("search", __name__, url_prefix="/v1/collections/<collection>")
@@ -26,7 +29,13 @@ def similar(collection: str, item: str) -> ResponseReturnValue:
     """Find items by all that one of the collection has; it is not among them."""
     name, known = collection_name(collection), item_id(item)
     asked = read_similar(request)
-    document = services().index.get(name, known)
+    try:
+        document = services().index.get(name, known)
+    except NotFound:
+        if request.method == "GET":
+            with suppress(NotFound):  # the id of an item, too, may end like this path
+                return items.show(name, f"{known}/similar")
+        raise
     parts = dict.fromkeys(document.get("modalities", ()), f"{PREFIX}{known}")
     if not parts:
         raise InvalidInput(f"item {known!r} has nothing to search by: {document['status']}")

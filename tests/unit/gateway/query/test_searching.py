@@ -142,6 +142,16 @@ def test_a_quoted_reference_is_words(searching, seeded):
     assert answer["hits"]
 
 
+def test_an_id_may_end_like_the_path_of_similar_items(make_client, shelf):
+    """Such an item is shown, unless there is one whose id is the rest."""
+    shelf.documents["photos/similar"] = {"id": "photos/similar", "status": "indexed"}
+    path = "/v1/collections/c/items/photos/similar"
+    client = make_client()
+    assert client.get(path).json["id"] == "photos/similar"
+    assert client.post(path, json={}).status_code == 404
+    assert "'nobody'" in client.get("/v1/collections/c/items/nobody/similar").json["detail"]
+
+
 def test_similar_items(searching, make_client):
     """By every part that an item has; it is not among them."""
     answer = searching({"limit": 100}, path="items/all/similar")
