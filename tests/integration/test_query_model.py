@@ -203,7 +203,7 @@ def test_a_form_of_everything(http: httpx.Client, stamp_collection: str, stamps:
     elephant = (stamps / "animals/mammals/elephant.png").read_bytes()
     response = http.post(
         f"/v1/collections/{stamp_collection}/search",
-        data={"text": ["a bird", "a duck"], "limit": "3", "fields": '["tags"]',
+        data={"text": ["a bird", "a drake"], "limit": "3", "fields": '["tags"]',
               "filter": '{"tags": ["animals"]}', "weights": '{"not": 0.3}'},
         files=[("image", ("a.png", drake)), ("not.image", ("b.png", elephant))],
     )  # fmt: skip
