@@ -46,7 +46,7 @@ def read_cursor(value: str, query: str) -> Cursor:
         if checksum != _checksum(body):
             raise InvalidInput("cursor is damaged", field="cursor")
         cursor = Cursor(*json.loads(body))
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(_NONE, field="cursor") from error
     if not all(isinstance(name, str) for name in (cursor.snapshot, cursor.query, cursor.ranking)):
         raise InvalidInput(_NONE, field="cursor")

@@ -4,9 +4,10 @@ Only these hosts are asked, no redirect leads away from them, and nothing is sen
 credentials nor what the environment says of proxies.
 """
 
+import threading
 import time
-from collections.abc import Collection
-from functools import cache
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import httpx
 
@@ -17,6 +18,7 @@ SCHEMES = ("http://", "https://")
 _SECONDS = 10.0
 _WHOLE_SECONDS = 30.0
 """A server that sends a byte now and then keeps no thread for longer."""
+_LATE = "it takes more than {:g} s"
 _SHOWN_CHARS = 200
 
 
@@ -41,8 +43,9 @@ def fetch(value: str, field: str, *, hosts: Collection[str], max_bytes: int) -> 
     """
     url = _checked(value, field, hosts)
     shown = printable(value, _SHOWN_CHARS)
+    deadline = time.monotonic() + _WHOLE_SECONDS
     try:
-        with _client().stream("GET", url) as response:
+        with _asked(url) as response:
             if response.status_code != httpx.codes.OK:
                 raise InvalidInput(
                     f"{shown} is answered with HTTP {response.status_code}; redirects are not "
@@ -52,8 +55,9 @@ def fetch(value: str, field: str, *, hosts: Collection[str], max_bytes: int) -> 
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise InvalidInput(f"{shown} is sent compressed, unasked", field=field)
             return _read(response, shown, field, max_bytes)
-    except httpx.HTTPError as error:
-        reason = str(error) or type(error).__name__
+    except (httpx.HTTPError, OSError) as error:
+        late = time.monotonic() > deadline
+        reason = _LATE.format(_WHOLE_SECONDS) if late else str(error) or type(error).__name__
         raise InvalidInput(f"{shown} can't be fetched: {reason}", field=field) from error
 
 
@@ -76,22 +80,32 @@ def _checked(value: str, field: str, hosts: Collection[str]) -> httpx.URL:
 
 
 def _read(response: httpx.Response, shown: str, field: str, max_bytes: int) -> bytes:
-    deadline = time.monotonic() + _WHOLE_SECONDS
     data = bytearray()
     for piece in response.iter_raw():
         data += piece
         if len(data) > max_bytes:
             raise TooLarge(f"{shown} has more than {max_bytes} bytes", field=field)
-        if time.monotonic() > deadline:
-            raise InvalidInput(f"{shown} takes more than {_WHOLE_SECONDS:.0f} s", field=field)
     return bytes(data)
 
 
-@cache
-def _client() -> httpx.Client:
-    return httpx.Client(
+@contextmanager
+def _asked(url: httpx.URL) -> Iterator[httpx.Response]:
+    """The answer to a request, before its body is read.
+
+    When the time is over the client is closed, so that what is being read fails: the client's own
+    timeouts are of each read, and begin anew with every byte, also of the headers.
+    """
+    with httpx.Client(
         timeout=_SECONDS,
         follow_redirects=False,
         trust_env=False,
         headers={"accept-encoding": "identity", "user-agent": "triptych"},
-    )
+    ) as client:
+        timer = threading.Timer(_WHOLE_SECONDS, client.close)
+        timer.daemon = True
+        timer.start()
+        try:
+            with client.stream("GET", url) as response:
+                yield response
+        finally:
+            timer.cancel()

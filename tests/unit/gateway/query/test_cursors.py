@@ -1,5 +1,8 @@
 """Cursors come back as they went out, or not at all."""
 
+import base64
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +49,14 @@ def test_what_is_no_cursor_is_refused(value):
     with pytest.raises(InvalidInput, match="cursor") as caught:
         read_cursor(value, QUERY)
     assert caught.value.field == "cursor"
+
+
+@pytest.mark.parametrize("body", [b"[" * 6000, b"[" * 3000 + b"]" * 3000, b"{}", b"null"])
+def test_a_forged_cursor_is_refused(body):
+    """Whatever is behind a right checksum."""
+    data = hashlib.sha256(body).digest()[:8] + body
+    with pytest.raises(InvalidInput, match="cursor"):
+        read_cursor(base64.urlsafe_b64encode(data).decode().rstrip("="), QUERY)
 
 
 def test_a_cursor_belongs_to_its_query():

@@ -34,6 +34,11 @@ class Handler(BaseHTTPRequestHandler):
                 while True:
                     self.wfile.write(b"x" * 60)
                     time.sleep(0.01)
+            case "/hesitant":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                for number in range(500):
+                    self.wfile.write(b"X-%d: 1\r\n" % number)
+                    time.sleep(0.01)
             case _:
                 self._send(404, b"not here")
 
@@ -107,11 +112,13 @@ def test_too_much_is_not_read(get):
     assert caught.value.field == "image"
 
 
-def test_a_slow_server_is_given_up(host, monkeypatch):
-    """Though it sends a little all the time."""
+@pytest.mark.parametrize("path", ["endless", "hesitant"])
+def test_a_slow_server_is_given_up(host, monkeypatch, path):
+    """Though it sends a little all the time, of the body or of the headers."""
     monkeypatch.setattr(fetching, "_WHOLE_SECONDS", 0.1)
-    with pytest.raises(InvalidInput, match="takes more than"):
-        fetch(f"http://{host}/endless", "image", hosts=[host], max_bytes=2**30)
+    with pytest.raises(InvalidInput, match="takes more than") as caught:
+        fetch(f"http://{host}/{path}", "image", hosts=[host], max_bytes=2**30)
+    assert caught.value.field == "image"
 
 
 @pytest.mark.parametrize(
