@@ -12,10 +12,10 @@ from triptych.local.options import (
     IndexKind,
     StackOptions,
     stack_home,
-    usable_cpus,
 )
 from triptych.local.show import print_line
 from triptych.local.state import last_index
+from triptych.shared.threads import usable_cpus
 
 app = typer.Typer(
     help="Run all of Triptych on this machine, on loopback only.",

@@ -1,6 +1,5 @@
 """What one stack is asked to be."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Literal, get_args
 
 from triptych.local.errors import StackError
 from triptych.shared.settings import data_home
+from triptych.shared.threads import usable_cpus
 
 WORKER_KINDS = ("image", "text", "audio", "fusion")
 ELASTICSEARCH = "elasticsearch"
@@ -24,13 +24,6 @@ DEFAULT_PORT = 8080
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEAP = re.compile(r"[1-9]\d*[mg]")
 _HIGHEST_PORT = 65_535 - 3
-
-
-def usable_cpus() -> int:
-    """The processors that this process may use, fewer than the machine's in a container."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def stack_home(name: str) -> Path:
