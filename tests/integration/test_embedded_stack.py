@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -72,24 +73,28 @@ def http_of_embedded(embedded: Stack) -> Iterator[httpx.Client]:
         yield connected
 
 
+def _kill_children(parent: int) -> set[int]:
+    """Kill -9 what this process has forked, and say which those were."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    for child in map(int, children):
+        os.kill(child, signal.SIGKILL)
+    return set(map(int, children))
+
+
 @pytest.fixture(scope="module")
 def embedded_collection(
     embedded: Stack, client_of_embedded: Client, http_of_embedded: httpx.Client, stamp_lines: Lines
 ) -> str:
-    """The stamps, while the process that writes them is killed twice in the middle."""
+    """The stamps, while the process that plans and writes them is killed again and again."""
     name = f"stamps-{uuid.uuid4().hex[:8]}"
     manifest = "\n".join(map(json.dumps, stamp_lines)).encode()
     batch = client_of_embedded.submit_manifest(name, manifest)["batch"]
-    killed: set[int] = set()
-    for status in client_of_embedded.watch(batch):
-        if status.state == "done":
-            break
-        if len(killed) < 2 and status.done > 40 * len(killed):
-            parent = embedded.running["worker-fusion"].process.pid
-            children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-            for child in set(map(int, children)) - killed:
-                os.kill(child, signal.SIGKILL)
-                killed.add(child)
+    writer = embedded.running["worker-fusion"].process.pid
+    killed = _kill_children(writer)
+    while (status := client_of_embedded.batch(batch)).state != "done":
+        if status.done > 40 * (len(killed) - 1) and len(killed) < 3:
+            killed |= _kill_children(writer)
+        time.sleep(0.01)
     assert killed
     assert (status.done, status.failed) == (len(stamp_lines), 0)
     assert settle(http_of_embedded, name) == {
