@@ -1,6 +1,9 @@
 """Small helpers that several test modules share."""
 
+import os
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +26,31 @@ def wait_for(client: Client, batch: str, seconds: float = 120) -> BatchStatus:
             return status
         assert time.monotonic() < deadline, f"batch does not finish: {status}"
     raise AssertionError("watch ended early")
+
+
+def wait_while_killing(client: Client, batch: str, parent: int) -> BatchStatus:
+    """The last status of a batch, whose worker loses its processes to ``kill -9`` on the way.
+
+    The first time at once, then after every 40 items more, so that it also happens where a
+    batch takes less than the client's pause between two looks.
+    """
+    killed = _kill_children(parent)
+    assert killed
+    deadline = time.monotonic() + 120
+    while (status := client.batch(batch)).state != "done":
+        assert time.monotonic() < deadline, f"batch does not finish: {status}"
+        if status.done > 40 * (len(killed) - 1) and len(killed) < 3:
+            killed |= _kill_children(parent)
+        time.sleep(0.01)
+    return status
+
+
+def _kill_children(parent: int) -> set[int]:
+    """End what this process has forked, and say which those were."""
+    children = set(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+    return children
 
 
 def settle(http: httpx.Client, name: str) -> dict[str, int]:

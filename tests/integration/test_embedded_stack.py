@@ -1,9 +1,6 @@
 """A whole stack without Elasticsearch: it ingests, searches, survives, and ranks alike."""
 
 import json
-import os
-import signal
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support import Lines, ids, settle, wait_for
+from support import Lines, ids, settle, wait_for, wait_while_killing
 from triptych.cli.variations import mirrored_crop, second_half
 from triptych.client import Client
 from triptych.local import Stack, StackOptions, running_stack
@@ -73,14 +70,6 @@ def http_of_embedded(embedded: Stack) -> Iterator[httpx.Client]:
         yield connected
 
 
-def _kill_children(parent: int) -> set[int]:
-    """Kill -9 what this process has forked, and say which those were."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    for child in map(int, children):
-        os.kill(child, signal.SIGKILL)
-    return set(map(int, children))
-
-
 @pytest.fixture(scope="module")
 def embedded_collection(
     embedded: Stack, client_of_embedded: Client, http_of_embedded: httpx.Client, stamp_lines: Lines
@@ -90,12 +79,7 @@ def embedded_collection(
     manifest = "\n".join(map(json.dumps, stamp_lines)).encode()
     batch = client_of_embedded.submit_manifest(name, manifest)["batch"]
     writer = embedded.running["worker-fusion"].process.pid
-    killed = _kill_children(writer)
-    while (status := client_of_embedded.batch(batch)).state != "done":
-        if status.done > 40 * (len(killed) - 1) and len(killed) < 3:
-            killed |= _kill_children(writer)
-        time.sleep(0.01)
-    assert killed
+    status = wait_while_killing(client_of_embedded, batch, writer)
     assert (status.done, status.failed) == (len(stamp_lines), 0)
     assert settle(http_of_embedded, name) == {
         "total": len(stamp_lines),

@@ -2,8 +2,6 @@
 
 import base64
 import json
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from support import Lines, ids, settle, wait_for
+from support import Lines, ids, settle, wait_for, wait_while_killing
 from triptych.client import Client
 from triptych.local import Stack
 
@@ -135,16 +133,8 @@ def test_killed_worker_loses_nothing(
     """Image processes that are killed in the middle of a batch cost time, not items."""
     lines = [line for line in stamp_lines if "image" in line]
     batch = client.submit_manifest(collection, "\n".join(map(json.dumps, lines)).encode())["batch"]
-    killed = 0
-    for status in client.watch(batch):
-        if killed < 2 and status.done > 0 and status.state != "done":
-            parent = stack.running["worker-image"].process.pid
-            children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-            os.kill(int(children[0]), signal.SIGKILL)
-            killed += 1
-        if status.state == "done":
-            break
-    assert killed > 0
+    worker = stack.running["worker-image"].process.pid
+    status = wait_while_killing(client, batch, worker)
     assert (status.done, status.failed) == (len(lines), 0)
     assert settle(http, collection)["indexed"] == len(lines)
 
