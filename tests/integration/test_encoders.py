@@ -190,6 +190,9 @@ def test_near_duplicates_come_first_when_verified(
     assert first["id"] == line["id"]
     assert first["inliers"] > 10 > max(hit["inliers"] for hit in others)
     assert answer["took_ms"]["verify"] > 0
+    lean = other.search(filled, {"limit": 3, "verify": True, "fields": []}, {"image": query})
+    assert [hit["inliers"] for hit in lean["hits"]] == [hit["inliers"] for hit in answer["hits"]]
+    assert [hit["item"] for hit in lean["hits"]] == [{}] * 3
 
 
 def test_the_collection_says_which_encoders_it_has(web: httpx.Client, filled: str, settings):

@@ -1,6 +1,5 @@
 """From a Flask request to checked values: JSON or multipart, whichever was sent."""
 
-import json
 import re
 from collections.abc import Collection
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from triptych.shared.errors import Busy, InvalidInput, NotFound, TooLarge
 from triptych.shared.fusion.query import AGAINST
 from triptych.shared.item import MEDIA
 from triptych.shared.names import is_id, printable
+from triptych.shared.strict_json import read_object, read_value
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -72,30 +72,17 @@ def refuse_when_busy() -> None:
 
 
 def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object in the body. Raises InvalidInput."""
-    try:
-        value = _json(request.get_data(cache=False).decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"body is not UTF-8: byte {error.start}", field="body") from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"body is not JSON: {error}", field="body") from error
-    if not isinstance(value, dict):
-        raise InvalidInput("body is not a JSON object", field="body")
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(f"{printable(twice)!r} is given twice", field=printable(twice))
-    return found
-
-
-_json = json.JSONDecoder(object_pairs_hook=_unique).decode
-"""Of two values under one name none is better. NaN and lone surrogates pass, so that the model can
-tell in which field they are: orjson is quicker by microseconds, and says only where."""
+    """The JSON object in the body. Raises InvalidInput, TooLarge."""
+    limits = services().settings.limits
+    limit = min(limits.json_bytes, limits.body_bytes)
+    if (request.content_length or 0) > limit:
+        raise TooLarge(
+            f"body has {request.content_length} bytes, JSON at most {limit}: "
+            "larger media are accepted as files of a form",
+            field="body",
+        )
+    request.max_content_length = limit  # of a body in pieces, which says no length before
+    return read_object(request.get_data(cache=False), "body")
 
 
 def is_multipart(request: Request) -> bool:
@@ -180,15 +167,17 @@ def _form_values(form: MultiDict[str, str]) -> dict[str, Any]:
     for name, given in form.lists():
         if len(given) > 1:
             raise InvalidInput(f"field {name!r} is given twice", field=name)
-        values[name] = _from_json(given[0]) if name in _JSON_FIELDS else given[0]
+        values[name] = _from_json(name, given[0]) if name in _JSON_FIELDS else given[0]
     return values
 
 
-def _from_json(value: str) -> Any:
+def _from_json(name: str, value: str) -> Any:
     try:
-        return _json(value)
-    except (ValueError, RecursionError):
+        return read_value(value)
+    except ValueError:
         return value  # the model says what it expects
+    except InvalidInput as error:
+        raise InvalidInput(f"{name}: {error.reason}", field=error.field or name) from error
 
 
 def _uploads(request: Request, accepted: Collection[str]) -> dict[str, bytes]:

@@ -3,7 +3,16 @@
 from typing import Annotated, Any, Literal
 
 import pybase64
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StrictBool
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictBool,
+    WithJsonSchema,
+)
 
 from triptych.shared.errors import InvalidInput
 from triptych.shared.fusion.query import WEIGHTS
@@ -13,8 +22,26 @@ from triptych.shared.manifest import ItemFields, Language
 SEVERAL = 8
 """Texts, images or sounds of one query."""
 
+_LEAST_WEIGHT = 0.001
+
 CollectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False, strict=True)]
+
+
+def _weighs(value: float) -> float:
+    """Weights are divided by the largest of those in use, so none may be next to nothing."""
+    if 0 < value < _LEAST_WEIGHT:
+        raise ValueError(f"0, or at least {_LEAST_WEIGHT}, is accepted")
+    return value
+
+
+Weight = Annotated[
+    float,
+    Field(ge=0, le=1000, allow_inf_nan=False, strict=True),
+    AfterValidator(_weighs),
+    WithJsonSchema(
+        {"anyOf": [{"const": 0}, {"type": "number", "minimum": _LEAST_WEIGHT, "maximum": 1000}]}
+    ),
+]
 Given = str | bytes
 """A part of a query as it came: text, base64, ``item:ID`` or a URL; bytes of an uploaded file."""
 

@@ -4,6 +4,7 @@ The lines a user writes (``ItemLine``) name files; the lines that are stored (``
 what the workers need, and the lines that could not be read are stored with their reason.
 """
 
+import codecs
 import io
 import json
 import math
@@ -21,8 +22,10 @@ from pydantic import (
 )
 
 from triptych.shared.blobs import MediaStore
+from triptych.shared.errors import InvalidInput
 from triptych.shared.item import Item
 from triptych.shared.names import check_file_name, check_id, check_text, is_id, printable
+from triptych.shared.strict_json import read_object
 
 FOLDER = "batches"
 
@@ -96,13 +99,9 @@ def read_lines(data: bytes) -> Iterator[tuple[int, ItemLine | Rejection]]:
 
 def _read_line(number: int, line: bytes) -> ItemLine | Rejection:
     try:
-        value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-    except UnicodeDecodeError as error:
-        return Rejection(number, f"line {number} is not UTF-8 at byte {error.start}")
-    except (ValueError, RecursionError) as error:
-        return Rejection(number, f"line {number} is not JSON: {error}")
-    if not isinstance(value, dict):
-        return Rejection(number, f"line {number} is not a JSON object")
+        value = read_object(line.removeprefix(codecs.BOM_UTF8), f"line {number}")
+    except InvalidInput as error:
+        return Rejection(number, error.reason)
     try:
         item = ItemLine.model_validate(value)
     except ValidationError as error:

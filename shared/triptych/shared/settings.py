@@ -31,6 +31,7 @@ class Limits(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRIPTYCH_MAX_", frozen=True)
 
     body_bytes: int = Field(256 * 2**20, gt=0, description="one HTTP request body")
+    json_bytes: int = Field(64 * 2**20, gt=0, description="one HTTP request body that is JSON")
     file_bytes: int = Field(64 * 2**20, gt=0, description="one image, text or sound")
     image_pixels: int = Field(64_000_000, gt=0, description="width × height of an image")
     text_chars: int = Field(100_000, gt=0, description="characters of an item's text")

@@ -31,7 +31,8 @@ def test_given_weights_replace_the_defaults():
     [
         {"limit": 0}, {"limit": 101}, {"fusion": "borda"}, {"weights": {"smell": 1}},
         {"weights": {"text": -1}}, {"weights": {"text": float("nan")}},
-        {"weights": {"text": float("inf")}}, {"filter": [""]}, {"txt": "x"}, {"text": 5},
+        {"weights": {"text": float("inf")}}, {"weights": {"text": 5e-324}},
+        {"filter": [""]}, {"txt": "x"}, {"text": 5},
         {"image": []}, {"audio": ["a"] * 9}, {"against": {"text": "x"}}, {"cursor": ""},
     ],
 )  # fmt: skip

@@ -56,7 +56,7 @@ def test_only_line_feeds_end_a_line():
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b'{"text":"\xff"}', "line 1 is not UTF-8 at byte 9"),
+        (b'{"text":"\xff"}', "line 1 is not UTF-8: byte 9"),
         (b'{"text":', "line 1 is not JSON"),
         (b"[" * 100_000, "line 1 is not JSON"),
         (b"[1]", "line 1 is not a JSON object"),

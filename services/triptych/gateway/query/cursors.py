@@ -3,19 +3,25 @@
 import base64
 import binascii
 import hashlib
-import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import Field, TypeAdapter
 
 from triptych.shared.errors import InvalidInput
+from triptych.shared.manifest import Scalar, Text
 
 BEGIN = "*"
 """The cursor that begins paging."""
 _NONE = f'cursor is none: "{BEGIN}", or that of the answer before, is accepted'
 _CHECKSUM = 8
 """Bytes of it, before the JSON."""
+
+_Number = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+_Keys = Annotated[list[Scalar | Annotated[list[Scalar], Field(max_length=2)]], Field(max_length=32)]
+_CONTENT = TypeAdapter(tuple[Text, Text, _Number | _Keys, Text])
+"""Of a cursor, which may be forged: no index is asked for what can't be a place in it."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,9 @@ def read_cursor(value: str, query: str) -> Cursor:
         checksum, body = data[:_CHECKSUM], data[_CHECKSUM:]
         if checksum != _checksum(body):
             raise InvalidInput("cursor is damaged", field="cursor")
-        cursor = Cursor(*json.loads(body))
-    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        cursor = Cursor(*_CONTENT.validate_json(body))
+    except (binascii.Error, ValueError) as error:  # pydantic's errors are such, too
         raise InvalidInput(_NONE, field="cursor") from error
-    if not all(isinstance(name, str) for name in (cursor.snapshot, cursor.query, cursor.ranking)):
-        raise InvalidInput(_NONE, field="cursor")
     if cursor.query != query:
         raise InvalidInput(
             "cursor belongs to another query: between pages only limit, fields, highlight, facets "

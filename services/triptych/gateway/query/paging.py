@@ -74,7 +74,7 @@ def _cursor(search: Search) -> Cursor:
     if request.cursor == BEGIN:
         return Cursor(search.services.index.freeze(search.collection), asked, 0)
     cursor = read_cursor(str(request.cursor), asked)
-    if type(cursor.place) is not int or cursor.place < 0:  # True is one by isinstance
+    if isinstance(cursor.place, list):
         raise InvalidInput("cursor is none of a search", field="cursor")
     return cursor
 

@@ -17,6 +17,7 @@ from triptych.shared.errors import InvalidInput
 from triptych.shared.fusion.scores import score
 from triptych.shared.index.filters import Condition
 from triptych.shared.index.protocol import IndexQuery, Results
+from triptych.shared.mapping import Document
 
 _CANDIDATES = 20
 """Least number of candidates per list; twice the limit where that is more."""
@@ -84,11 +85,11 @@ def _best(search: Search) -> dict[str, Any]:
     started = time.perf_counter()
     results = services.index.search(search.collection, index_query(search))
     searched = time.perf_counter()
-    hits = _hits(search, results)
+    hits, documents = _hits(search, results)
     fused = time.perf_counter()
     took = {"search": milliseconds(started, searched), "fuse": milliseconds(searched, fused)}
     if picture is not None:
-        hits = verified(services, picture, hits)[: request.limit]
+        hits = verified(services, picture, hits, documents)[: request.limit]
         took["verify"] = milliseconds(fused, time.perf_counter())
     answer: dict[str, Any] = {
         "hits": hits,
@@ -103,7 +104,8 @@ def _best(search: Search) -> dict[str, Any]:
     return answer
 
 
-def _hits(search: Search, results: Results) -> list[Hit]:
+def _hits(search: Search, results: Results) -> tuple[list[Hit], list[Document]]:
+    """The best, and the documents that they were made of."""
     request, sorts = search.request, search.plan.sorts
     limit = max(request.limit, VERIFIED) if request.verify else request.limit
     scored = score(
@@ -113,11 +115,12 @@ def _hits(search: Search, results: Results) -> list[Hit]:
         None if sorts else limit,
         explain=request.explain,
     )
-    hits = []
+    hits, documents = [], []
     for entry in ordered(scored, results.found, sorts)[:limit]:
         found = results.found[entry.index]
         hit = search.wanted.hit(found.candidate.id, entry.score, found.document)
         if request.explain:
             hit["why"] = reasons(entry.why)
         hits.append(hit)
-    return hits
+        documents.append(found.document)
+    return hits, documents

@@ -1,6 +1,6 @@
 """Geometric verification of hits: near-duplicates of the picture that was asked for come first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from triptych.shared.encoders.image.alignment import View, likeness, view
 from triptych.shared.encoders.image.descriptors import SIDE
 from triptych.shared.encoders.image.geometry import rerank, verify
 from triptych.shared.errors import InvalidInput, NotFound
+from triptych.shared.mapping import Document
 from triptych.shared.media.image import decode_image
 
 VERIFIED = 30
@@ -18,19 +19,22 @@ VERIFIED = 30
 Hit = dict[str, Any]
 
 
-def verified(services: Services, picture: bytes, hits: Sequence[Hit]) -> list[Hit]:
+def verified(
+    services: Services, picture: bytes, hits: Sequence[Hit], documents: Sequence[Document]
+) -> list[Hit]:
     """The first hits with ``inliers``, those with the most evidence first; the others follow.
 
     ``inliers`` is how many keypoints of the two pictures agree on where one lies in the other; 0
     for a hit without a picture. How alike both are where one is laid on the other counts too, so
     that a letter, which has few keypoints, is found. Scores and reasons stay as they are.
+    ``documents`` are those of the hits: a hit may show less of its own than is compared here.
     """
     hits, others = hits[:VERIFIED], hits[VERIFIED:]
     query = _view(services, picture)
     views = {
         place: seen
-        for place, hit in enumerate(hits)
-        if (seen := _stored(services, hit["item"])) is not None
+        for place, document in enumerate(documents[:VERIFIED])
+        if (seen := _stored(services, document)) is not None
     }
     candidates, places = list(views.values()), list(views)
     inliers, alike = np.zeros(len(hits), np.int64), np.zeros(len(hits), np.float32)
@@ -41,9 +45,9 @@ def verified(services: Services, picture: bytes, hits: Sequence[Hit]) -> list[Hi
     return [*(found[place] for place in np.argsort(-evidence, kind="stable")), *others]
 
 
-def _stored(services: Services, item: Mapping[str, Any]) -> View | None:
-    digest = item.get("media", {}).get("image")
-    if digest is None or "image" not in item.get("modalities", ()):
+def _stored(services: Services, document: Document) -> View | None:
+    digest = document.get("media", {}).get("image")
+    if digest is None or "image" not in document.get("modalities", ()):
         return None
     try:
         return _view(services, services.store.get(digest))
