@@ -164,6 +164,14 @@ def test_poor_items_are_candidates(index: SearchIndex, collection: str):
     assert ask(index, collection, query, candidates=10) == ["poor", "both"]
 
 
+def test_what_has_no_vector_is_near_to_nothing(index: SearchIndex, collection: str):
+    """Silence is an item with a sound, but no hit of a search by sound."""
+    silence = make("silence", parts="", audio="0" * 64)
+    write(index, collection, [silence, make("sound", parts="audio")])
+    assert index.get(collection, "silence")["modalities"] == ["audio"]
+    assert ask(index, collection, by_vector(acoustic=random_block("acoustic"))) == ["sound"]
+
+
 def test_features_survive(index: SearchIndex, collection: str):
     """What a search returns of a document's features is what was written, within float16."""
     entry = make("a", parts="text image audio")

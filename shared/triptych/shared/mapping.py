@@ -112,7 +112,7 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
         "errors": dict(item.errors),
         "fingerprint": chunk.fingerprint,
     }
-    if modalities:
+    if modalities and fused.any():  # silence has no vector, and is near to nothing
         body |= {"vector": fused, "features": pack_features(fused)}
     return _without_empty(body)
 

@@ -24,10 +24,10 @@ WHOLE = Item(
 )
 
 
-def document_of(item: Item) -> dict[str, object]:
+def document_of(item: Item, fused: np.ndarray = FUSED) -> dict[str, object]:
     """The document of an item of some batch."""
     chunk = Chunk("c", 7, "print", ("fusion",), (item,), batch="b1")
-    return document(chunk, item, FUSED)
+    return document(chunk, item, fused)
 
 
 def test_a_whole_item():
@@ -57,6 +57,13 @@ def test_an_item_of_which_nothing_is_left_is_failed():
     found = document_of(Item("a", image="d1").failing("image", "cut"))
     assert found["status"] == "failed"
     assert not {"vector", "features", "modalities"} & set(found)
+
+
+def test_silence_has_no_vector():
+    """It is indexed, but nothing is near to it."""
+    found = document_of(Item("a", audio="d1"), np.zeros_like(FUSED))
+    assert (found["status"], found["modalities"]) == ("indexed", ["audio"])
+    assert not {"vector", "features"} & set(found)
 
 
 @pytest.mark.parametrize(

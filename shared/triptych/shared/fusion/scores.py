@@ -209,15 +209,15 @@ def _vector_signal(
         if term.signal != name:
             continue
         # Row by row: in a matrix product equal rows may differ in the last bit, and not be a tie.
-        products = np.multiply(
-            matrix[:, query.layout.slices[term.block]], term.vector, dtype=np.float64
-        )
-        cosine = products.sum(axis=1)
+        block = matrix[:, query.layout.slices[term.block]]
+        cosine = np.multiply(block, term.vector, dtype=np.float64).sum(axis=1)
+        # A part without a vector, as silence is, is like nothing: less than one that is unlike.
+        place = np.where(block.any(axis=1), term.bounds.place(cosine), 0.0)
         part = query.layout.parts[term.block]
         has = np.array([part in candidate.parts for candidate in candidates])
         cosines[term.block] = np.where(has, cosine, 0.0)
         raw += term.weight * cosines[term.block]
-        placed += np.where(has, term.weight * term.bounds.place(cosine), 0.0)
+        placed += np.where(has, term.weight * place, 0.0)
         weights += np.where(has, term.weight, 0.0)
     present = weights != 0
     raw, placed = (

@@ -279,6 +279,18 @@ def test_a_cosine_is_placed_between_its_bounds(make_query, make_item):
         assert found.why["audio"].raw == pytest.approx(cosine, abs=1e-5)
 
 
+def test_silence_sounds_like_nothing(make_query, make_item):
+    """Not even like what is unlike it."""
+    query, item = make_query({"audio"}), make_item("a", {"audio"})
+    (term,) = query.terms
+    unlike = item.features.copy()
+    unlike[query.layout.slices[term.block]] = -0.9 * term.vector
+    silent = replace(item, id="0", features=np.zeros_like(unlike))
+    found = score(query, [silent, replace(item, features=unlike)], "linear")
+    assert [entry.index for entry in found] == [1, 0]
+    assert found[0].score > found[1].score == 0
+
+
 def test_words_that_are_nowhere_count(make_query, make_item):
     """The best match of one of two words is half a match."""
     query = replace(make_query(set(), keyword=True), words=("red", "kangaroo"))
