@@ -89,7 +89,7 @@ def show(stack: Stack, corpus: Corpus, pause: Pause = time.sleep) -> bool:
         )
         console.print(
             f"{report.done} items in {report.seconds:.1f} s ({report.rate:.0f} a second), "
-            f"{report.failed} failed, {len(report.failures) - report.failed} partial"
+            f"{report.failed} failed, {report.partial} partial"
         )
         for item in report.failures[:_SHOWN]:
             console.print(f"  {item['id']}: {item['errors']}", markup=False)

@@ -20,6 +20,11 @@ class Report:
     failures: list[dict[str, Any]]
 
     @property
+    def partial(self) -> int:
+        """Items of which a part failed, as far as the gateway lists them."""
+        return sum(item["status"] == "partial" for item in self.failures)
+
+    @property
     def rate(self) -> float:
         """Items per second, as the sender saw it."""
         return self.done / self.seconds if self.seconds > 0 else 0.0

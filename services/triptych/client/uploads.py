@@ -1,7 +1,7 @@
 """From paths on this machine to uploads of a bounded size that keep each item whole."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,22 +22,64 @@ class Upload:
     manifest: bytes | None = None
 
 
-def uploads_of(paths: Iterable[Path]) -> Iterator[Upload]:
-    """Cut folders, files and manifests into uploads. Raises FileNotFoundError."""
+def uploads_of(
+    paths: Iterable[Path], skipped: Callable[[str, str], None] | None = None
+) -> Iterator[Upload]:
+    """Cut folders, files and manifests into uploads.
+
+    Of a folder hidden files are left out, and what its manifests name belongs to their lines.
+
+    Args:
+        paths: on this machine.
+        skipped: told of each file that is left out because of its kind, and why.
+
+    Raises:
+        FileNotFoundError: a path is not there.
+    """
+    tell = skipped or (lambda _name, _reason: None)
     for path in paths:
         if path.is_dir():
-            names = {str(p.relative_to(path)): p for p in sorted(path.rglob("*")) if p.is_file()}
-            yield from _grouped(names)
-        elif path.suffix.lower() in _MANIFEST_SUFFIXES:
+            yield from _from_folder(path, tell)
+        elif _is_manifest(path):
             yield from _from_manifest(path)
         elif path.is_file():
-            yield from _grouped({path.name: path})
+            yield from _grouped({path.name: path}, tell)
         else:
             raise FileNotFoundError(f"{path} is not there")
 
 
-def _grouped(names: dict[str, Path]) -> Iterator[Upload]:
-    groups, _ = group_files(names)
+def _is_manifest(path: Path) -> bool:
+    return path.suffix.lower() in _MANIFEST_SUFFIXES
+
+
+def _from_folder(folder: Path, tell: Callable[[str, str], None]) -> Iterator[Upload]:
+    inside = {path: path.relative_to(folder) for path in sorted(folder.rglob("*"))}
+    files = {
+        str(name): path
+        for path, name in inside.items()
+        if path.is_file() and not any(part.startswith(".") for part in name.parts)
+    }
+    manifests = [path for path in files.values() if _is_manifest(path)]
+    named = {
+        file.resolve()
+        for manifest in manifests
+        for line in manifest.read_bytes().splitlines()
+        for file in _named_files(line, manifest.parent).values()
+    }
+    for manifest in manifests:
+        yield from _from_manifest(manifest)
+    rest = {
+        name: path
+        for name, path in files.items()
+        if path not in manifests and path.resolve() not in named
+    }
+    yield from _grouped(rest, tell)
+
+
+def _grouped(names: dict[str, Path], tell: Callable[[str, str], None]) -> Iterator[Upload]:
+    groups, unknown = group_files(names)
+    for name in unknown:
+        tell(str(names[name]), "of no known kind by its extension")
     items = ({name: names[name] for name in group.files.values()} for group in groups)
     yield from _bounded((files, None) for files in items)
 

@@ -20,10 +20,14 @@ def folder(tmp_path):
 
 
 def test_a_folder_is_one_upload_of_relative_names(folder):
-    """Unknown files stay here."""
-    (upload,) = uploads_of([folder])
+    """Unknown files stay here, which is told; hidden ones do, too."""
+    skipped = {}
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "a.png").write_bytes(b"h")
+    (upload,) = uploads_of([folder], skipped.__setitem__)
     assert upload.items == 10
     assert upload.size == 1000
+    assert skipped == {str(folder / "notes.bin"): "of no known kind by its extension"}
     assert set(upload.files) == {f"deep/{n}.{kind}" for n in range(10) for kind in ("png", "txt")}
     assert upload.files["deep/3.png"] == folder / "deep" / "3.png"
     assert upload.manifest is None
@@ -59,6 +63,18 @@ def test_a_manifest_goes_with_the_files_it_names(folder):
     assert upload.manifest == text.replace("\n\n", "\n").encode()
     assert upload.files == {"deep/1.png": folder / "deep" / "1.png"}
     assert upload.items == 4
+
+
+def test_a_manifest_in_a_folder_is_read(folder):
+    """What it names belongs to its lines; the rest are items by their names."""
+    text = '{"id": "first", "image": "1.png", "tags": ["t"]}\n{"id": "second", "text": "words"}\n'
+    (folder / "deep" / "list.jsonl").write_text(text)
+    lines, rest = uploads_of([folder])
+    assert lines.manifest == text.encode()
+    assert lines.files == {"1.png": folder / "deep" / "1.png"}
+    names = {f"deep/{n}.{kind}" for n in range(10) for kind in ("png", "txt")}
+    assert set(rest.files) == names - {"deep/1.png"}
+    assert rest.manifest is None
 
 
 def test_a_long_manifest_is_cut(folder, monkeypatch):
