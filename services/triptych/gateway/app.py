@@ -6,6 +6,7 @@ from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 
 from triptych.gateway import batches, collections, health, items, openapi, problems, search
+from triptych.gateway.forms import FormRequest
 from triptych.gateway.services import Services, make_services
 from triptych.shared.errors import CrossOrigin
 from triptych.shared.settings import Settings, settings
@@ -33,6 +34,7 @@ def create_app(config: Settings | None = None, made: Services | None = None) -> 
     """Make the WSGI application, its models loaded."""
     chosen = config or settings()
     app = Flask(__name__, static_folder=None)
+    app.request_class = FormRequest
     app.json = _OrjsonProvider(app)
     app.config.update(
         MAX_CONTENT_LENGTH=chosen.limits.body_bytes,

@@ -26,8 +26,11 @@ def when_ready(server: Any) -> None:
     """Let no client hold a thread by a request, or an answer, that does not move on.
 
     Gunicorn makes each connection blocking again, so a timeout of Python's would not last; these
-    are the kernel's, and connections inherit them from the socket that listens.
+    are the kernel's, and connections inherit them from the socket that listens. One on which
+    nothing was ever said is not even accepted, where the kernel can wait for it (Linux).
     """
     for listener in server.LISTENERS:
+        if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.family != socket.AF_UNIX:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _STALLED_SECONDS)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             listener.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", _STALLED_SECONDS, 0))

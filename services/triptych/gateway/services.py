@@ -42,8 +42,14 @@ class Services:
     extractors: Mapping[Modality, Extractor]
     waiters: threading.Semaphore
     """Held by each request that waits for its item: others must find a thread, too."""
-    slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(usable_cpus()))
-    """Held while a query is decoded and encoded: beyond the processors all would only be slower."""
+    slots: Mapping[Modality, threading.Semaphore] = field(
+        default_factory=lambda: {
+            modality: threading.Semaphore(usable_cpus()) for modality in MODALITIES
+        }
+    )
+    """Held while a query is decoded, encoded or verified: beyond the processors all would only be
+    slower, and take more memory. One a modality, since a text takes milliseconds and the longest
+    sound some ten seconds: no text waits for sounds."""
     encoded: Memo[EncodedPart] = field(default_factory=lambda: Memo(_ENCODED))
     rankings: Memo[Ranking] = field(default_factory=lambda: Memo(_RANKINGS))
     metadata: MetadataKeys = field(default_factory=MetadataKeys)

@@ -27,3 +27,18 @@ def test_a_client_that_stalls_is_given_up(monkeypatch):
                 assert 0.5 < time.monotonic() - started < 10
                 option = connection.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 16)
                 assert struct.unpack("ll", option)[0] == 1
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="the kernel is not Linux")
+def test_who_says_nothing_takes_no_thread():
+    """Only what has spoken is accepted, however many were there before."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gunicorn.when_ready(SimpleNamespace(LISTENERS=[listener]))
+        listener.settimeout(20)
+        silent = [socket.create_connection(listener.getsockname()) for _ in range(5)]
+        with socket.create_connection(listener.getsockname()) as client:
+            client.sendall(b"GET")
+            with listener.accept()[0] as connection:
+                assert connection.recv(10) == b"GET"
+        for one in silent:
+            one.close()

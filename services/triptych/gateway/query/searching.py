@@ -89,7 +89,8 @@ def _best(search: Search) -> dict[str, Any]:
     fused = time.perf_counter()
     took = {"search": milliseconds(started, searched), "fuse": milliseconds(searched, fused)}
     if picture is not None:
-        hits = verified(services, picture, hits, documents)[: request.limit]
+        with services.slots["image"]:
+            hits = verified(services, picture, hits, documents)[: request.limit]
         took["verify"] = milliseconds(fused, time.perf_counter())
     answer: dict[str, Any] = {
         "hits": hits,

@@ -103,13 +103,22 @@ def test_no_more_are_encoded_at_once_than_slots(services, make_client):
     lock, together = threading.Lock(), threading.Event()
     counted = Counted(256)
     extractors = {**services.extractors, "image": Extractor({"visual": counted})}
-    services = replace(services, extractors=extractors, slots=threading.Semaphore(2))
+    slots = {**services.slots, "image": threading.Semaphore(2)}
+    services = replace(services, extractors=extractors, slots=slots)
     for _ in range(3):
         with pytest.raises(MediaError):
             ask(services, image="aGVsbG8=")
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda value: ask(services, image=png(value)), range(1, 7)))
     assert (len(counted.seen), counted.most) == (6, 2)
+
+
+def test_a_text_does_not_wait_for_pictures(services):
+    """Nor a picture for sounds: all slots of one kind may be taken for long."""
+    taken = {**services.slots, "image": threading.Semaphore(0), "audio": threading.Semaphore(0)}
+    with ThreadPoolExecutor(1) as pool:
+        services = replace(services, slots=taken)
+        assert pool.submit(ask, services, text="quick").result(30).keys["text"]
 
 
 def test_errors_name_their_own_field(services):

@@ -428,3 +428,21 @@ def test_a_form_that_is_wrong(make_client, data, field):
         "/v1/collections/c/search", data=data, content_type="multipart/form-data"
     )
     assert (response.status_code, response.json["field"]) == (400, field), response.text
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"--x\r\n", "multipart/form-data"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\nca',
+            "multipart/form-data; boundary=x",
+        ),
+        (b"--y\r\n", "multipart/form-data; boundary=x"),
+    ],
+    ids=["no boundary", "cut", "another boundary"],
+)
+def test_a_form_that_can_not_be_read(make_client, data, kind):
+    """Is no empty form, which would list the collection."""
+    response = make_client().post("/v1/collections/c/search", data=data, content_type=kind)
+    assert (response.status_code, response.json["field"]) == (400, "body"), response.text
