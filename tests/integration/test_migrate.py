@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from triptych.local import Stack, StackOptions
-from triptych.local.parts import embedded_url
+from triptych.local.parts import embedded_folder
 from triptych.shared.encoders.cards import unit_rows
 from triptych.shared.errors import IndexUnavailable, NotFound
 from triptych.shared.fusion.blocks import Rows, fuse
@@ -241,7 +241,7 @@ def test_all_of_a_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """``--stack`` and ``--all``: every collection of a local stack, whether or not it runs."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     there = StackOptions(name="x").home
-    source = open_index(Settings(index_url=embedded_url(there)))
+    source = open_index(Settings(index_url=embedded_folder(there).as_uri()))
     for name in ("one", "two"):
         source.ensure(name)
         source.bulk(name, [make(number) for number in range(5)])
@@ -279,6 +279,7 @@ def test_the_command(stack: Stack, stamp_collection: str, tmp_path: Path):
         (["x", "--from", "http://127.0.0.1:9", "--stack", "y"], "give one"),
         (["x", "--from", "http://127.0.0.1:9"], "does not answer"),
         (["x", "--from", "ftp://x"], "ftp://x"),
+        (["--all", "--stack", "typo"], "there is no stack 'typo' with an embedded index"),
     ],
 )
 def test_what_can_not_be_done_is_told(tmp_path: Path, arguments: list[str], message: str):

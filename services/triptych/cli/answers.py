@@ -9,6 +9,7 @@ from rich.table import Table
 from triptych.cli.show import console
 
 _TEXT_WIDTH = 48
+_TEXT_SHOWN = 240
 _WORDS_SHOWN = 4
 _OPEN = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<"}
 
@@ -18,10 +19,13 @@ def print_answer(answer: Mapping[str, Any], *, after: int = 0, more: bool = True
     hits = answer["hits"]
     signals = list(dict.fromkeys(name for hit in hits for name in hit.get("why") or ()))
     scored = any(hit["score"] is not None for hit in hits)
+    verified = any("inliers" in hit for hit in hits)
     table = Table(show_edge=False, pad_edge=False, header_style="bold")
     table.add_column("#", justify="right")
     if scored:
         table.add_column("score", justify="right")
+    if verified:
+        table.add_column("inliers", justify="right")
     table.add_column("item", overflow="fold")
     table.add_column("text", max_width=_TEXT_WIDTH)
     for name in signals:
@@ -29,7 +33,8 @@ def print_answer(answer: Mapping[str, Any], *, after: int = 0, more: bool = True
     for place, hit in enumerate(hits, start=after + 1):
         reasons = [_reason((hit.get("why") or {}).get(name)) for name in signals]
         score = [f"{hit['score']:.3f}"] if scored else []
-        table.add_row(str(place), *score, escape(hit["id"]), _words(hit), *reasons)
+        inliers = [str(hit.get("inliers", ""))] if verified else []
+        table.add_row(str(place), *score, *inliers, escape(hit["id"]), _words(hit), *reasons)
     console.print(table)
     for name, counts in answer.get("facets", {}).items():
         console.print(f"[bold]{escape(name)}[/bold]  {_counts(counts)}")
@@ -55,13 +60,17 @@ def _words(hit: Mapping[str, Any]) -> str:
         if name in marked:
             found = " … ".join(_marked(snippet) for snippet in marked[name])
         elif name in item:
-            found = escape(item[name] if name == "text" else item[name]["text"])
+            found = escape(_short(item[name] if name == "text" else item[name]["text"]))
         else:
             continue
         lines.append(found if name == "text" else f"“{found}”")
     if keywords := item.get("keywords"):
         lines.append(f"[dim]{escape(', '.join(keywords))}[/dim]")
     return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TEXT_SHOWN else f"{text[: _TEXT_SHOWN - 1]}…"
 
 
 def _marked(snippet: Mapping[str, Any]) -> str:

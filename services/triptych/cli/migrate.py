@@ -8,7 +8,7 @@ import typer
 
 from triptych.cli.show import console, errors, failure, print_json, progress_bar
 from triptych.local.options import stack_home
-from triptych.local.parts import embedded_url
+from triptych.local.parts import embedded_folder
 from triptych.shared.errors import TriptychError
 from triptych.shared.settings import data_home, settings
 
@@ -73,7 +73,10 @@ def _source_url(source: str | None, stack: str | None) -> str:
     if source and stack:
         raise ValueError("--from and --stack say two things: give one")
     if stack:
-        return embedded_url(stack_home(stack))
+        folder = embedded_folder(stack_home(stack))
+        if not folder.is_dir():
+            raise ValueError(f"there is no stack {stack!r} with an embedded index")
+        return folder.as_uri()
     return source or settings().index_url or (data_home() / "index").absolute().as_uri()
 
 

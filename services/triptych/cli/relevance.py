@@ -35,6 +35,7 @@ IndexUrl = Annotated[
         "--index-url", help="An Elasticsearch to measure on; by default an index for the while."
     ),
 ]
+_SET = "WEIGHTS in searches, the rest in triptych/shared/fusion"
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -68,6 +69,7 @@ def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
     """Find weights, bounds and alpha on one half of judged queries; report both halves.
 
     Takes minutes, and changes nothing: it prints what could be changed, and what that gains.
+    Weights go into searches, as `weights`; the rest are constants of triptych.shared.fusion.
     """
     with _explained():
         given = _read(folder)
@@ -139,7 +141,7 @@ def _print_quantiles(measured: tuning.Quantiles) -> None:
 
 def _print_changes(now: Parameters, found: Parameters) -> None:
     changes = list(tuning.changes(now, found))
-    _print("what the code has is as good" if not changes else "to be set:")
+    _print("what the code has is as good" if not changes else f"better, {_SET}:")
     for change in changes:
         _print(f"  {change}")
 

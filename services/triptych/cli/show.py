@@ -20,6 +20,8 @@ def print_json(value: Any) -> None:
 
 def failure(error: Exception) -> typer.Exit:
     """Tell what went wrong; raise what is returned to end the command with exit code 2."""
+    if isinstance(error, BrokenPipeError):
+        raise error  # nobody reads on, as after ``| head``, which click ends in silence
     errors.print(f"error: {error}", markup=False, style="red", soft_wrap=True)
     return typer.Exit(2)
 

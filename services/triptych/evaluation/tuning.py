@@ -21,6 +21,7 @@ from triptych.evaluation.ranking import gain
 from triptych.evaluation.search import SINGLES
 from triptych.evaluation.table import Comparison, Floats, Group, Parameters, groups, ndcg, scores
 from triptych.shared.encoders.cards import Vectors
+from triptych.shared.errors import InvalidInput
 from triptych.shared.fusion.calibration import Bounds, bounds
 from triptych.shared.fusion.layout import layout
 from triptych.shared.fusion.query import ALPHA, COMPARISONS, WEIGHTS
@@ -51,7 +52,14 @@ class Quantiles:
 
 
 def tabulate(judged: Judged, index: SearchIndex, settings: Settings) -> Groups:
-    """Encode a judged set and compute the tables of both halves. A minute for a thousand items."""
+    """Encode a judged set and compute the tables of both halves. A minute for a thousand items.
+
+    Raises:
+        InvalidInput: a half has no queries.
+    """
+    for half in HALVES:
+        if not judged.of(half):
+            raise InvalidInput(f"{judged.name} has no query in the {half} half: say which are")
     encoding = Encoding(settings)
     gallery = encoding.items(judged.items)
     queries = {half: encoding.queries(judged.of(half)) for half in HALVES}
@@ -216,7 +224,7 @@ def compared(
 
 
 def changes(now: Parameters, found: Parameters) -> Iterator[str]:
-    """What is to be set, by the name that it has in the code."""
+    """What would be better, by the name that it has in the code."""
     if found.alpha != now.alpha:
         yield f"ALPHA: {now.alpha} → {found.alpha}"
     for name, weight in found.weights.items():

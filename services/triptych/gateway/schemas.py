@@ -122,7 +122,9 @@ class SortRequest(_Strict):
     """An order by a field."""
 
     field: str
-    order: Literal["asc", "desc"] = "asc"
+    order: Literal["asc", "desc"] | None = Field(
+        None, description="asc if not given, of the score desc: the best first"
+    )
 
 
 class SimilarRequest(_Strict):

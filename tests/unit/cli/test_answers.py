@@ -72,6 +72,16 @@ def test_words_are_marked_where_they_were_found(printed):
     assert "\x1b[1;33mswims\x1b[0m" in printed(styles=True)
 
 
+def test_long_texts_are_cut(printed):
+    """One item does not fill the screen; the number of inliers is shown where there is one."""
+    hit = {"id": "x", "score": 0.5, "item": {"text": "word " * 500}, "inliers": 31}
+    answers.print_answer({**LISTING, "hits": [hit]})
+    assert len(printed().splitlines()) < 20
+    assert "word…" in printed() or "wor…" in printed() or "wo…" in printed()
+    assert "inliers" in printed()
+    assert "31" in printed()
+
+
 def test_counts_are_shown(printed):
     """Values with their numbers, ranges by their bounds."""
     answers.print_answer(SEARCH)

@@ -60,15 +60,26 @@ def test_figures_are_shown_to_people(folder, monkeypatch):
     assert verdicts == [" – fusion hurts", " – fusion may hurt", ""]
 
 
+def test_tuning_needs_both_halves(folder, tmp_path):
+    """A set too small for two is refused in one line."""
+    given = judged.read(folder)
+    queries = [query.model_copy(update={"half": "training"}) for query in given.queries]
+    lines = [{"id": item.id, "text": item.text} for item in given.items]
+    judged.write(tmp_path, lines, queries, given.grades)
+    found = RUN.invoke(app, ["tune", "--set", str(tmp_path)])
+    assert found.exit_code == 2
+    assert f"{tmp_path.name} has no query in the held-out half" in found.stderr.replace("\n", " ")
+
+
 def test_tuning_reports_both_halves(folder):
-    """And cosines, and what is to be set."""
+    """And cosines, and what would be better."""
     found = RUN.invoke(app, ["tune", "--set", str(folder)])
     assert found.exit_code == 0, found.output
     assert "cosines of semantic of a query's text with concept:" in found.stdout
     for half in ("training", "held-out"):
         for title in ("now", "as found", "difference"):
             assert f"nDCG@10, {half}, {title}: " in found.stdout
-    assert ("to be set:" in found.stdout) != ("as good" in found.stdout)
+    assert ("better, WEIGHTS in searches" in found.stdout) != ("as good" in found.stdout)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from triptych.local import StackError, StackOptions, run
+from triptych.local import Stack, StackError, StackOptions, run
 from triptych.local.cli import app
 from triptych.local.ports import Ports
 from triptych.local.process import this_process
@@ -41,7 +41,26 @@ def test_another_index_than_before_is_told(before, after, expected):
     said = opened(options)
     assert len(said) == len(expected)
     assert all(part in line for part, line in zip(expected, said, strict=True))
-    assert last_index(options.home) == after
+    assert last_index(options.home) == before
+
+
+def test_the_index_is_remembered_once_it_has_started(monkeypatch):
+    """After a start that failed the stack still has the data that it had."""
+    options = StackOptions(name="x", port=9000, parts=("valkey",), index="elastic")
+    remember_index(options.home, "embedded")
+    stack = run._open(options, lambda _: None, lambda _: None)
+    starts = iter([StackError("port 9000 is in use"), None])
+
+    def start(_: object) -> None:
+        if error := next(starts):
+            raise error
+
+    monkeypatch.setattr(Stack, "start", start)
+    with pytest.raises(StackError):
+        run._start(stack)
+    assert last_index(options.home) == "embedded"
+    run._start(stack)
+    assert last_index(options.home) == "elastic"
 
 
 def test_a_stack_that_runs_keeps_its_index():

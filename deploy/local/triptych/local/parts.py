@@ -84,12 +84,16 @@ def redis_url(ports: Ports) -> str:
 
 def index_url(kind: IndexKind, home: Path, ports: Ports) -> str:
     """Where the workers and the gateway find the search index."""
-    return embedded_url(home) if kind == "embedded" else f"http://{LOOPBACK}:{ports.search}"
+    return (
+        embedded_folder(home).as_uri()
+        if kind == "embedded"
+        else f"http://{LOOPBACK}:{ports.search}"
+    )
 
 
-def embedded_url(home: Path) -> str:
+def embedded_folder(home: Path) -> Path:
     """Where the stack keeps its embedded index, if it has one."""
-    return (home / "index").as_uri()
+    return home / "index"
 
 
 def media_url(home: Path) -> str:

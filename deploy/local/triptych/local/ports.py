@@ -20,6 +20,11 @@ class Ports(NamedTuple):
     search: int
     transport: int
 
+    @property
+    def gateway_url(self) -> str:
+        """Where clients find the gateway."""
+        return f"http://{LOOPBACK}:{self.gateway}"
+
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on that port of loopback now."""

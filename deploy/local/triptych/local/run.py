@@ -44,7 +44,7 @@ def running_stack(
     with locked(lock_file(options.home), pause):
         stack = _open(options, pause, say)
         try:
-            stack.start()
+            _start(stack)
         except (Interrupted, KeyboardInterrupt):
             _close(stack, keep=options.keep)
             raise
@@ -70,12 +70,13 @@ def up(options: StackOptions, *, say: Say = print_line) -> int:
     try:
         with interruptible() as pause:
             with locked(lock_file(options.home), pause):
-                if _already_runs(options):
-                    say(f"stack {options.name} already runs; `down` stops it")
+                if (state := _running(options)) is not None:
+                    url = state.ports.gateway_url
+                    say(f"stack {options.name} already runs: {url}; `down` stops it")
                     return 0
                 stack = _open(options, pause, say)
                 stack.supervisor = None if options.detach else this_process()
-                stack.start()
+                _start(stack)
             say(f"stack {options.name} is up: {stack.gateway_url}, {options.index} index")
             code = 0
             if not options.detach:
@@ -168,9 +169,17 @@ def _living(options: StackOptions) -> State | None:
     return state.model_copy(update={"running": living})
 
 
-def _already_runs(options: StackOptions) -> bool:
+def _running(options: StackOptions) -> State | None:
+    """The stack, if every part that was chosen runs."""
     state = _living(options)
-    return state is not None and set(options.chosen_parts) <= set(state.running)
+    whole = state is not None and set(options.chosen_parts) <= set(state.running)
+    return state if whole else None
+
+
+def _start(stack: Stack) -> None:
+    """Start every part, and only then remember the index: else the data would seem gone."""
+    stack.start()
+    remember_index(stack.home, stack.index)
 
 
 def _open(options: StackOptions, pause: Pause, say: Say) -> Stack:
@@ -194,7 +203,7 @@ def _open(options: StackOptions, pause: Pause, say: Say) -> Stack:
 
 
 def _note_index(options: StackOptions, ports: Ports, say: Say) -> None:
-    """Remember the index; each has data of its own, so say where the data is that isn't seen."""
+    """Each index has data of its own: say where that is which isn't seen."""
     before = last_index(options.home)
     if before == "embedded" and options.index == "elastic":
         say(
@@ -207,7 +216,6 @@ def _note_index(options: StackOptions, ports: Ports, say: Say) -> None:
             f"index: what is in the Elasticsearch of stack {options.name} stays there, and is back "
             "with `--index elastic`"
         )
-    remember_index(options.home, options.index)
 
 
 def _check_settings(options: StackOptions) -> None:

@@ -9,7 +9,7 @@ from triptych.local.errors import PartFailed, StackError
 from triptych.local.locks import Pause
 from triptych.local.options import IndexKind
 from triptych.local.parts import Part, index_url, media_url, redis_url, waves
-from triptych.local.ports import LOOPBACK, Ports, is_free
+from triptych.local.ports import Ports, is_free
 from triptych.local.process import Process, alive, exit_code, spawn, stop, tail
 from triptych.local.state import Running, State, forget, save
 
@@ -34,7 +34,7 @@ class Stack:
     @property
     def gateway_url(self) -> str:
         """Where clients find the gateway."""
-        return f"http://{LOOPBACK}:{self.ports.gateway}"
+        return self.ports.gateway_url
 
     @property
     def redis_url(self) -> str:

@@ -25,6 +25,8 @@ SCORE = "score"
 
 _FACETS = ("tags", "keywords", "modalities", "status", "language", ADDED)
 _SORTS = ("id", ADDED)
+_ORDERS = {SCORE: "desc"}
+"""Of the others it is ascending, unless the request says more."""
 _SEVERAL = frozenset({"tags", "keywords", "modalities"})
 """The fields of which an item has several values, so that a list means all of these."""
 _CHOICES: Mapping[str, Collection[str]] = {
@@ -89,7 +91,9 @@ def read_sort(given: Sequence[SortRequest], *, scored: bool) -> tuple[Sort, ...]
                 field=f"sort.{number}",
             )
         _check_field(sort.field, known, f"sort.{number}", "sort by")
-    return tuple(Sort(sort.field, sort.order == "desc") for sort in given)
+    return tuple(
+        Sort(sort.field, (sort.order or _ORDERS.get(sort.field, "asc")) == "desc") for sort in given
+    )
 
 
 def _condition(field: str, value: Any) -> Condition:

@@ -170,7 +170,9 @@ def test_orders():
     """The score is one of a search alone."""
     given = [SortRequest(field="metadata.a", order="desc"), SortRequest(field="id")]
     assert read_sort(given, scored=False) == (Sort("metadata.a", descending=True), Sort("id"))
-    assert read_sort([SortRequest(field="score")], scored=True) == (Sort("score"),)
+    best, worst = SortRequest(field="score"), SortRequest(field="score", order="asc")
+    assert read_sort([best], scored=True) == (Sort("score", descending=True),)
+    assert read_sort([worst], scored=True) == (Sort("score"),)
     for field in ("score", "text", "tags"):
         with pytest.raises(InvalidInput) as caught:
             read_sort([SortRequest(field="added"), SortRequest(field=field)], scored=False)
