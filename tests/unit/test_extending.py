@@ -11,18 +11,20 @@ import pytest
 from triptych.shared.blobs import open_store
 from triptych.shared.encoders import registry
 from triptych.shared.encoders.registry import Row, card_of, open_encoder
+from triptych.shared.fusion.calibration import Bounds
 
 PAGE = Path(__file__).parents[2] / "docs/extending.md"
 
 
 @pytest.fixture
 def encoder(tmp_path, monkeypatch):
-    """The page followed to the letter: one file in the package, one row in the registry."""
-    module, row = re.findall(
+    """The page followed to the letter: a file in the package, a row in the registry, its scale."""
+    module, row, scale = re.findall(
         r"^```python\n(.+?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
     rows = eval(row, {"Row": Row})  # noqa: S307 (the page is ours)
     ((name, entry),) = rows.items()
+    assert list(eval(scale, {"Bounds": Bounds})) == [(name, name)]  # noqa: S307
     folder, _, file = entry.module.partition(".")
     (tmp_path / f"{file}.py").write_text(module, "utf-8")
     package = import_module(f"triptych.shared.encoders.{folder}")

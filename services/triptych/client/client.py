@@ -57,6 +57,22 @@ class Client:
     ) -> None:
         self._http.close()
 
+    def add_item(
+        self,
+        collection: str,
+        fields: Mapping[str, Any],
+        media: Mapping[str, bytes] | None = None,
+        *,
+        wait: float = 0,
+    ) -> dict[str, Any]:
+        """Send one item; ``fields`` as in the JSON request, ``image`` and ``audio`` as bytes.
+
+        Returns its document if it is indexed within ``wait`` seconds, else where it will be.
+        """
+        body = with_media(fields, media or {})
+        path = f"/v1/collections/{collection}/items"
+        return self._call("POST", path, params={"wait": wait}, json=body)
+
     def upload(self, collection: str, upload: Upload) -> dict[str, Any]:
         """Send files, and the manifest that names them if there is one, as one batch."""
         parts = [("files", (name, path.read_bytes())) for name, path in upload.files.items()]
@@ -119,6 +135,10 @@ class Client:
         """The document of an item."""
         return self._call("GET", f"/v1/collections/{collection}/items/{quote(item)}")
 
+    def delete_item(self, collection: str, item: str) -> None:
+        """Delete an item."""
+        self._call("DELETE", f"/v1/collections/{collection}/items/{quote(item)}")
+
     def create_collection(self, collection: str) -> dict[str, Any]:
         """Make a collection, or describe the one that exists."""
         return self._call("PUT", f"/v1/collections/{collection}")
@@ -126,6 +146,10 @@ class Client:
     def collection(self, collection: str) -> dict[str, Any]:
         """Describe a collection; searches find everything that was written until then."""
         return self._call("GET", f"/v1/collections/{collection}")
+
+    def delete_collection(self, collection: str) -> None:
+        """Delete a collection with everything in it."""
+        self._call("DELETE", f"/v1/collections/{collection}")
 
     def collections(self) -> list[dict[str, Any]]:
         """Every collection with its items per status, or with what is wrong with it."""
@@ -143,7 +167,7 @@ class Client:
             time.sleep(float(response.headers.get("retry-after", "1")))
         if response.is_error:
             raise ClientError(_detail(response), response.status_code)
-        body: dict[str, Any] = response.json()
+        body: dict[str, Any] = response.json() if response.content else {}
         return body
 
 
