@@ -9,7 +9,7 @@ from contract.documents import PARTS, features, look_up, make, random_block, wor
 from triptych.shared.encoders.cards import unit_rows
 from triptych.shared.errors import IndexUnavailable, NotFound
 from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import WEIGHTS, FusedQuery, fuse_query
+from triptych.shared.fusion.query import WEIGHTS, FusedQuery, PresenceClass, fuse_query
 from triptych.shared.fusion.scores import score
 from triptych.shared.index import SearchIndex, open_index
 from triptych.shared.index.protocol import IndexQuery, Listing
@@ -228,6 +228,18 @@ def test_dislikes_outweigh_nothing_else(index: SearchIndex, collection: str):
     scored = ask(index, collection, query, candidates=30)
     assert scored[-1] == "03"
     assert set(scored[:20]) <= found
+
+
+def test_the_length_of_a_query_does_not_count(index: SearchIndex, collection: str):
+    """Whatever the weights, and though all is unlike it: the nearest are found beside the words."""
+    entries = [make(f"v{n}", parts="text image") for n in range(6)]
+    write(index, collection, [*entries, make("w", words={"text": "rare"})])
+    towards = sum(np.asarray(entry.document["vector"]) for entry in entries)
+    classes = [PresenceClass(("image",), (), -np.float32(1e8) * towards)]
+    query = IndexQuery(classes=classes, words=Words((word("rare"),)), candidates=5)
+    found = {entry.candidate.id for entry in index.search(collection, query).found}
+    assert len(found) == 6
+    assert "w" in found
 
 
 def test_documents_have_the_fields_that_are_asked_for(index: SearchIndex, collection: str):

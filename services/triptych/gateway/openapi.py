@@ -91,7 +91,7 @@ def _is_text(schema: Schema) -> bool:
 
 _INDEX = (CrossOrigin, FingerprintMismatch, Unavailable)
 _UPLOAD = (*_INDEX, TooLarge, Busy)
-_SEARCH = (*_INDEX, NotFound, CursorExpired, MediaError, TooLarge)
+_SEARCH = (*_INDEX, NotFound, CursorExpired, MediaError, TooLarge, Busy)
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("index", "GET"): Operation({200: "About"}),

@@ -1,7 +1,8 @@
 """What the request handlers work with, made once per process."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import redis
@@ -16,6 +17,7 @@ from triptych.shared import jobs
 from triptych.shared.blobs import MediaStore, open_store
 from triptych.shared.encoders.cards import Modality
 from triptych.shared.encoders.extractors import Extractor, load_extractor
+from triptych.shared.errors import Busy
 from triptych.shared.index import SearchIndex, open_index
 from triptych.shared.item import MODALITIES
 from triptych.shared.media.words import terms
@@ -25,6 +27,7 @@ from triptych.shared.threads import usable_cpus
 
 _ENCODED = 512
 """Texts, images and sounds of queries; the words of a long text are some 30 KB, vectors less."""
+_PATIENCE_SECONDS = 10.0
 _RANKINGS = 8
 """Up to 8,000 hits with their reasons each, some 5 MB."""
 
@@ -47,12 +50,25 @@ class Services:
             modality: threading.Semaphore(usable_cpus()) for modality in MODALITIES
         }
     )
-    """Held while a query is decoded, encoded or verified: beyond the processors all would only be
-    slower, and take more memory. One a modality, since a text takes milliseconds and the longest
-    sound some ten seconds: no text waits for sounds."""
+    """Of processors: beyond these all would only be slower, and take more memory. By modality,
+    since a text takes milliseconds and the longest sound some ten seconds."""
     encoded: Memo[EncodedPart] = field(default_factory=lambda: Memo(_ENCODED))
     rankings: Memo[Ranking] = field(default_factory=lambda: Memo(_RANKINGS))
     metadata: MetadataKeys = field(default_factory=MetadataKeys)
+
+    @contextmanager
+    def slot(self, modality: Modality) -> Iterator[None]:
+        """Held while a part of a query is decoded, encoded or verified. Raises Busy.
+
+        Nobody waits for long: whoever waits has one of the threads that others need.
+        """
+        slots = self.slots[modality]
+        if not slots.acquire(timeout=_PATIENCE_SECONDS):
+            raise Busy(f"other {modality} queries take too long")
+        try:
+            yield
+        finally:
+            slots.release()
 
 
 def make_services(settings: Settings) -> Services:

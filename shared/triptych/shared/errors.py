@@ -68,7 +68,7 @@ class FingerprintMismatch(TriptychError):
 
 
 class Busy(TriptychError):
-    """The queues are longer than the bound; try again after ``retry_after`` seconds."""
+    """There is too much to do at the moment; try again after ``retry_after`` seconds."""
 
     slug = "busy"
     status = 429

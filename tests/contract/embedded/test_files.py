@@ -89,6 +89,8 @@ def test_missing_or_cut_vectors_are_unavailable(index: EmbeddedIndex, tmp_path: 
     (tmp_path / "c" / "semantic.f32").unlink()
     with pytest.raises(IndexUnavailable, match=r"c/semantic\.f32: No such file"):
         anew(tmp_path).search("c", EVERYTHING)
+    with pytest.raises(IndexUnavailable, match=r"c/semantic\.f32 is cut off"):
+        anew(tmp_path).bulk("c", [make("b")])  # or zeros would take the place of what is lost
 
 
 def write_until_full(folder: Path, limit: int, answers) -> None:

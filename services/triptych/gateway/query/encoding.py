@@ -117,7 +117,7 @@ class _Encoder:
 
         def compute() -> EncodedPart:
             text = clean_text(given, max_chars=self._limits.text_chars)
-            with self._services.slots["text"]:
+            with self._services.slot("text"):
                 parsed = parse(text, language, operators=syntax == "simple")
                 return EncodedPart(key, self._blocks("text", parsed.text), parsed.words)
 
@@ -127,7 +127,7 @@ class _Encoder:
         key = _digest(name, data)
 
         def compute() -> EncodedPart:
-            with self._services.slots[name]:
+            with self._services.slot(name):
                 return EncodedPart(key, self._blocks(name, self._decoded(name, data)))
 
         return self._remembered(key, compute, field)

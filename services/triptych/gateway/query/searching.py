@@ -89,7 +89,7 @@ def _best(search: Search) -> dict[str, Any]:
     fused = time.perf_counter()
     took = {"search": milliseconds(started, searched), "fuse": milliseconds(searched, fused)}
     if picture is not None:
-        with services.slots["image"]:
+        with services.slot("image"):
             hits = verified(services, picture, hits, documents)[: request.limit]
         took["verify"] = milliseconds(fused, time.perf_counter())
     answer: dict[str, Any] = {

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from triptych.shared.fusion.query import KEYWORD, PresenceClass
 from triptych.shared.index import words
 from triptych.shared.index.conditions import NOTHING, filters, of_key, paths
@@ -106,9 +108,11 @@ def _in_field(clause: words.Clause, field: str) -> list[Body]:
 
 
 def _knn(entry: PresenceClass, limits: Sequence[Body], candidates: int) -> Body:
+    # Its length changes no order within the class, and the scores of the server are float32.
+    length = np.float32(np.linalg.norm(entry.vector) or 1.0)
     clause = {
         "field": "vector",
-        "query_vector": entry.vector,
+        "query_vector": entry.vector / length,
         "k": candidates,
         "num_candidates": candidates,
         "rescore_vector": {"oversample": max(_LEAST_OVERSAMPLE, _COMPARED / candidates)},

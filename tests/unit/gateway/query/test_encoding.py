@@ -15,7 +15,7 @@ from triptych.gateway.query.encoding import encode
 from triptych.gateway.query.references import stored_part
 from triptych.gateway.schemas import SearchRequest
 from triptych.shared.encoders.extractors import Extractor
-from triptych.shared.errors import FingerprintMismatch, InvalidInput, MediaError, TooLarge
+from triptych.shared.errors import Busy, FingerprintMismatch, InvalidInput, MediaError, TooLarge
 from triptych.shared.fusion.layout import layout
 from triptych.shared.index.syntax import parse
 from unit.gateway.shelf import Seeded, document, numbered, vector
@@ -119,6 +119,14 @@ def test_a_text_does_not_wait_for_pictures(services):
     with ThreadPoolExecutor(1) as pool:
         services = replace(services, slots=taken)
         assert pool.submit(ask, services, text="quick").result(30).keys["text"]
+
+
+def test_nobody_waits_for_long(services, monkeypatch):
+    """The thread is needed by others."""
+    monkeypatch.setattr("triptych.gateway.services._PATIENCE_SECONDS", 0.01)
+    services = replace(services, slots={**services.slots, "image": threading.Semaphore(0)})
+    with pytest.raises(Busy, match="other image queries take too long"):
+        ask(services, image=png(1))
 
 
 def test_errors_name_their_own_field(services):

@@ -45,7 +45,7 @@ class Blocks:
         filled: Sequence[int],
     ) -> None:
         """Write rows and make them durable: of each place the blocks that ``filled`` has."""
-        count = max(places) + 1
+        start, count = min(places), max(places) + 1
         whole = {
             place: vector
             for place, vector in zip(places, vectors, strict=True)
@@ -57,8 +57,8 @@ class Blocks:
                 for place, mask in zip(places, filled, strict=True)
                 if mask >> number & 1
             }
-            self._searched[name].write(rows, count)
-        self._scored.write(whole, count)
+            self._searched[name].write(rows, start, count)
+        self._scored.write(whole, start, count)
 
     def product(
         self, queries: Vectors, filled: NDArray[np.integer], wanted: NDArray[np.bool_]
@@ -127,17 +127,20 @@ class _File:
             size = self._path.stat().st_size
             # A row that the file lacks would end the process, not raise.
             if size < count * self._size:
-                raise IndexUnavailable(f"{self._path.parent.name}/{self._path.name} is cut off")
+                raise self._cut_off()
             shape = (size // self._size, self.dims)
             # A plain array: every operation on a memmap would make another memmap.
             self._rows = np.asarray(np.memmap(self._path, self._kind, "r", shape=shape))
         return self._rows[:count]
 
-    def write(self, rows: Mapping[int, Vectors], count: int) -> None:
-        """Write rows, and see that there is room for ``count``."""
+    def write(self, rows: Mapping[int, Vectors], start: int, count: int) -> None:
+        """Write rows from ``start`` on, and see that there is room for ``count``."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            grown = os.fstat(descriptor).st_size < count * self._size
+            size = os.fstat(descriptor).st_size
+            if size < start * self._size:  # zeros must not take the place of what was lost
+                raise self._cut_off()
+            grown = size < count * self._size
             if grown:
                 os.truncate(descriptor, -(-count // _STEP) * _STEP * self._size)
             for run in runs(sorted(rows)):
@@ -147,6 +150,9 @@ class _File:
                 os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
+
+    def _cut_off(self) -> IndexUnavailable:
+        return IndexUnavailable(f"{self._path.parent.name}/{self._path.name} is cut off")
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

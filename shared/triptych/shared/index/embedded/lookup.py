@@ -18,6 +18,7 @@ from triptych.shared.index.embedded.stored import hidden
 from triptych.shared.index.words import LABELLED, MAX_CLAUSES, Clause, Words
 
 _LAST = chr(0x10FFFF)
+_KEPT_CHARS = 32_000_000
 
 _POSTINGS = """
     SELECT group_concat(place), group_concat(count) FROM postings
@@ -60,6 +61,8 @@ class Lookup:
 
     def __init__(self, view: View) -> None:
         self._view = view
+        self._kept: dict[tuple[int, int], str] = {}
+        self._room = _KEPT_CHARS
 
     def limits(self, words: Words) -> Mask:
         """The items that have all of ``must`` and none of ``must_not``."""
@@ -129,16 +132,30 @@ class Lookup:
         """Items that have the words one after the other; how often, and how much that says."""
         each = {term: self._postings(column, term) for term in dict.fromkeys(terms)}
         places = _common([found.places for found in each.values()])
+        phrase = _spaced(terms)
         counts = np.array(
-            [occurrences(words, terms) for words in self._words(column, places)], np.int64
+            [occurrences(text, phrase) for text in self._texts(column, places)], np.int64
         )
         found = _Matches(places[counts > 0], counts[counts > 0])
         return phrase_idf(self._idf(column, each[term]) for term in terms), found
 
-    def _words(self, column: int, places: Places) -> Iterator[list[str]]:
-        """The words of a field at some places, in order."""
-        for document in hidden(self._view, places):
-            yield words_of(document)[column]
+    def _texts(self, column: int, places: Places) -> Iterator[str]:
+        """The words of a field at some places, as ``_spaced`` joins them; many are kept.
+
+        A query may have a hundred phrases of common words, each of which is looked for in the same
+        long texts.
+        """
+        keys = [(column, place) for place in places.tolist()]
+        unread = [place for _, place in keys if (column, place) not in self._kept]
+        documents = hidden(self._view, np.array(unread, np.int64))
+        for key in keys:
+            text = self._kept.get(key)
+            if text is None:
+                text = _spaced(words_of(next(documents))[column])
+                if len(text) <= self._room:
+                    self._kept[key] = text
+                    self._room -= len(text)
+            yield text
 
     def _prefixed(self, column: int, start: str) -> Places:
         (places,) = self._view.numbers(_PREFIXED, (column, start, start + _LAST))
@@ -164,11 +181,13 @@ def _common(lists: Iterable[Places]) -> Places:
     return found
 
 
-def occurrences(words: Sequence[str], phrase: Sequence[str]) -> int:
-    """How often words are one after the other; they may overlap."""
-    size = len(phrase)
-    first = phrase[0]
-    return sum(
-        word == first and list(words[at : at + size]) == list(phrase)
-        for at, word in enumerate(words)
-    )
+def _spaced(words: Sequence[str]) -> str:
+    return f" {' '.join(words)} "
+
+
+def occurrences(text: str, phrase: str) -> int:
+    """How often words are one after the other; they may overlap. Both have spaces around each."""
+    count, at = 0, text.find(phrase)
+    while at >= 0:
+        count, at = count + 1, text.find(phrase, at + 1)
+    return count
