@@ -41,7 +41,7 @@ test: setup ## Run every test against the real stack it starts itself (ARGS="-k 
 check: lint unit ## The quick path: linters, types, import rules, unit tests
 
 unit: setup
-	$(BIN)/python -m pytest -q tests/unit
+	$(BIN)/python -m pytest -q tests/unit -n auto --maxprocesses=4 --dist loadfile
 
 lint: setup ## Ruff, mypy strict, import-linter
 	$(BIN)/ruff check .
