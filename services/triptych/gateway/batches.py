@@ -4,7 +4,13 @@ from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from triptych.gateway import ingest
-from triptych.gateway.requests import batch_id, collection_name, read_upload, refuse_when_busy
+from triptych.gateway.requests import (
+    batch_id,
+    collection_name,
+    read_body,
+    read_upload,
+    refuse_when_busy,
+)
 from triptych.gateway.services import services
 from triptych.shared import mapping
 from triptych.shared.errors import InvalidInput, NotFound
@@ -23,7 +29,8 @@ def create(collection: str) -> ResponseReturnValue:
     name = collection_name(collection)
     refuse_when_busy()
     if request.mimetype in _MANIFEST_TYPES:
-        accepted = ingest.accept_manifest(services(), name, request.get_data(cache=False))
+        manifest = read_body(request, services().settings.limits.body_bytes)
+        accepted = ingest.accept_manifest(services(), name, manifest)
     elif request.mimetype == "multipart/form-data":
         accepted = _accept_form(name)
     else:

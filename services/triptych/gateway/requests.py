@@ -75,14 +75,19 @@ def read_json(request: Request) -> dict[str, Any]:
     """The JSON object in the body. Raises InvalidInput, TooLarge."""
     limits = services().settings.limits
     limit = min(limits.json_bytes, limits.body_bytes)
-    if (request.content_length or 0) > limit:
-        raise TooLarge(
-            f"body has {request.content_length} bytes, JSON at most {limit}: "
-            "larger media are accepted as files of a form",
-            field="body",
-        )
-    request.max_content_length = limit  # of a body in pieces, which says no length before
-    return read_object(request.get_data(cache=False), "body")
+    hint = "; larger media are accepted as files of a form"
+    return read_object(read_body(request, limit, hint), "body")
+
+
+def read_body(request: Request, limit: int, hint: str = "") -> bytes:
+    """The whole body. Raises TooLarge."""
+    if (request.content_length or 0) <= limit:
+        # Of a body in pieces, which says no length before, Werkzeug takes what the limit lets in.
+        request.max_content_length = limit + 1
+        data = request.get_data(cache=False)
+        if len(data) <= limit:
+            return data
+    raise TooLarge(f"body has more than {limit} bytes{hint}", field="body")
 
 
 def is_multipart(request: Request) -> bool:

@@ -7,11 +7,12 @@ from flask.typing import ResponseReturnValue
 
 from triptych.gateway import items
 from triptych.gateway.query import searching
-from triptych.gateway.query.references import PREFIX
+from triptych.gateway.query.references import PREFIX, stored_part
 from triptych.gateway.requests import collection_name, item_id, read_search, read_similar
 from triptych.gateway.schemas import SearchRequest
 from triptych.gateway.services import services
 from triptych.shared.errors import InvalidInput, NotFound
+from triptych.shared.fusion.layout import layout
 from triptych.shared.index.filters import Condition
 
 blueprint = Blueprint("search", __name__, url_prefix="/v1/collections/<collection>")
@@ -36,9 +37,13 @@ def similar(collection: str, item: str) -> ResponseReturnValue:
             with suppress(NotFound):  # the id of an item, too, may end like this path
                 return items.show(name, f"{known}/similar")
         raise
-    parts = dict.fromkeys(document.get("modalities", ()), f"{PREFIX}{known}")
+    parts = {
+        part: f"{PREFIX}{known}"
+        for part in document.get("modalities", ())
+        if (kept := stored_part(document, part, layout())).has_vectors or kept.has_words
+    }
     if not parts:
-        raise InvalidInput(f"item {known!r} has nothing to search by: {document['status']}")
+        raise InvalidInput(f"item {known!r} has nothing to search by", field="item")
     query = SearchRequest.model_validate(
         {**asked.model_dump(by_alias=True, exclude_unset=True), **parts}
     )

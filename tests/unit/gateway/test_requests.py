@@ -3,12 +3,14 @@
 import base64
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from flask import Flask, request
 
 from triptych.gateway.requests import (
     collection_name,
+    read_body,
     read_request,
     read_search,
     refuse_when_busy,
@@ -129,6 +131,34 @@ def test_files_are_bounded(app):
     assert caught.value.field == "image"
     with pytest.raises(TooLarge):
         read(app, json={"image": base64.b64encode(b"x" * (limit + 1)).decode()})
+
+
+def test_bodies_in_pieces_are_bounded(app):
+    """They say no length before; a longer one is refused, not cut."""
+    limit = app.extensions["triptych"].settings.limits.body_bytes
+    for size in (limit, limit + 1, 2 * limit):
+        with app.test_request_context(
+            "/",
+            method="POST",
+            input_stream=io.BytesIO(b"x" * size),
+            environ_overrides={"wsgi.input_terminated": True},
+        ):
+            if size <= limit:
+                assert read_body(request, limit) == b"x" * size
+                continue
+            with pytest.raises(TooLarge, match=f"more than {limit} bytes"):
+                read_body(request, limit)
+
+
+def test_json_is_bounded(app):
+    """Below other bodies, and with a way out."""
+    found = app.extensions["triptych"]
+    limits = found.settings.limits.model_copy(update={"json_bytes": 100})
+    settings = found.settings.model_copy(update={"limits": limits})
+    app.extensions["triptych"] = replace(found, settings=settings)
+    with pytest.raises(TooLarge, match="more than 100 bytes; larger media are accepted as files"):
+        read(app, json={"text": "x" * 100})
+    assert read(app, json={"text": "x" * 80})[0].text == "x" * 80
 
 
 @pytest.mark.parametrize("name", ["photos", "a", "0-9_x", "a" * 64])

@@ -66,14 +66,15 @@ class References:
 
 def stored_part(document: Document, part: Modality, layout: Layout) -> EncodedPart:
     """The blocks, and of a text the words, of a part that the item has."""
-    features = unpack_features(document["features"], layout).astype(np.float32)
+    packed = document.get("features")  # which what says nothing, as silence, does not have
+    features = unpack_features(packed, layout).astype(np.float32)
     blocks = {
         name: _unit(features[layout.slices[name]])
         for name, modality in layout.modalities.items()
         if modality == part
     }
     text = document["text"] if part == "text" else ""
-    said = hashlib.sha256(f"{document['features']} {text}".encode()).hexdigest()
+    said = hashlib.sha256(f"{packed} {text}".encode()).hexdigest()
     found = EncodedPart(f"item {part} {said}", blocks)
     if not text:
         return found

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from triptych.cli.variations import wav
+from triptych.shared.fusion.layout import layout
 from unit.gateway.shelf import document, numbered, vector
 
 
@@ -150,6 +151,22 @@ def test_an_id_may_end_like_the_path_of_similar_items(make_client, shelf):
     assert client.get(path).json["id"] == "photos/similar"
     assert client.post(path, json={}).status_code == 404
     assert "'nobody'" in client.get("/v1/collections/c/items/nobody/similar").json["detail"]
+
+
+def test_nothing_is_similar_to_silence(make_client, shelf):
+    """An item without features has no vectors to search by."""
+    shelf.documents["silence"] = {
+        "id": "silence",
+        "status": "indexed",
+        "modalities": ["audio"],
+        "fingerprint": layout().fingerprint,
+    }
+    response = make_client().get("/v1/collections/c/items/silence/similar")
+    assert response.status_code == 400, response.text
+    assert "item 'silence' has nothing to search by" in response.json["detail"]
+    shelf.documents["night"] = document("night", text="quiet", modalities=["audio", "text"])
+    hits = make_client().get("/v1/collections/c/items/night/similar").json["hits"]
+    assert set(hits[0]["why"]) == {"text"}
 
 
 def test_similar_items(searching, make_client):
