@@ -1,5 +1,6 @@
 """One collection: its folder, connections to its database, transactions, and what it remembers."""
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,8 @@ from triptych.shared.index.embedded.state import Mask, State
 from triptych.shared.index.origin import check_origin
 
 Places = NDArray[np.int64]
+
+_NUMBER = re.compile("[0-9]{1,18}")
 
 
 class Store:
@@ -83,12 +86,13 @@ class Store:
     def _tx(connection: sqlite3.Connection, snapshot: str, now: int) -> int:
         """The transaction number of a snapshot that is still whole."""
         uid, horizon = connection.execute("SELECT uid, horizon FROM collection").fetchone()
-        ours, _, number = snapshot.partition(":")
-        if ours != uid or not number.isdecimal() or not horizon <= int(number) <= now:
+        ours, _, digits = snapshot.partition(":")
+        number = int(digits) if _NUMBER.fullmatch(digits) else -1  # it may be forged
+        if ours != uid or not horizon <= number <= now:
             raise CursorExpired(
                 "the collection as it was when the paging began is not kept any more"
             )
-        return int(number)
+        return number
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
