@@ -151,13 +151,17 @@ def test_command_line(
         (folder / f"{name}.txt").write_text(f"A {name}.")
     common = ["--url", stack.gateway_url, "--collection", collection, "--json"]
 
-    def run(*arguments: str) -> dict[str, Any]:
+    def run(*arguments: str, code: int = 0) -> dict[str, Any]:
         command = [sys.executable, "-m", "triptych.cli.main", *arguments, *common]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == code, done.stderr
         return json.loads(done.stdout)
 
     report = run("add", str(folder))
     assert (report["done"], report["failed"]) == (2, 0)
+    nothing = tmp_path / "paper.pdf"
+    nothing.write_bytes(b"%PDF")
+    assert list(run("add", str(nothing), code=1)["skipped"]) == [str(nothing)]
     settle(http, collection)
     answer = run("search", "penguin", "--image", str(folder / "penguin.png"), "--limit", "1")
     assert ids(answer) == ["penguin"]

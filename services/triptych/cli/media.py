@@ -6,11 +6,10 @@ from typing import Any
 
 from triptych.shared.encoders.cards import Modality
 from triptych.shared.errors import InvalidInput
-from triptych.shared.grouping import group_files, modality_of
+from triptych.shared.grouping import group_files, is_manifest, modality_of
 from triptych.shared.manifest import ItemLine, Rejection, read_lines
 from triptych.shared.settings import Settings
 
-_MANIFEST_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 _SIDE = 512
 """Pixels along the longer edge: no encoder looks at more."""
 
@@ -50,7 +49,7 @@ def _raw(
     paths: Iterable[Path], modality: Modality, skipped: Skipped
 ) -> Iterator[tuple[str, bytes]]:
     for file in _files(paths):
-        if _is_manifest(file):
+        if is_manifest(file.name):
             yield from _from_manifest(file, modality, skipped)
         elif modality_of(file.name) == modality:
             yield str(file), file.read_bytes()
@@ -63,7 +62,7 @@ def _raw_pairs(paths: Iterable[Path], skipped: Skipped) -> Iterator[tuple[str, b
         if {"image", "text"} <= group.files.keys():
             image, text = (Path(group.files[kind]) for kind in ("image", "text"))
             yield str(image), image.read_bytes(), text.read_bytes()
-    for manifest in filter(_is_manifest, files):
+    for manifest in (file for file in files if is_manifest(file.name)):
         # What is broken is told of once, with the pictures.
         texts = dict(_from_manifest(manifest, "text", lambda _name, _reason: None))
         for name, data in _from_manifest(manifest, "image", skipped):
@@ -79,10 +78,6 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
         else:
             raise FileNotFoundError(f"{path} is not there")
-
-
-def _is_manifest(file: Path) -> bool:
-    return file.suffix.lower() in _MANIFEST_SUFFIXES
 
 
 def _from_manifest(

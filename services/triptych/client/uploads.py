@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from triptych.shared.grouping import group_files
+from triptych.shared.grouping import group_files, is_manifest
 
 _MAX_ITEMS = 200
 _MAX_BYTES = 64 * 2**20
-_MANIFEST_SUFFIXES = {".jsonl", ".ndjson"}
 
 
 @dataclass
@@ -40,16 +39,12 @@ def uploads_of(
     for path in paths:
         if path.is_dir():
             yield from _from_folder(path, tell)
-        elif _is_manifest(path):
+        elif is_manifest(path.name):
             yield from _from_manifest(path)
         elif path.is_file():
             yield from _grouped({path.name: path}, tell)
         else:
             raise FileNotFoundError(f"{path} is not there")
-
-
-def _is_manifest(path: Path) -> bool:
-    return path.suffix.lower() in _MANIFEST_SUFFIXES
 
 
 def _from_folder(folder: Path, tell: Callable[[str, str], None]) -> Iterator[Upload]:
@@ -59,7 +54,7 @@ def _from_folder(folder: Path, tell: Callable[[str, str], None]) -> Iterator[Upl
         for path, name in inside.items()
         if path.is_file() and not any(part.startswith(".") for part in name.parts)
     }
-    manifests = [path for path in files.values() if _is_manifest(path)]
+    manifests = [path for path in files.values() if is_manifest(path.name)]
     named = {
         file.resolve()
         for manifest in manifests
@@ -71,7 +66,7 @@ def _from_folder(folder: Path, tell: Callable[[str, str], None]) -> Iterator[Upl
     rest = {
         name: path
         for name, path in files.items()
-        if path not in manifests and path.resolve() not in named
+        if not is_manifest(name) and path.resolve() not in named
     }
     yield from _grouped(rest, tell)
 

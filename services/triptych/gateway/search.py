@@ -40,7 +40,7 @@ def similar(collection: str, item: str) -> ResponseReturnValue:
     parts = {
         part: f"{PREFIX}{known}"
         for part in document.get("modalities", ())
-        if (kept := stored_part(document, part, layout())).has_vectors or kept.has_words
+        if part == "text" or stored_part(document, part, layout()).has_vectors
     }
     if not parts:
         raise InvalidInput(f"item {known!r} has nothing to search by", field="item")

@@ -28,6 +28,8 @@ EXTENSIONS: Mapping[Modality, frozenset[str]] = {
     "audio": frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff"}),
 }
 
+_MANIFESTS = frozenset({".jsonl", ".ndjson"})
+
 
 @dataclass
 class Group:
@@ -41,6 +43,11 @@ def modality_of(name: str) -> Modality | None:
     """The modality that a file's extension claims; what it holds is seen when it is decoded."""
     suffix = PurePosixPath(name).suffix.lower()
     return next((kind for kind, known in EXTENSIONS.items() if suffix in known), None)
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a file's extension claims that it is a manifest: JSON lines."""
+    return PurePosixPath(name).suffix.lower() in _MANIFESTS
 
 
 def _ids(stem: str, name: str) -> Iterator[str]:

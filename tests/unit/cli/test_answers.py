@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from triptych.cli import answers
+from triptych.cli import answers, show
 
 WHY = {
     "keyword": {
@@ -110,3 +110,9 @@ def test_nothing_found_is_an_answer(printed):
     """An empty table and a zero."""
     answers.print_answer(LISTING | {"hits": [], "total": {"value": 0, "relation": "eq"}})
     assert "0 found" in printed()
+
+
+def test_nobody_reads_on():
+    """That is no error to tell of, to nobody."""
+    with pytest.raises(BrokenPipeError):
+        show.failure(BrokenPipeError())

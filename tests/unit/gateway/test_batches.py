@@ -29,6 +29,19 @@ def test_only_the_first_rejections_are_listed(app, http, monkeypatch):
     assert [entry["line"] for entry in response.json["rejected"]] == list(range(1, 101))
 
 
+def test_a_manifest_in_pieces_is_not_cut(app, http):
+    """Above the limit it is refused: what is behind it would be lost without a word."""
+    limit = app.extensions["triptych"].settings.limits.body_bytes
+    response = http.post(
+        "/v1/collections/c/batches",
+        input_stream=io.BytesIO(b"0\n" * limit),
+        content_type="application/x-ndjson",
+        headers={"transfer-encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert (response.status_code, response.json["field"]) == (413, "body")
+
+
 def test_two_manifests_are_refused(http):
     """Which one would be meant?"""
     data = {"manifest": [(io.BytesIO(b"{}"), "a"), (io.BytesIO(b"{}"), "b")]}

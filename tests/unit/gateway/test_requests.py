@@ -141,6 +141,7 @@ def test_bodies_in_pieces_are_bounded(app):
             "/",
             method="POST",
             input_stream=io.BytesIO(b"x" * size),
+            headers={"transfer-encoding": "chunked"},
             environ_overrides={"wsgi.input_terminated": True},
         ):
             if size <= limit:

@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -242,6 +244,13 @@ def test_verification_takes_the_picture_of_an_item(make_client, shelf):
     assert (ids(answer), answer["hits"][0]["item"]) == (["seen"], {})
     assert "inliers" in answer["hits"][0]
     assert "verify" in answer["took_ms"]
+    taken = {**services.slots, "image": threading.Semaphore(0)}
+    client.application.extensions["triptych"] = replace(services, slots=taken)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("triptych.gateway.services._PATIENCE_SECONDS", 0.01)
+        response = client.post("/v1/collections/c/search", json=body)
+    assert response.status_code == 429
+    assert response.headers["retry-after"]
 
 
 def test_text_without_vectors_is_words(searching):
