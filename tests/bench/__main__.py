@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from triptych.shared.threads import limit_threads
+from triptych.core.threads import limit_threads
 
 ON_A_STACK = ("pipeline", "search", "load", "memory", "stages", "recall")
 ALONE = ("encoders", "decode", "lite0", "long_audio", "embedded")

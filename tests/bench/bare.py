@@ -13,19 +13,19 @@ from typing import Any, Self
 from elasticsearch import Elasticsearch, helpers
 from tests.bench.setting import Line, connect
 
-from triptych.shared import mapping
-from triptych.shared.blobs import open_store
-from triptych.shared.encoders.cards import Modality
-from triptych.shared.encoders.extractors import Extractor, load_extractor
-from triptych.shared.fusion.blocks import Rows, fuse
-from triptych.shared.fusion.layout import layout
-from triptych.shared.item import MODALITIES, Chunk, Item
-from triptych.shared.media.audio import decode_audio
-from triptych.shared.media.image import decode_image
-from triptych.shared.media.languages import detect
-from triptych.shared.media.text import clean_text
-from triptych.shared.media.words import terms
-from triptych.shared.settings import settings
+from triptych.core.item import MODALITIES, Item, Modality
+from triptych.core.settings import settings
+from triptych.encoders.extractors import Extractor, load_extractor
+from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.layout import layout
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.documents import document
+from triptych.media.audio import decode_audio
+from triptych.media.image import decode_image
+from triptych.media.store import open_store
+from triptych.media.text import clean_text
+from triptych.text.analysis import terms
+from triptych.text.languages import detect
 
 _PROCESSES = 2
 _TOGETHER = 32
@@ -86,7 +86,7 @@ def _write(index: str, lines: Sequence[Line]) -> float:
         {
             "_index": index,
             "_id": item.id,
-            "_source": mapping.document(chunk, item, vector),
+            "_source": document(chunk, item, vector),
         }
         for item, vector in zip(items, fuse(features, len(items), layout()), strict=True)
     )

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 
-from triptych.shared.encoders.artefacts import Artefact
-from triptych.shared.encoders.cards import Vectors
-from triptych.shared.encoders.image import efficientnet, heads
-from triptych.shared.encoders.image.lite0_network import build_network
-from triptych.shared.encoders.text.minilm import MiniLM
-from triptych.shared.settings import cache_home
+from triptych.core.settings import cache_home
+from triptych.encoders.artefacts import Artefact
+from triptych.encoders.cards import Vectors
+from triptych.encoders.image import efficientnet, heads
+from triptych.encoders.image.lite0_network import build_network
+from triptych.encoders.text.minilm import MiniLM
 
 Pixels = NDArray[np.uint8]
 Pictures = Sequence[Pixels]

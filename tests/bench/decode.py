@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.bench.figures import emit, resampled, say
 
+from triptych.core.threads import limit_threads
 from triptych.corpora import tuxpaint
-from triptych.shared.encoders.image.efficientnet import EfficientNetLite0
-from triptych.shared.media.image import Pixels, decode_image, fit_within
-from triptych.shared.threads import limit_threads
+from triptych.encoders.image.efficientnet import EfficientNetLite0
+from triptych.media.image import Pixels, decode_image, fit_within
 
 _SIDES = (224, 512)
 _WIDTH, _HEIGHT = 4000, 3000

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from tests.bench.figures import Floats
 from tests.bench.setting import Setting
 
-from triptych.shared.encoders.cards import Vectors, unit_rows
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import FusedQuery
-from triptych.shared.fusion.scores import Candidate, score
-from triptych.shared.item import MODALITIES
-from triptych.shared.mapping import unpack_features
+from triptych.core.item import MODALITIES
+from triptych.encoders.cards import Vectors, unit_rows
+from triptych.fusion.layout import layout
+from triptych.fusion.query import FusedQuery
+from triptych.fusion.scores import Candidate, score
+from triptych.index.documents import unpack_features
 
 _PAGE = 500
 _PRESENCE = {"text": 0.9, "image": 0.7, "audio": 0.3}

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from tests.bench.queries import Query
 from tests.bench.setting import Setting, connect
 
-from triptych.shared.index.queries import search_body
+from triptych.index.elastic.queries import search_body
 
 Request = tuple[bytes, dict[str, str]]
 """Body and headers."""

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from tests.bench.figures import emit, extremes, resampled, say
 
-from triptych.shared.encoders.cards import Vectors, unit_rows
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import WEIGHTS, fuse_query
-from triptych.shared.index.embedded import EmbeddedIndex
-from triptych.shared.index.filters import Condition
-from triptych.shared.index.protocol import IndexQuery, Listing, Versioned
-from triptych.shared.index.words import Clause, Words
-from triptych.shared.item import MODALITIES, Chunk, Item
-from triptych.shared.mapping import document
+from triptych.core.item import MODALITIES, Item
+from triptych.encoders.cards import Vectors, unit_rows
+from triptych.fusion.layout import layout
+from triptych.fusion.query import WEIGHTS, fuse_query
+from triptych.index.embedded import EmbeddedIndex
+from triptych.index.model import Clause, Condition, IndexQuery, Listing, Versioned, Words
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.documents import document
 
 SIZES = (1_000, 10_000, 50_000)
 

@@ -18,12 +18,12 @@ from tests.bench.figures import Floats, emit, resampled, say
 from threadpoolctl import threadpool_limits
 
 from triptych.corpora import tuxpaint
+from triptych.encoders import registry
+from triptych.encoders.cards import unit_rows
+from triptych.encoders.text.minilm import MiniLM
 from triptych.evaluation.recognition import sheet
-from triptych.shared.encoders import registry
-from triptych.shared.encoders.cards import unit_rows
-from triptych.shared.encoders.text.minilm import MiniLM
-from triptych.shared.media.audio import Samples, decode_audio
-from triptych.shared.media.image import Pixels, decode_image
+from triptych.media.audio import Samples, decode_audio
+from triptych.media.image import Pixels, decode_image
 
 Encode = Callable[[Sequence[Any]], Any]
 Batches = Sequence[Sequence[Any]]

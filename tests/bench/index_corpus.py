@@ -18,16 +18,16 @@ from tests.bench.documents import Documents, synthetic
 from tests.bench.figures import Floats
 
 from triptych.cli.variations import mirrored_crop, second_half
+from triptych.core.item import MODALITIES, Modality
+from triptych.core.settings import settings
 from triptych.corpora import tuxpaint
-from triptych.shared.blobs import open_store
-from triptych.shared.encoders.cards import Modality, Vectors
-from triptych.shared.encoders.extractors import Extractor, load_extractor
-from triptych.shared.fusion.blocks import Rows, fuse
-from triptych.shared.fusion.layout import layout
-from triptych.shared.item import MODALITIES
-from triptych.shared.media.audio import decode_audio
-from triptych.shared.media.image import decode_image
-from triptych.shared.settings import settings
+from triptych.encoders.cards import Vectors
+from triptych.encoders.extractors import Extractor, load_extractor
+from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.layout import layout
+from triptych.media.audio import decode_audio
+from triptych.media.image import decode_image
+from triptych.media.store import open_store
 
 GROUP = 1000
 TOP = 10

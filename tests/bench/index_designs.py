@@ -24,8 +24,8 @@ import numpy as np
 from tests.bench.documents import Documents
 from tests.bench.index_corpus import PresenceClass, Query, presence
 
-from triptych.shared.fusion.layout import layout
-from triptych.shared.mapping import pack_features
+from triptych.fusion.layout import layout
+from triptych.index.documents import pack_features
 
 Ask = Literal["fused", "sum", "union"]
 

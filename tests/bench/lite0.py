@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from tests.bench.figures import Floats, emit, resampled
 
-from triptych.shared.encoders.image.efficientnet import framed, load_weights, open_network
-from triptych.shared.encoders.image.lite0_network import SIDE, FloatLayers, build_network
+from triptych.encoders.image.efficientnet import framed, load_weights, open_network
+from triptych.encoders.image.lite0_network import SIDE, FloatLayers, build_network
 
 _ROUNDS = 60
 _TOGETHER = 4

@@ -89,7 +89,7 @@ class _Peaks:
 
 def measure(path: Path, encoder: str) -> dict[str, float]:
     """Decode and encode in this process: MiB over the same for a second of sound, and CPU s."""
-    from triptych.shared.media.audio import decode_audio
+    from triptych.media.audio import decode_audio
 
     model = _open(encoder) if encoder else None
 
@@ -122,7 +122,7 @@ def _second() -> bytes:
 
 
 def _open(name: str) -> Any:
-    from triptych.shared.encoders import registry
+    from triptych.encoders import registry
 
     if name != _FITTED:
         return registry.open_encoder(name)

@@ -7,9 +7,9 @@ from tests.bench.figures import emit, extremes, say
 from tests.bench.processes import cpu_seconds
 from tests.bench.setting import Setting
 
+from triptych.fusion.layout import layout
+from triptych.index.elastic.mapping import mapping
 from triptych.local import PART_NAMES
-from triptych.shared import mapping
-from triptych.shared.fusion.layout import layout
 
 _ROUNDS = 5
 """The first of which warms both sides and is dropped."""
@@ -75,7 +75,7 @@ def _bare_turn(setting: Setting, loop: BareLoop, collection: str) -> tuple[float
     index = setting.alias(collection)
     setting.elastic.indices.create(
         index=index,
-        mappings=mapping.mapping(layout()),
+        mappings=mapping(layout()),
         settings={"number_of_shards": 1, "number_of_replicas": 0},
     )
     took = loop.run(index, setting.lines)

@@ -7,14 +7,14 @@ from typing import Any
 from tests.bench.setting import Line, Setting
 
 from triptych.cli.variations import mirrored_crop, second_half
-from triptych.gateway.query.encoded import EncodedQuery
-from triptych.gateway.query.encoding import encode
-from triptych.gateway.query.hits import shape
-from triptych.gateway.query.planning import Search, plan
-from triptych.gateway.query.searching import index_query
-from triptych.gateway.schemas import SearchRequest
-from triptych.shared.index.protocol import IndexQuery
-from triptych.shared.media.audio import decode_audio
+from triptych.index.model import IndexQuery
+from triptych.media.audio import decode_audio
+from triptych.search.encoded import EncodedQuery
+from triptych.search.encoding import encode
+from triptych.search.hits import shape
+from triptych.search.planning import Search, plan
+from triptych.search.request import SearchRequest
+from triptych.search.searching import index_query
 
 MIXES: Mapping[str, tuple[str, ...]] = {
     "text": ("text",),

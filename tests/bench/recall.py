@@ -9,11 +9,12 @@ from tests.bench.figures import Figure, emit, resampled, say
 from tests.bench.queries import MIXES, Query, make_queries
 from tests.bench.setting import Setting
 
-from triptych.shared import mapping
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.scores import score
-from triptych.shared.index.protocol import Versioned
-from triptych.shared.item import Chunk, Item
+from triptych.core.item import Item
+from triptych.fusion.layout import layout
+from triptych.fusion.scores import score
+from triptych.index.model import Versioned
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.documents import document
 
 _QUERIES = 50
 _TOP = 10
@@ -75,8 +76,7 @@ def _write(setting: Setting, many: Documents) -> None:
     for start in range(0, len(many.ids), _TOGETHER):
         rows = range(start, min(start + _TOGETHER, len(many.ids)))
         entries = [
-            Versioned(mapping.document(chunk, _item(many, row), many.features[row]), 1)
-            for row in rows
+            Versioned(document(chunk, _item(many, row), many.features[row]), 1) for row in rows
         ]
         refused = [
             outcome

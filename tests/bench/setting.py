@@ -15,11 +15,11 @@ from elasticsearch.serializer import OrjsonSerializer
 from tests.bench.figures import say
 
 from triptych.client import Client
+from triptych.core.settings import Settings
 from triptych.corpora import tuxpaint
 from triptych.gateway.services import Services, make_services
+from triptych.index.elastic.queries import alias_name
 from triptych.local import Stack, StackOptions, running_stack
-from triptych.shared.index.queries import alias_name
-from triptych.shared.settings import Settings
 
 Line = dict[str, Any]
 

@@ -17,18 +17,20 @@ from kombu.simple import SimpleQueue
 from tests.bench.figures import Floats, emit, resampled, say
 from tests.bench.setting import Line, Setting
 
-from triptych.shared import codec, jobs, mapping
-from triptych.shared.blobs import MediaStore
-from triptych.shared.encoders.image.lite0 import Headed
-from triptych.shared.fusion.blocks import Rows, fuse
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index.protocol import Versioned
-from triptych.shared.item import Chunk, Item
-from triptych.shared.media.audio import decode_audio
-from triptych.shared.media.image import decode_image
-from triptych.shared.media.languages import detect
-from triptych.shared.media.text import clean_text
-from triptych.shared.media.words import terms
+from triptych.core.item import Item
+from triptych.encoders.image.lite0 import Headed
+from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.layout import layout
+from triptych.index.model import Versioned
+from triptych.ingest.chunk import FUSION, Chunk, submission_sequence
+from triptych.ingest.documents import document
+from triptych.media.audio import decode_audio
+from triptych.media.image import decode_image
+from triptych.media.store import MediaStore
+from triptych.media.text import clean_text
+from triptych.queues import codec
+from triptych.text.analysis import terms
+from triptych.text.languages import detect
 
 _TOGETHER = 32
 _NO_LIMIT = 10**9
@@ -112,9 +114,9 @@ class _Steps:
         items, features = self._encoded(clock, items)
         chunk = Chunk(
             collection=_COLLECTION,
-            sequence=jobs.submission_sequence(),
+            sequence=submission_sequence(),
             fingerprint=layout().fingerprint,
-            slip=("image", "text", "audio", jobs.FUSION),
+            slip=("image", "text", "audio", FUSION),
             items=tuple(items),
             batch="stages",
         )
@@ -223,7 +225,7 @@ class _Steps:
             fused = fuse(blocks, len(chunk.items), layout())
         with clock.stage("document"):
             documents: list[dict[str, Any]] = [
-                mapping.document(chunk, item, vector)
+                document(chunk, item, vector)
                 for item, vector in zip(chunk.items, fused, strict=True)
             ]
         with clock.stage("json"):
@@ -236,7 +238,7 @@ class _Steps:
 
 
 def _visits(item: Item, queue: str) -> bool:
-    return queue == jobs.FUSION or getattr(item, queue) is not None
+    return queue == FUSION or getattr(item, queue) is not None
 
 
 def _only(chunk: Chunk, rows: Sequence[int]) -> Chunk:

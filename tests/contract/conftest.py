@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import pytest
 
+from triptych.core.errors import NotFound
+from triptych.core.settings import Settings
+from triptych.index import SearchIndex, open_index
 from triptych.local import Stack
-from triptych.shared.errors import NotFound
-from triptych.shared.index import SearchIndex, open_index
-from triptych.shared.settings import Settings
 
 
 @pytest.fixture(scope="session", params=["elastic", "embedded"])

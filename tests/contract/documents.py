@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from triptych.shared.encoders.cards import unit_rows
-from triptych.shared.fusion.blocks import Rows, fuse
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index import SearchIndex
-from triptych.shared.index.protocol import Found, IndexQuery, Versioned
-from triptych.shared.index.words import Clause, Words
-from triptych.shared.item import Chunk, Item
-from triptych.shared.mapping import WORDED_FIELDS, document
+from triptych.core.item import Item
+from triptych.encoders.cards import unit_rows
+from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.layout import layout
+from triptych.index import SearchIndex
+from triptych.index.documents import WORDED_FIELDS
+from triptych.index.model import Clause, Found, IndexQuery, Versioned, Words
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.documents import document
 
 RNG = np.random.default_rng(7)
 PARTS = {"text": ("semantic",), "image": ("concept", "visual"), "audio": ("acoustic",)}

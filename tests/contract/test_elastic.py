@@ -8,17 +8,16 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.documents import make, word, write
+from triptych.core.errors import FingerprintMismatch, InvalidInput
+from triptych.core.settings import Settings
+from triptych.fusion.blocks import Layout
+from triptych.fusion.layout import layout
+from triptych.fusion.query import PresenceClass
+from triptych.index import SearchIndex, open_index
+from triptych.index.documents import SCHEMA_VERSION
+from triptych.index.elastic.index import ElasticIndex
+from triptych.index.model import IndexQuery, Listing, Versioned, Words
 from triptych.local import Stack
-from triptych.shared.errors import FingerprintMismatch, InvalidInput
-from triptych.shared.fusion.blocks import Layout
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import PresenceClass
-from triptych.shared.index import SearchIndex, open_index
-from triptych.shared.index.elastic import ElasticIndex
-from triptych.shared.index.protocol import IndexQuery, Listing, Versioned
-from triptych.shared.index.words import Words
-from triptych.shared.mapping import SCHEMA_VERSION
-from triptych.shared.settings import Settings
 
 VECTOR = np.full(layout().dims, 0.1, np.float32)
 CLASS = PresenceClass(("text",), (), VECTOR)

@@ -10,14 +10,24 @@ import numpy as np
 import pytest
 
 from contract.documents import features, look_up, make, word, write
-from triptych.shared.errors import InvalidInput, NotFound
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import WEIGHTS, fuse_query
-from triptych.shared.index import SearchIndex
-from triptych.shared.index.filters import ADDED, METADATA, Condition, Facet, Range, Sort, Value
-from triptych.shared.index.protocol import IndexQuery, Listing, Versioned
-from triptych.shared.index.words import Words
-from triptych.shared.mapping import Document, kind, parts
+from triptych.core.errors import InvalidInput, NotFound
+from triptych.fusion.layout import layout
+from triptych.fusion.query import WEIGHTS, fuse_query
+from triptych.index import SearchIndex
+from triptych.index.documents import Document, kind, parts
+from triptych.index.model import (
+    ADDED,
+    METADATA,
+    Condition,
+    Facet,
+    IndexQuery,
+    Listing,
+    Range,
+    Sort,
+    Value,
+    Versioned,
+    Words,
+)
 
 ADDED_AT = 1_700_000_000_000_000
 

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from contract.documents import PARTS, features, look_up, make, random_block, word, write
-from triptych.shared.encoders.cards import unit_rows
-from triptych.shared.errors import IndexUnavailable, NotFound
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import WEIGHTS, FusedQuery, PresenceClass, fuse_query
-from triptych.shared.fusion.scores import score
-from triptych.shared.index import SearchIndex, open_index
-from triptych.shared.index.protocol import IndexQuery, Listing
-from triptych.shared.index.words import Words
-from triptych.shared.settings import Settings
+from triptych.core.errors import IndexUnavailable, NotFound
+from triptych.core.settings import Settings
+from triptych.encoders.cards import unit_rows
+from triptych.fusion.layout import layout
+from triptych.fusion.query import WEIGHTS, FusedQuery, PresenceClass, fuse_query
+from triptych.fusion.scores import score
+from triptych.index import SearchIndex, open_index
+from triptych.index.model import IndexQuery, Listing, Words
 
 
 def ask(index: SearchIndex, collection: str, query: FusedQuery, **fields) -> list[str]:

@@ -18,16 +18,22 @@ from contract.documents import (
     word,
     write,
 )
-from triptych.shared.errors import NotFound
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import WEIGHTS, fuse_query
-from triptych.shared.fusion.scores import Candidate, score
-from triptych.shared.index import SearchIndex
-from triptych.shared.index.filters import Condition
-from triptych.shared.index.protocol import IndexQuery, Versioned
-from triptych.shared.index.words import LABELLED, MAX_CLAUSES, Clause, Words
-from triptych.shared.mapping import parts
-from triptych.shared.media.words import terms
+from triptych.core.errors import NotFound
+from triptych.fusion.layout import layout
+from triptych.fusion.query import WEIGHTS, fuse_query
+from triptych.fusion.scores import Candidate, score
+from triptych.index import SearchIndex
+from triptych.index.documents import parts
+from triptych.index.model import (
+    LABELLED,
+    MAX_CLAUSES,
+    Clause,
+    Condition,
+    IndexQuery,
+    Versioned,
+    Words,
+)
+from triptych.text.analysis import terms
 
 TEXTS = """
 en The black cat sleeps on the old red sofa

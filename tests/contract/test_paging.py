@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from contract.documents import features, make, random_block, word, write
-from triptych.shared.errors import CursorExpired, NotFound
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import WEIGHTS, fuse_query
-from triptych.shared.index import SearchIndex
-from triptych.shared.index.filters import Condition, Facet, Sort
-from triptych.shared.index.protocol import IndexQuery, Listing, Page
-from triptych.shared.index.words import Words
+from triptych.core.errors import CursorExpired, NotFound
+from triptych.fusion.layout import layout
+from triptych.fusion.query import WEIGHTS, fuse_query
+from triptych.index import SearchIndex
+from triptych.index.model import Condition, Facet, IndexQuery, Listing, Page, Sort, Words
 
 
 def documents(count: int = 30, **fields):

@@ -16,13 +16,13 @@ from triptych.cli.variations import mirrored_crop, wav
 from triptych.client import Client
 from triptych.corpora import prompts
 from triptych.corpora.errors import CorpusUnavailable
+from triptych.encoders import artefacts, registry
+from triptych.encoders.image.descriptors import SIDE
 from triptych.local import StackOptions, running_stack
 from triptych.local.parts import media_url
-from triptych.shared.blobs import open_store
-from triptych.shared.encoders import artefacts, registry
-from triptych.shared.encoders.image.descriptors import SIDE
-from triptych.shared.media.audio import RATE
-from triptych.shared.media.image import decode_image
+from triptych.media.audio import RATE
+from triptych.media.image import decode_image
+from triptych.media.store import open_store
 
 SENTENCE = "conf-now-recording"
 

@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from triptych.core.errors import IndexUnavailable, NotFound
+from triptych.core.item import Item
+from triptych.core.settings import Settings
+from triptych.encoders.cards import unit_rows
+from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.layout import layout
+from triptych.index import SearchIndex, migration, open_index
+from triptych.index.migration import Comparison, compare, copy, prune
+from triptych.index.model import Outcome, Versioned
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.documents import document
 from triptych.local import Stack, StackOptions
 from triptych.local.parts import embedded_folder
-from triptych.shared.encoders.cards import unit_rows
-from triptych.shared.errors import IndexUnavailable, NotFound
-from triptych.shared.fusion.blocks import Rows, fuse
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index import SearchIndex, migration, open_index
-from triptych.shared.index.migration import Comparison, compare, copy, prune
-from triptych.shared.index.protocol import Outcome, Versioned
-from triptych.shared.item import Chunk, Item
-from triptych.shared.mapping import document
-from triptych.shared.settings import Settings
 
 RNG = np.random.default_rng(11)
 PREFIX = "migrate"

@@ -22,10 +22,10 @@ from schemathesis.specs.openapi.checks import (
     use_after_free,
 )
 
+from triptych.core.settings import Settings
 from triptych.gateway.app import create_app
 from triptych.gateway.openapi import document
 from triptych.gateway.services import Services
-from triptych.shared.settings import Settings
 
 STOCKED, *SCRATCH = COLLECTIONS = ("openapi-stocked", "openapi-one", "openapi-two")
 """What is read; and what is made, filled and deleted here."""

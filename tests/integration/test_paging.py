@@ -12,20 +12,21 @@ import pytest
 from flask.testing import FlaskClient
 
 from support import ids
+from triptych.core.errors import NotFound
+from triptych.core.item import Item
+from triptych.core.settings import Settings
+from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.layout import layout
 from triptych.gateway.app import create_app
-from triptych.gateway.query.cursors import Cursor
-from triptych.gateway.query.memo import Memo
 from triptych.gateway.services import Services, make_services
+from triptych.index import SearchIndex, open_index
+from triptych.index.model import Versioned
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.documents import document
 from triptych.local import Stack
-from triptych.shared.errors import NotFound
-from triptych.shared.fusion.blocks import Rows, fuse
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index import SearchIndex, open_index
-from triptych.shared.index.protocol import Versioned
-from triptych.shared.item import Chunk, Item
-from triptych.shared.mapping import document
-from triptych.shared.media.words import terms
-from triptych.shared.settings import Settings
+from triptych.search.cursors import Cursor
+from triptych.search.memo import Memo
+from triptych.text.analysis import terms
 
 KINDS = ("cat", "dog", "horse", "red house", "blue boat", "green garden")
 Answer = dict[str, Any]

@@ -12,7 +12,7 @@ import pytest
 from support import Lines, ids
 from triptych.cli.variations import mirrored_crop
 from triptych.client import Client
-from unit.shared.media.files import empty_png
+from unit.media.files import empty_png
 
 Fill = Callable[..., dict[str, Any]]
 Ask = Callable[..., dict[str, Any]]

@@ -11,7 +11,7 @@ import pytest
 from support import Lines, ids
 from triptych.cli.variations import mirrored_crop, second_half
 from triptych.client import Client
-from triptych.shared.encoders.text.minilm import MiniLM
+from triptych.encoders.text.minilm import MiniLM
 
 Fill = Callable[..., dict[str, Any]]
 

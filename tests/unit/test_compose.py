@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from triptych.core.settings import Settings
 from triptych.local.distribution import VERSION
 from triptych.local.options import WORKER_KINDS
-from triptych.shared.settings import Settings
 from triptych.workers.__main__ import QUEUES
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from triptych.shared.encoders.registry import ENCODERS
-from triptych.shared.settings import Encoders
+from triptych.core.settings import Encoders
+from triptych.encoders.registry import ENCODERS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

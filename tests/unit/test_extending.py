@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from triptych.shared.blobs import open_store
-from triptych.shared.encoders import registry
-from triptych.shared.encoders.registry import Row, card_of, open_encoder
-from triptych.shared.fusion.calibration import Bounds
+from triptych.encoders import registry
+from triptych.encoders.registry import Row, card_of, open_encoder
+from triptych.fusion.calibration import Bounds
+from triptych.media.store import open_store
 
 PAGE = Path(__file__).parents[2] / "docs/extending.md"
 
@@ -27,7 +27,7 @@ def encoder(tmp_path, monkeypatch):
     assert list(eval(scale, {"Bounds": Bounds})) == [(name, name)]  # noqa: S307
     folder, _, file = entry.module.partition(".")
     (tmp_path / f"{file}.py").write_text(module, "utf-8")
-    package = import_module(f"triptych.shared.encoders.{folder}")
+    package = import_module(f"triptych.encoders.{folder}")
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     monkeypatch.setitem(registry.ENCODERS, name, entry)
     return open_encoder(name)

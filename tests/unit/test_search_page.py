@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from triptych.gateway.query.filtering import read_facets, read_filter, read_sort
-from triptych.gateway.schemas import SearchRequest
-from triptych.shared.index.syntax import parse
+from triptych.search.filtering import read_facets, read_filter, read_sort
+from triptych.search.request import SearchRequest
+from triptych.search.syntax import parse
 
 PAGE = (Path(__file__).parents[2] / "docs/search.md").read_text("utf-8")
 REQUESTS = re.findall(r"^```json\n(.+?)^```$", PAGE, re.DOTALL | re.MULTILINE)

@@ -12,15 +12,15 @@ from triptych.cli.corpus import Corpus, Question
 from triptych.cli.ingest import ingest
 from triptych.cli.show import console
 from triptych.client import Client, ClientError
+from triptych.core.settings import cache_home
 from triptych.corpora.errors import CorpusUnavailable
+from triptych.encoders import artefacts, registry
 from triptych.local import Stack, StackError, StackOptions, running_stack
 from triptych.local.interrupts import interruptible
 from triptych.local.locks import Pause
 from triptych.local.options import IndexKind
 from triptych.local.parts import media_url
-from triptych.shared.blobs import open_store
-from triptych.shared.encoders import artefacts, registry
-from triptych.shared.settings import cache_home
+from triptych.media.store import open_store
 
 COLLECTION = "demo"
 _SHOWN = 5

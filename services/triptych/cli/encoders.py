@@ -10,17 +10,17 @@ from rich.table import Table
 
 from triptych.cli.media import decoded, pairs
 from triptych.cli.show import console, errors, print_json
+from triptych.core.errors import TriptychError
+from triptych.core.settings import Encoders
 from triptych.corpora.errors import CorpusUnavailable
+from triptych.encoders import artefacts, registry
+from triptych.encoders.roles import assigned
+from triptych.encoders.weights import WeightsError
 from triptych.evaluation.metrics import Result
 from triptych.evaluation.tasks import TASKS, task
 from triptych.local.options import stack_home
 from triptych.local.parts import media_url
-from triptych.shared.blobs import open_store
-from triptych.shared.encoders import artefacts, registry
-from triptych.shared.encoders.roles import assigned
-from triptych.shared.encoders.weights import WeightsError
-from triptych.shared.errors import TriptychError
-from triptych.shared.settings import Encoders
+from triptych.media.store import open_store
 
 evaluation = typer.Typer(help="How well search finds what it should.", no_args_is_help=True)
 _WIDEST = max(map(len, registry.ENCODERS))

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from triptych.shared.encoders.cards import Modality
-from triptych.shared.errors import InvalidInput
-from triptych.shared.grouping import group_files, is_manifest, modality_of
-from triptych.shared.manifest import ItemLine, Rejection, read_lines
-from triptych.shared.settings import Settings
+from triptych.core.errors import InvalidInput
+from triptych.core.item import Modality
+from triptych.core.settings import Settings
+from triptych.ingest.grouping import group_files, is_manifest, modality_of
+from triptych.ingest.manifest import ItemLine, Rejection, read_lines
 
 _SIDE = 512
 """Pixels along the longer edge: no encoder looks at more."""
@@ -103,11 +103,11 @@ def _file(line: ItemLine, modality: Modality) -> str | None:
 
 def _decode(data: bytes, modality: Modality, settings: Settings) -> Any:
     if modality == "text":
-        from triptych.shared.media.text import decode_text
+        from triptych.media.text import decode_text
 
         return decode_text(data, max_chars=settings.limits.text_chars)
     if modality == "image":
-        from triptych.shared.media.image import decode_image
+        from triptych.media.image import decode_image
 
         return decode_image(
             data,
@@ -115,6 +115,6 @@ def _decode(data: bytes, modality: Modality, settings: Settings) -> Any:
             max_pixels=settings.limits.image_pixels,
             background=settings.background,
         )
-    from triptych.shared.media.audio import decode_audio
+    from triptych.media.audio import decode_audio
 
     return decode_audio(data, max_seconds=settings.limits.audio_seconds)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triptych.cli.show import console, errors, failure, print_json, progress_bar
+from triptych.core.errors import TriptychError
+from triptych.core.settings import data_home, settings
 from triptych.local.options import stack_home
 from triptych.local.parts import embedded_folder
-from triptych.shared.errors import TriptychError
-from triptych.shared.settings import data_home, settings
 
 if TYPE_CHECKING:  # a client alone has not the libraries of the indexes
-    from triptych.shared.index import SearchIndex
-    from triptych.shared.index.migration import Comparison, Copied
+    from triptych.index import SearchIndex
+    from triptych.index.migration import Comparison, Copied
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a collection.")]
 
@@ -81,7 +81,7 @@ def _source_url(source: str | None, stack: str | None) -> str:
 
 
 def _open(url: str) -> "SearchIndex":
-    from triptych.shared.index import open_index
+    from triptych.index import open_index
 
     index = open_index(settings().model_copy(update={"index_url": url}))
     index.ping()
@@ -98,8 +98,8 @@ def _migrate(
     as_json: bool,
 ) -> bool:
     """Copy one collection, compare, tell; whether both are alike."""
-    from triptych.shared.index.migration import Copied, compare, copy, prune
-    from triptych.shared.jobs import submission_sequence
+    from triptych.index.migration import Copied, compare, copy, prune
+    from triptych.ingest.chunk import submission_sequence
 
     started, since = time.monotonic(), submission_sequence()
     total = sum(source.count(name).values())

@@ -11,16 +11,16 @@ from typing import Annotated, get_args
 import typer
 
 from triptych.cli.show import console, errors, print_json
+from triptych.core.errors import InvalidInput, TriptychError
+from triptych.core.settings import settings
 from triptych.corpora.errors import CorpusUnavailable
+from triptych.encoders.weights import WeightsError
 from triptych.evaluation import judged, stamps, tuning
 from triptych.evaluation.judged import HALVES, Judged
 from triptych.evaluation.search import BEST_SINGLE, Figure, evaluate
 from triptych.evaluation.table import Parameters
-from triptych.shared.encoders.weights import WeightsError
-from triptych.shared.errors import InvalidInput, TriptychError
-from triptych.shared.fusion.scores import Method
-from triptych.shared.index import SearchIndex, open_index
-from triptych.shared.settings import settings
+from triptych.fusion.scores import Method
+from triptych.index import SearchIndex, open_index
 
 Folder = Annotated[
     Path | None,
@@ -35,7 +35,7 @@ IndexUrl = Annotated[
         "--index-url", help="An Elasticsearch to measure on; by default an index for the while."
     ),
 ]
-_SET = "WEIGHTS in searches, the rest in triptych/shared/fusion"
+_SET = "WEIGHTS in searches, the rest in triptych/fusion"
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -69,7 +69,7 @@ def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
     """Find weights, bounds and alpha on one half of judged queries; report both halves.
 
     Takes minutes, and changes nothing: it prints what could be changed, and what that gains.
-    Weights go into searches, as `weights`; the rest are constants of triptych.shared.fusion.
+    Weights go into searches, as `weights`; the rest are constants of triptych.fusion.
     """
     with _explained():
         given = _read(folder)

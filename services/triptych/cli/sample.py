@@ -10,7 +10,7 @@ import numpy as np
 
 from triptych.cli.corpus import Corpus, Question
 from triptych.cli.variations import mirrored_crop, second_half, wav
-from triptych.shared.media.audio import RATE, Samples
+from triptych.media.audio import RATE, Samples
 
 _COLOURS = {"red": (40, 40, 220), "green": (60, 160, 40), "blue": (200, 90, 30), "black": (20,) * 3}
 _SHAPES = {"circle": 0, "square": 4, "triangle": 3, "hexagon": 6}

@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 
-from triptych.shared.media.audio import RATE, decode_audio
-from triptych.shared.media.image import decode_image, fit_square
+from triptych.media.audio import RATE, decode_audio
+from triptych.media.image import decode_image, fit_square
 
 _SIDE = 256
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from triptych.shared.grouping import group_files, is_manifest
+from triptych.ingest.grouping import group_files, is_manifest
 
 _MAX_ITEMS = 200
 _MAX_BYTES = 64 * 2**20

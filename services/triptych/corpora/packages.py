@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from triptych.core.settings import cache_home
 from triptych.corpora.errors import CorpusUnavailable
-from triptych.shared.settings import cache_home
 
 _TIMEOUT_SECONDS = 600
 

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.corpora import emoji, tuxpaint
+from triptych.encoders.image import lite0
+from triptych.encoders.image.concept_map import ConceptMap, Pair
+from triptych.encoders.image.lite0_network import SIDE
+from triptych.encoders.text.minilm import MiniLM
 from triptych.evaluation.metrics import Result, recall_at, result
-from triptych.shared.encoders.image import lite0
-from triptych.shared.encoders.image.concept_map import ConceptMap, Pair
-from triptych.shared.encoders.image.lite0_network import SIDE
-from triptych.shared.encoders.text.minilm import MiniLM
-from triptych.shared.media.image import decode_image
+from triptych.media.image import decode_image
 
 CORPUS = "Tux Paint stamps, captions hidden"
 R_AT_10 = 0.50

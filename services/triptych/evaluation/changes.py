@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from triptych.shared.media.image import Pixels
+from triptych.media.image import Pixels
 
 Change = Callable[[Pixels, Generator], Pixels]
 _WHITE = (255, 255, 255)

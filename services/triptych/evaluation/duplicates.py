@@ -21,23 +21,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.corpora import tuxpaint
-from triptych.evaluation.changes import Change, easy, hard
-from triptych.evaluation.metrics import Result, recall_at, result
-from triptych.shared.encoders.cards import Vectors, unit_rows
-from triptych.shared.encoders.image.alignment import View, likeness
-from triptych.shared.encoders.image.color import HSVHistogram
-from triptych.shared.encoders.image.descriptors import LocalFeatures, Pixels, describe, rescaled
-from triptych.shared.encoders.image.efficientnet import FEATURES, EfficientNetLite0
-from triptych.shared.encoders.image.geometry import mirror, rerank, verify
-from triptych.shared.encoders.image.visual_words import (
+from triptych.encoders.cards import Vectors, unit_rows
+from triptych.encoders.image.alignment import View, likeness
+from triptych.encoders.image.color import HSVHistogram
+from triptych.encoders.image.descriptors import LocalFeatures, Pixels, describe, rescaled
+from triptych.encoders.image.efficientnet import FEATURES, EfficientNetLite0
+from triptych.encoders.image.geometry import mirror, rerank, verify
+from triptych.encoders.image.visual_words import (
     CombinedWords,
     ORBWords,
     SIFTWords,
     VisualWords,
 )
-from triptych.shared.encoders.image.vlad import RootSIFTVLAD
-from triptych.shared.encoders.image.votes import DescriptorIndex
-from triptych.shared.media.image import decode_image
+from triptych.encoders.image.vlad import RootSIFTVLAD
+from triptych.encoders.image.votes import DescriptorIndex
+from triptych.evaluation.changes import Change, easy, hard
+from triptych.evaluation.metrics import Result, recall_at, result
+from triptych.media.image import decode_image
 
 _SIDE = 512
 _MAX_PIXELS = 2**24

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.corpora import emoji, tuxpaint
+from triptych.encoders.cards import Vectors, unit_rows
+from triptych.encoders.image import efficientnet
+from triptych.encoders.image.heads import VisualProjection, visual_layers
+from triptych.encoders.image.lite0_network import SIDE
+from triptych.encoders.image.whitened import VisualWhitened, fit_layers
 from triptych.evaluation.metrics import Result, recall_at, result
-from triptych.shared.encoders.cards import Vectors, unit_rows
-from triptych.shared.encoders.image import efficientnet
-from triptych.shared.encoders.image.heads import VisualProjection, visual_layers
-from triptych.shared.encoders.image.lite0_network import SIDE
-from triptych.shared.encoders.image.whitened import VisualWhitened, fit_layers
-from triptych.shared.media.image import decode_image
+from triptych.media.image import decode_image
 
 CORPUS = "emoji google→twitter"
 R_AT_1 = 0.75

@@ -7,24 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from triptych.core.errors import InvalidInput
+from triptych.core.item import MODALITIES, Item, Modality
+from triptych.core.settings import Settings
+from triptych.encoders.cards import Vectors
+from triptych.encoders.extractors import Extractor, load_extractor
 from triptych.evaluation.judged import Query
-from triptych.shared.blobs import open_store
-from triptych.shared.encoders.cards import Modality, Vectors
-from triptych.shared.encoders.extractors import Extractor, load_extractor
-from triptych.shared.errors import InvalidInput
-from triptych.shared.fusion.blocks import fuse
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index.syntax import Parsed, parse
-from triptych.shared.index.words import Words
-from triptych.shared.item import MODALITIES, Chunk, Item
-from triptych.shared.manifest import ItemLine
-from triptych.shared.media.audio import decode_audio
-from triptych.shared.media.image import decode_image
-from triptych.shared.media.languages import detect
-from triptych.shared.media.text import clean_text
-from triptych.shared.media.words import terms
-from triptych.shared.settings import Settings
-from triptych.workers.features import add_features
+from triptych.fusion.blocks import fuse
+from triptych.fusion.layout import layout
+from triptych.index.model import Words
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.manifest import ItemLine
+from triptych.ingest.steps import add_features
+from triptych.media.audio import decode_audio
+from triptych.media.image import decode_image
+from triptych.media.store import open_store
+from triptych.media.text import clean_text
+from triptych.search.syntax import Parsed, parse
+from triptych.text.analysis import terms
+from triptych.text.languages import detect
 
 _TOGETHER = 32
 

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.corpora import sonicpi, tuxpaint
+from triptych.encoders import registry
+from triptych.encoders.cards import Vectors
 from triptych.evaluation.metrics import (
     Mask,
     Matrix,
@@ -22,9 +24,7 @@ from triptych.evaluation.metrics import (
     recall_at,
     result,
 )
-from triptych.shared.encoders import registry
-from triptych.shared.encoders.cards import Vectors
-from triptych.shared.media.audio import Samples, decode_audio
+from triptych.media.audio import Samples, decode_audio
 
 CORPUS = "Sonic Pi samples"
 BEST = "audio-combined"

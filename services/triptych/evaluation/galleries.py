@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from triptych.core.item import Item
 from triptych.evaluation.encoding import Gallery
 from triptych.evaluation.judged import share
-from triptych.shared import mapping
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index.protocol import SearchIndex, Versioned
-from triptych.shared.item import Chunk, Item
+from triptych.fusion.layout import layout
+from triptych.index.model import SearchIndex, Versioned
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.documents import document
 
 LOSSES = (0.0, 0.3, 0.6)
 """The shares of the items with text and image that lose one of them."""
@@ -58,8 +59,7 @@ def fill(index: SearchIndex, gallery: Gallery) -> None:
     for start in range(0, len(gallery.items), _TOGETHER):
         rows = range(start, min(start + _TOGETHER, len(gallery.items)))
         entries = [
-            Versioned(mapping.document(chunk, gallery.items[row], gallery.fused[row]), 1)
-            for row in rows
+            Versioned(document(chunk, gallery.items[row], gallery.fused[row]), 1) for row in rows
         ]
         for outcome in index.bulk(COLLECTION, entries):
             if outcome.result != "written":

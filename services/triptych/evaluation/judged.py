@@ -21,8 +21,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from triptych.shared.errors import InvalidInput
-from triptych.shared.manifest import ItemLine, Language, Rejection, describe, read_lines
+from triptych.core.errors import InvalidInput
+from triptych.ingest.manifest import ItemLine, Language, Rejection, describe, read_lines
 
 Half = Literal["training", "held-out"]
 HALVES: tuple[Half, ...] = ("training", "held-out")

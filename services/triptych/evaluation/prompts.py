@@ -30,14 +30,14 @@ from pathlib import Path
 
 import numpy as np
 
+from triptych.core.settings import cache_home
 from triptych.corpora import prompts
 from triptych.corpora.prompts import Prompt
+from triptych.encoders.audio.whisper import CARD, Whisper
+from triptych.encoders.cards import unit_rows
+from triptych.encoders.text.minilm import MiniLM
 from triptych.evaluation.metrics import Mask, Matrix, Result, recall_at, result
-from triptych.shared.encoders.audio.whisper import CARD, Whisper
-from triptych.shared.encoders.cards import unit_rows
-from triptych.shared.encoders.text.minilm import MiniLM
-from triptych.shared.media.audio import decode_audio
-from triptych.shared.settings import cache_home
+from triptych.media.audio import decode_audio
 
 _CORPUS = "asterisk-en"
 _SAMPLE = 200

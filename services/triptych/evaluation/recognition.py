@@ -24,14 +24,14 @@ import cv2
 import numpy as np
 
 from triptych.corpora import debian, tuxpaint
+from triptych.encoders.audio.whisper import Whisper
+from triptych.encoders.image.ocr import OCR
+from triptych.encoders.recognition import Embedded
+from triptych.encoders.text.minilm import MiniLM
 from triptych.evaluation.metrics import Floats, Matrix, Result, recall_at, result
 from triptych.evaluation.prompts import edits, same_words
-from triptych.shared.encoders.audio.whisper import Whisper
-from triptych.shared.encoders.image.ocr import OCR
-from triptych.shared.encoders.recognition import Embedded
-from triptych.shared.encoders.text.minilm import MiniLM
-from triptych.shared.media.audio import decode_audio
-from triptych.shared.media.image import Pixels, decode_image, fit_within
+from triptych.media.audio import decode_audio
+from triptych.media.image import Pixels, decode_image, fit_within
 
 _SAMPLE = 100
 _MAX_SECONDS = 600

@@ -12,17 +12,16 @@ from itertools import groupby
 
 import numpy as np
 
+from triptych.core.settings import Settings
 from triptych.evaluation.encoding import Encoded, Encoding
 from triptych.evaluation.galleries import COLLECTION, LOSSES, fill, label, losing
 from triptych.evaluation.judged import Judged
 from triptych.evaluation.metrics import Floats, interval
 from triptych.evaluation.ranking import METRICS, gain
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import KEYWORD, WEIGHTS, FusedQuery, fuse_query
-from triptych.shared.fusion.scores import Method, score
-from triptych.shared.index.protocol import IndexQuery, SearchIndex
-from triptych.shared.index.words import Words
-from triptych.shared.settings import Settings
+from triptych.fusion.layout import layout
+from triptych.fusion.query import KEYWORD, WEIGHTS, FusedQuery, fuse_query
+from triptych.fusion.scores import Method, score
+from triptych.index.model import IndexQuery, SearchIndex, Words
 
 BEST_SINGLE = "nDCG@10 above the best single"
 _CANDIDATES = 20

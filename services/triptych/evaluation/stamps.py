@@ -38,8 +38,8 @@ from triptych.corpora.packages import cached
 from triptych.evaluation import changes, judged
 from triptych.evaluation.changes import Change
 from triptych.evaluation.judged import Judged, Query
-from triptych.shared.media.audio import RATE, decode_audio
-from triptych.shared.media.image import Pixels, decode_image
+from triptych.media.audio import RATE, decode_audio
+from triptych.media.image import Pixels, decode_image
 
 SPEECH = "speech"
 _FOLDER = "judged-tuxpaint-1"

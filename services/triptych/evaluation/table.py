@@ -12,16 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.core.item import Item, Modality
+from triptych.encoders.cards import Vectors
 from triptych.evaluation.encoding import Encoded, Gallery
 from triptych.evaluation.ranking import DEPTH
-from triptych.shared import mapping
-from triptych.shared.encoders.cards import Modality, Vectors
-from triptych.shared.fusion.calibration import UNIT, Bounds
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import COMPARISONS, KEYWORD, WORDED, fuse_query
-from triptych.shared.fusion.scores import score
-from triptych.shared.index.protocol import IndexQuery, Results
-from triptych.shared.item import Chunk, Item
+from triptych.fusion.calibration import UNIT, Bounds
+from triptych.fusion.layout import layout
+from triptych.fusion.query import COMPARISONS, KEYWORD, WORDED, fuse_query
+from triptych.fusion.scores import score
+from triptych.index.documents import parts
+from triptych.index.model import IndexQuery, Results
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.documents import document
 
 Floats = NDArray[np.float64]
 Comparison = tuple[Modality, str, str]
@@ -156,7 +158,7 @@ def groups(
 
 def _parts(item: Item) -> frozenset[str]:
     chunk = Chunk("", 1, "", (), ())
-    return mapping.parts(mapping.document(chunk, item, np.zeros(0, np.float32)))
+    return parts(document(chunk, item, np.zeros(0, np.float32)))
 
 
 def _alike(

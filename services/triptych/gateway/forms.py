@@ -5,7 +5,7 @@ from typing import IO, Any
 from flask import Request
 from werkzeug.formparser import FormDataParser
 
-from triptych.shared.errors import InvalidInput
+from triptych.core.errors import InvalidInput
 
 
 class FormParser(FormDataParser):

@@ -5,8 +5,8 @@ import socket
 import struct
 from typing import Any
 
-from triptych.shared.settings import settings
-from triptych.shared.threads import limit_threads
+from triptych.core.settings import settings
+from triptych.core.threads import limit_threads
 
 limit_threads()
 

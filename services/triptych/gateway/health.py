@@ -6,8 +6,8 @@ import redis
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
+from triptych.core.errors import TriptychError
 from triptych.gateway.services import services
-from triptych.shared.errors import TriptychError
 
 blueprint = Blueprint("health", __name__)
 

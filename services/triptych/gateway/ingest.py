@@ -6,20 +6,20 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from triptych.gateway.services import Services
-from triptych.shared import jobs
-from triptych.shared.encoders.cards import Modality
-from triptych.shared.errors import (
+from triptych.core.errors import (
     InvalidInput,
     MediaError,
     QueueUnavailable,
     TooLarge,
     TriptychError,
 )
-from triptych.shared.fusion.layout import layout
-from triptych.shared.grouping import group_files
-from triptych.shared.item import MEDIA, Item
-from triptych.shared.manifest import (
+from triptych.core.item import MEDIA, Item, Modality
+from triptych.core.names import derive_id, printable
+from triptych.fusion.layout import layout
+from triptych.gateway.services import Services
+from triptych.ingest.chunk import BULK, submission_sequence
+from triptych.ingest.grouping import group_files
+from triptych.ingest.manifest import (
     Entry,
     ItemLine,
     Manifest,
@@ -28,8 +28,8 @@ from triptych.shared.manifest import (
     read_lines,
     write_manifest,
 )
-from triptych.shared.media.text import clean_text, decode_text
-from triptych.shared.names import derive_id, printable
+from triptych.media.text import clean_text, decode_text
+from triptych.queues import jobs
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def submit(services: Services, collection: str, entries: Iterable[Entry]) -> Man
     manifest = Manifest(
         batch=uuid.uuid4().hex,
         collection=collection,
-        sequence=jobs.submission_sequence(),
+        sequence=submission_sequence(),
         fingerprint=layout().fingerprint,
         total=len(numbered),
         entries=numbered,
@@ -63,7 +63,7 @@ def submit(services: Services, collection: str, entries: Iterable[Entry]) -> Man
     write_manifest(services.store, manifest)
     try:
         services.progress.start(manifest.batch, manifest.total)
-        jobs.send_task(services.queue, jobs.PLAN, {"batch": manifest.batch}, priority=jobs.BULK)
+        jobs.send_task(services.queue, jobs.PLAN, {"batch": manifest.batch}, priority=BULK)
     except TriptychError:
         delete_manifest(services.store, manifest.batch)
         with suppress(QueueUnavailable):

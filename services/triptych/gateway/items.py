@@ -7,6 +7,10 @@ from contextlib import suppress
 from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
+from triptych.core.errors import IndexUnavailable, InvalidInput, MediaError, NotFound, TooLarge
+from triptych.core.item import MEDIA, Item
+from triptych.core.names import printable
+from triptych.fusion.layout import layout
 from triptych.gateway.ingest import read_text
 from triptych.gateway.requests import (
     collection_name,
@@ -14,13 +18,11 @@ from triptych.gateway.requests import (
     read_request,
     refuse_when_busy,
 )
-from triptych.gateway.schemas import ItemRequest
 from triptych.gateway.services import services
-from triptych.shared import jobs, mapping
-from triptych.shared.errors import IndexUnavailable, InvalidInput, MediaError, NotFound, TooLarge
-from triptych.shared.fusion.layout import layout
-from triptych.shared.item import MEDIA, Chunk, Item
-from triptych.shared.names import printable
+from triptych.index.documents import Document, public
+from triptych.ingest.chunk import URGENT, Chunk, route, submission_sequence
+from triptych.queues import jobs
+from triptych.search.request import ItemRequest
 
 blueprint = Blueprint("items", __name__, url_prefix="/v1/collections/<collection>/items")
 
@@ -39,17 +41,17 @@ def create(collection: str) -> ResponseReturnValue:
     item = _store_item(fields, files)
     chunk = Chunk(
         collection=name,
-        sequence=jobs.submission_sequence(),
+        sequence=submission_sequence(),
         fingerprint=layout().fingerprint,
-        slip=jobs.route(item),
+        slip=route(item),
         items=(item,),
-        priority=jobs.URGENT,
+        priority=URGENT,
     )
     jobs.send(services().queue, chunk)
     document = _await_document(chunk, wait) if wait else None
     url = url_for("items.show", collection=name, item=item.id)
     if document is not None:
-        return jsonify(mapping.public(document)), 200, {"Location": url}
+        return jsonify(public(document)), 200, {"Location": url}
     return jsonify(id=item.id, collection=name, status_url=url), 202, {"Location": url}
 
 
@@ -58,14 +60,14 @@ def show(collection: str, item: str) -> ResponseReturnValue:
     """The document of an item, with its status and its errors per modality."""
     name, known = collection_name(collection), item_id(item)
     document = services().index.get(name, known)
-    return jsonify(mapping.public(document))
+    return jsonify(public(document))
 
 
 @blueprint.delete("/<path:item>")
 def delete(collection: str, item: str) -> ResponseReturnValue:
     """Delete an item from the index; its media stay in the store."""
     name, known = collection_name(collection), item_id(item)
-    services().index.delete(name, known, jobs.submission_sequence())
+    services().index.delete(name, known, submission_sequence())
     return "", 204
 
 
@@ -107,7 +109,7 @@ def _store_item(fields: ItemRequest, files: dict[str, bytes]) -> Item:
     )
 
 
-def _await_document(chunk: Chunk, seconds: float) -> mapping.Document | None:
+def _await_document(chunk: Chunk, seconds: float) -> Document | None:
     """Look until the index has this submission (or a later one), at most so long.
 
     Half of the threads may wait like this; for a request beyond them the answer is None at once.

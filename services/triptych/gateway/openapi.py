@@ -17,10 +17,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import Rule
 
-from triptych.gateway.components import ANSWERS, Schema, ref
-from triptych.gateway.refinements import refined
-from triptych.gateway.schemas import CollectionName, ItemRequest, SearchRequest, SimilarRequest
-from triptych.shared.errors import (
+from triptych.core.errors import (
     Busy,
     CrossOrigin,
     CursorExpired,
@@ -32,7 +29,10 @@ from triptych.shared.errors import (
     TriptychError,
     Unavailable,
 )
-from triptych.shared.manifest import ItemLine
+from triptych.gateway.components import ANSWERS, Schema, ref
+from triptych.gateway.refinements import refined
+from triptych.ingest.manifest import ItemLine
+from triptych.search.request import CollectionName, ItemRequest, SearchRequest, SimilarRequest
 
 blueprint = Blueprint("openapi", __name__)
 

@@ -9,9 +9,9 @@ from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from triptych.shared.errors import Busy, TriptychError
-from triptych.shared.manifest import describe
-from triptych.shared.names import printable
+from triptych.core.errors import Busy, TriptychError
+from triptych.core.names import printable
+from triptych.ingest.manifest import describe
 
 _DETAIL_CHARS = 2000
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from triptych.core.item import MODALITIES
 from triptych.gateway.components import ANSWERS, Schema
-from triptych.gateway.query.filtering import SCORE
-from triptych.gateway.schemas import SEVERAL
-from triptych.shared.index.filters import ADDED, METADATA, SETS
-from triptych.shared.item import MODALITIES
-from triptych.shared.manifest import MetadataName
+from triptych.index.model import ADDED, METADATA, SETS
+from triptych.ingest.manifest import MetadataName
+from triptych.search.filtering import SCORE
+from triptych.search.request import SEVERAL
 
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 1024}
 _NUMBER: Schema = {"type": "number", "minimum": -(2**63), "exclusiveMaximum": 2**63}

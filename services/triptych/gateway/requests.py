@@ -8,19 +8,19 @@ from flask import Request
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from triptych.gateway.schemas import (
+from triptych.core.errors import Busy, InvalidInput, NotFound, TooLarge
+from triptych.core.item import MEDIA
+from triptych.core.names import is_id, printable
+from triptych.core.strict_json import read_object, read_value
+from triptych.fusion.query import AGAINST
+from triptych.gateway.services import services
+from triptych.queues import jobs
+from triptych.search.request import (
     CollectionName,
     SearchRequest,
     SimilarRequest,
     decode_base64,
 )
-from triptych.gateway.services import services
-from triptych.shared import jobs
-from triptych.shared.errors import Busy, InvalidInput, NotFound, TooLarge
-from triptych.shared.fusion.query import AGAINST
-from triptych.shared.item import MEDIA
-from triptych.shared.names import is_id, printable
-from triptych.shared.strict_json import read_object, read_value
 
 Model = TypeVar("Model", bound=BaseModel)
 

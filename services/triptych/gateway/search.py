@@ -5,15 +5,15 @@ from contextlib import suppress
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from triptych.core.errors import InvalidInput, NotFound
+from triptych.fusion.layout import layout
 from triptych.gateway import items
-from triptych.gateway.query import searching
-from triptych.gateway.query.references import PREFIX, stored_part
 from triptych.gateway.requests import collection_name, item_id, read_search, read_similar
-from triptych.gateway.schemas import SearchRequest
 from triptych.gateway.services import services
-from triptych.shared.errors import InvalidInput, NotFound
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index.filters import Condition
+from triptych.index.model import Condition
+from triptych.search import searching
+from triptych.search.references import PREFIX, stored_part
+from triptych.search.request import SearchRequest
 
 blueprint = Blueprint("search", __name__, url_prefix="/v1/collections/<collection>")
 

@@ -9,21 +9,20 @@ import redis
 from celery import Celery
 from flask import current_app
 
-from triptych.gateway.query.encoded import EncodedPart
-from triptych.gateway.query.memo import Memo
-from triptych.gateway.query.metadata import MetadataKeys
-from triptych.gateway.query.ranking import Ranking
-from triptych.shared import jobs
-from triptych.shared.blobs import MediaStore, open_store
-from triptych.shared.encoders.cards import Modality
-from triptych.shared.encoders.extractors import Extractor, load_extractor
-from triptych.shared.errors import Busy
-from triptych.shared.index import SearchIndex, open_index
-from triptych.shared.item import MODALITIES
-from triptych.shared.media.words import terms
-from triptych.shared.progress import Progress
-from triptych.shared.settings import Settings
-from triptych.shared.threads import usable_cpus
+from triptych.core.errors import Busy
+from triptych.core.item import MODALITIES, Modality
+from triptych.core.settings import Settings
+from triptych.core.threads import usable_cpus
+from triptych.encoders.extractors import Extractor, load_extractor
+from triptych.index import SearchIndex, open_index
+from triptych.ingest.progress import Progress
+from triptych.media.store import MediaStore, open_store
+from triptych.queues import jobs
+from triptych.search.encoded import EncodedPart
+from triptych.search.memo import Memo
+from triptych.search.metadata import MetadataKeys
+from triptych.search.ranking import Ranking
+from triptych.text.analysis import terms
 
 _ENCODED = 512
 """Texts, images and sounds of queries; the words of a long text are some 30 KB, vectors less."""

@@ -2,8 +2,8 @@
 
 import gc
 
+from triptych.core import logs
 from triptych.gateway.app import create_app
-from triptych.shared import logs
 
 logs.configure()
 app = create_app()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index.embedded import EmbeddedIndex
+from triptych.fusion.layout import layout
+from triptych.index.embedded import EmbeddedIndex
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.documents import make
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index.embedded import EmbeddedIndex
-from triptych.shared.index.filters import Condition, Facet, Range, Sort, Value
-from triptych.shared.index.protocol import Listing
-from triptych.shared.mapping import kind
+from triptych.fusion.layout import layout
+from triptych.index.documents import kind
+from triptych.index.embedded import EmbeddedIndex
+from triptych.index.model import Condition, Facet, Listing, Range, Sort, Value
 
 VALUES = (0, 1, -1, 1.5, 2**53, 1e300, True, False, "", "1", "a", "é", "\U0001f600", "\uffff")
 TAGS = ("a", "b", "é")

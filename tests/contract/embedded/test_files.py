@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from contract.documents import make
-from triptych.shared.errors import CursorExpired, FingerprintMismatch, IndexUnavailable, NotFound
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import PresenceClass
-from triptych.shared.index import open_index
-from triptych.shared.index.embedded import EmbeddedIndex
-from triptych.shared.index.embedded.schema import DATABASE
-from triptych.shared.index.protocol import IndexQuery, Listing
-from triptych.shared.settings import Settings
+from triptych.core.errors import CursorExpired, FingerprintMismatch, IndexUnavailable, NotFound
+from triptych.core.settings import Settings
+from triptych.fusion.layout import layout
+from triptych.fusion.query import PresenceClass
+from triptych.index import open_index
+from triptych.index.embedded import EmbeddedIndex
+from triptych.index.embedded.schema import DATABASE
+from triptych.index.model import IndexQuery, Listing
 
 EVERYTHING = IndexQuery(
     classes=[PresenceClass(("text",), (), np.ones(layout().dims, np.float32))], candidates=50

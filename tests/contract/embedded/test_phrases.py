@@ -3,10 +3,9 @@
 import pytest
 
 from contract.documents import make, phrase, write
-from triptych.shared.index.embedded import lookup
-from triptych.shared.index.embedded.index import EmbeddedIndex
-from triptych.shared.index.protocol import IndexQuery
-from triptych.shared.index.words import Clause, Words
+from triptych.index.embedded import lookup
+from triptych.index.embedded.index import EmbeddedIndex
+from triptych.index.model import Clause, IndexQuery, Words
 
 TEXTS = {"ab": "a b x", "bc": "b c a", "abc": "a b c a b", "ca": "c a b", "none": "b a c b"}
 

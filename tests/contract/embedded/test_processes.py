@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from contract.documents import features, look_up, make, word
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import PresenceClass
-from triptych.shared.index.embedded import EmbeddedIndex, writing
-from triptych.shared.index.protocol import IndexQuery, Listing
+from triptych.fusion.layout import layout
+from triptych.fusion.query import PresenceClass
+from triptych.index.embedded import EmbeddedIndex, writing
+from triptych.index.model import IndexQuery, Listing
 
 SPAWN = get_context("spawn")
 FORK = get_context("fork")
@@ -117,7 +117,7 @@ def test_two_writers_and_a_reader(index: EmbeddedIndex, tmp_path: Path):
 
 
 def _common():
-    from triptych.shared.index.words import Words
+    from triptych.index.model import Words
 
     return Words([word("common")])
 

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 from contract.documents import look_up, make, prefix, word
-from triptych.shared.errors import CursorExpired, InvalidInput
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.query import PresenceClass
-from triptych.shared.index.embedded import EmbeddedIndex, writing
-from triptych.shared.index.embedded import index as module
-from triptych.shared.index.embedded.schema import DATABASE
-from triptych.shared.index.protocol import IndexQuery, Listing
-from triptych.shared.index.words import Words
+from triptych.core.errors import CursorExpired, InvalidInput
+from triptych.fusion.layout import layout
+from triptych.fusion.query import PresenceClass
+from triptych.index.embedded import EmbeddedIndex, writing
+from triptych.index.embedded import index as module
+from triptych.index.embedded.schema import DATABASE
+from triptych.index.model import IndexQuery, Listing, Words
 
 
 def ids(index: EmbeddedIndex, snapshot: str | None = None) -> list[str]:
@@ -144,7 +143,7 @@ def test_vectors_that_do_not_fit_are_refused(index: EmbeddedIndex):
     good = make("good").document
     bad = [{**good, "id": "short", "vector": np.zeros(3)}]
     bad.append({**good, "id": "nan", "vector": np.full(layout().dims, np.nan)})
-    from triptych.shared.index.protocol import Versioned
+    from triptych.index.model import Versioned
 
     outcomes = index.bulk("c", [Versioned(document, 1) for document in (*bad, good)])
     assert [o.result for o in outcomes] == ["refused", "refused", "written"]

@@ -13,11 +13,11 @@ from triptych.cli.main import app
 from triptych.cli.media import pairs
 from triptych.cli.variations import wav
 from triptych.corpora.errors import CorpusUnavailable
+from triptych.encoders import artefacts
+from triptych.encoders.registry import ENCODERS, open_encoder
+from triptych.encoders.text.minilm import MiniLM
 from triptych.evaluation.metrics import Result, result
-from triptych.shared.blobs import MediaStore
-from triptych.shared.encoders import artefacts
-from triptych.shared.encoders.registry import ENCODERS, open_encoder
-from triptych.shared.encoders.text.minilm import MiniLM
+from triptych.media.store import MediaStore
 
 RUN = CliRunner()
 

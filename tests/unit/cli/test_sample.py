@@ -6,9 +6,9 @@ import pytest
 
 from triptych.cli.corpus import Question
 from triptych.cli.sample import corpus
-from triptych.shared.manifest import ItemLine, read_lines
-from triptych.shared.media.audio import decode_audio
-from triptych.shared.media.image import decode_image
+from triptych.ingest.manifest import ItemLine, read_lines
+from triptych.media.audio import decode_audio
+from triptych.media.image import decode_image
 
 
 @pytest.fixture(scope="module")

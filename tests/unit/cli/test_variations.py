@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from triptych.cli.variations import mirrored_crop, second_half, wav
-from triptych.shared.errors import MediaError
-from triptych.shared.media.audio import RATE, decode_audio
+from triptych.core.errors import MediaError
+from triptych.media.audio import RATE, decode_audio
 
 
 def test_a_picture_is_cropped_and_mirrored():

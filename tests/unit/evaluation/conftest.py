@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
+from triptych.core.item import MODALITIES, Item
+from triptych.encoders.cards import unit_rows
 from triptych.evaluation import judged
 from triptych.evaluation.encoding import Encoded, Gallery
 from triptych.evaluation.judged import Query
-from triptych.shared.encoders.cards import unit_rows
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index.embedded import EmbeddedIndex
-from triptych.shared.index.syntax import parse
-from triptych.shared.item import MODALITIES, Item
-from triptych.shared.media.words import terms
+from triptych.fusion.layout import layout
+from triptych.index.embedded import EmbeddedIndex
+from triptych.search.syntax import parse
+from triptych.text.analysis import terms
 
 WORDS = ("red", "blue", "cat", "dog", "house", "tree")
 COLOURS = {"red": (0, 0, 200), "green": (0, 180, 0), "blue": (200, 60, 0), "black": (0, 0, 0)}

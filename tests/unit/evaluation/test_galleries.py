@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from triptych.evaluation.galleries import COLLECTION, fill, losing
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index.protocol import Listing
+from triptych.fusion.layout import layout
+from triptych.index.model import Listing
 
 
 def lost(gallery, poorer):

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
+from triptych.core.errors import InvalidInput
 from triptych.evaluation import judged
 from triptych.evaluation.judged import HALVES, Query
-from triptych.shared.errors import InvalidInput
 
 LINES = [{"id": "a b", "text": "One."}, {"id": "c", "image": "c.png", "tags": ["t"]}]
 QUERIES = [

@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from triptych.core.errors import InvalidInput
+from triptych.core.settings import settings
 from triptych.evaluation import judged
 from triptych.evaluation.search import BEST_SINGLE, evaluate
-from triptych.shared.errors import InvalidInput
-from triptych.shared.settings import settings
 
 
 @pytest.fixture(scope="module")
 def figures(judged_folder, tmp_path_factory):
     """Those of two fusions, by gallery, kind, fusion and metric; and what is left of the index."""
-    from triptych.shared.fusion.layout import layout
-    from triptych.shared.index.embedded import EmbeddedIndex
+    from triptych.fusion.layout import layout
+    from triptych.index.embedded import EmbeddedIndex
 
     index = EmbeddedIndex(tmp_path_factory.mktemp("index"), layout=layout())
     found = list(evaluate(judged.read(judged_folder), index, settings(), ["linear", "rrf"]))

@@ -12,9 +12,9 @@ from triptych.evaluation.ranking import ndcg
 from triptych.evaluation.search import fused_query, index_query
 from triptych.evaluation.table import Group, groups, scores
 from triptych.evaluation.table import ndcg as ndcg_of_rows
-from triptych.shared.fusion.calibration import Bounds
-from triptych.shared.fusion.query import WEIGHTS
-from triptych.shared.fusion.scores import score
+from triptych.fusion.calibration import Bounds
+from triptych.fusion.query import WEIGHTS
+from triptych.fusion.scores import score
 
 GRADES = {f"q{number}": {"03": 2, f"{number + 10}": 1} for number in range(12)}
 

@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from triptych.core.item import MODALITIES
+from triptych.core.settings import Limits, Settings
+from triptych.encoders.extractors import Extractor
 from triptych.gateway.app import create_app
 from triptych.gateway.services import Services
-from triptych.shared.blobs import MediaStore
-from triptych.shared.encoders.extractors import Extractor
-from triptych.shared.item import MODALITIES
-from triptych.shared.settings import Limits, Settings
+from triptych.media.store import MediaStore
 from unit.gateway.shelf import Seeded, Shelf
 
 LIMITS = Limits(file_bytes=1000, body_bytes=10_000)

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from triptych.shared.encoders.cards import Vectors
-from triptych.shared.errors import CursorExpired, NotFound
-from triptych.shared.fusion.layout import layout
-from triptych.shared.fusion.scores import Candidate
-from triptych.shared.index.filters import Condition
-from triptych.shared.index.protocol import Found, IndexQuery, Listing, Page, Results
-from triptych.shared.mapping import Document, pack_features, parts, unpack_features
+from triptych.core.errors import CursorExpired, NotFound
+from triptych.encoders.cards import Vectors
+from triptych.fusion.layout import layout
+from triptych.fusion.scores import Candidate
+from triptych.index.documents import Document, pack_features, parts, unpack_features
+from triptych.index.model import Condition, Found, IndexQuery, Listing, Page, Results
 
 Documents = list[Document]
 Dicts = list[dict[str, Any]]

@@ -3,7 +3,7 @@
 import io
 from dataclasses import replace
 
-from triptych.shared import jobs
+from triptych.queues import jobs
 
 
 class Willing:

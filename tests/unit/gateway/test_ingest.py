@@ -9,13 +9,13 @@ from typing import Never
 
 import pytest
 
+from triptych.core.errors import InvalidInput, NotFound, QueueUnavailable, TooLarge
+from triptych.core.settings import Limits, Settings
 from triptych.gateway import ingest
 from triptych.gateway.services import Services
-from triptych.shared import jobs
-from triptych.shared.blobs import MediaStore
-from triptych.shared.errors import InvalidInput, NotFound, QueueUnavailable, TooLarge
-from triptych.shared.manifest import Rejection, read_manifest
-from triptych.shared.settings import Limits, Settings
+from triptych.ingest.manifest import Rejection, read_manifest
+from triptych.media.store import MediaStore
+from triptych.queues import jobs
 
 
 class Anything:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.gateway import items
-from triptych.shared import jobs
-from triptych.shared.errors import IndexUnavailable, NotFound
+from triptych.queues import jobs
 
 PATH = "/v1/collections/c/items"
 

@@ -10,8 +10,8 @@ from gunicorn.http.errors import InvalidChunkSize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from triptych.core import errors
 from triptych.gateway.app import create_app
-from triptych.shared import errors
 
 
 def problem(response) -> dict[str, object]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask, request
 
+from triptych.core.errors import Busy, InvalidInput, TooLarge
 from triptych.gateway.requests import (
     collection_name,
     read_body,
@@ -15,8 +16,7 @@ from triptych.gateway.requests import (
     read_search,
     refuse_when_busy,
 )
-from triptych.gateway.schemas import ItemRequest
-from triptych.shared.errors import Busy, InvalidInput, TooLarge
+from triptych.search.request import ItemRequest
 
 FILES = ("image", "audio", "text")
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from triptych.gateway.schemas import ItemRequest, SearchRequest, all_weights, decode_base64
-from triptych.shared.errors import InvalidInput
-from triptych.shared.fusion.query import WEIGHTS
+from triptych.core.errors import InvalidInput
+from triptych.fusion.query import WEIGHTS
+from triptych.search.request import ItemRequest, SearchRequest, all_weights, decode_base64
 
 
 def test_a_search_has_defaults():

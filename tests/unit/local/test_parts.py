@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from triptych.core.settings import Settings
 from triptych.local import elasticsearch, parts, valkey
 from triptych.local.errors import StackError
 from triptych.local.options import PART_NAMES, StackOptions, stack_home
 from triptych.local.parts import Part, child_env, waves
 from triptych.local.ports import Ports
-from triptych.shared.settings import Settings
 
 PORTS = Ports(gateway=9000, valkey=9001, search=9002, transport=9003)
 PYTHON_PARTS = tuple(name for name in PART_NAMES if name != "elasticsearch")

@@ -4,7 +4,7 @@ import argparse
 import os
 from importlib import import_module
 
-from triptych.shared.threads import limit_threads
+from triptych.core.threads import limit_threads
 
 QUEUES = {"image": "image", "text": "text", "audio": "audio", "fusion": "fusion,plan"}
 

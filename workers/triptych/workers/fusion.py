@@ -5,14 +5,14 @@ from typing import Any
 
 import structlog
 
-from triptych.shared import jobs
-from triptych.shared.errors import Unavailable
-from triptych.shared.index import SearchIndex, open_index
-from triptych.shared.item import Chunk
-from triptych.shared.manifest import read_manifest
-from triptych.shared.settings import settings
-from triptych.workers.indexing import index_chunk
-from triptych.workers.plan import WINDOW, plan
+from triptych.core.errors import Unavailable
+from triptych.core.settings import settings
+from triptych.index import SearchIndex, open_index
+from triptych.ingest.chunk import BULK, FUSION, Chunk
+from triptych.ingest.indexing import index_chunk
+from triptych.ingest.manifest import read_manifest
+from triptych.ingest.planning import WINDOW, plan
+from triptych.queues import jobs
 from triptych.workers.runtime import app, on_start, patient, progress, store
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ def index() -> SearchIndex:
     return open_index(settings())
 
 
-@app.task(name=jobs.task_name(jobs.FUSION))
+@app.task(name=jobs.task_name(FUSION))
 def run(message: dict[str, Any]) -> None:
     """Fuse and index a chunk; while the index or Redis is away, put it back into the queue."""
     chunk = Chunk.from_message(message)
@@ -59,7 +59,7 @@ def run_plan(message: dict[str, Any]) -> None:
             progress().mark(batch, done=lost, failed=lost)
         if start + WINDOW < manifest.total:
             after = {"batch": batch, "start": start + WINDOW}
-            jobs.send_task(app, jobs.PLAN, after, priority=jobs.BULK)
+            jobs.send_task(app, jobs.PLAN, after, priority=BULK)
 
 
 on_start(index)

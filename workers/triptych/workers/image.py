@@ -3,12 +3,12 @@
 from functools import cache
 from typing import Any
 
-from triptych.shared import jobs
-from triptych.shared.encoders.extractors import Extractor, load_extractor
-from triptych.shared.item import Item
-from triptych.shared.media.image import Pixels, decode_image
-from triptych.shared.settings import settings
-from triptych.workers.features import add_features
+from triptych.core.item import Item
+from triptych.core.settings import settings
+from triptych.encoders.extractors import Extractor, load_extractor
+from triptych.ingest.steps import add_features
+from triptych.media.image import Pixels, decode_image
+from triptych.queues import jobs
 from triptych.workers.runtime import app, on_start, run_step, store
 
 

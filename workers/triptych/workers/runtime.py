@@ -13,12 +13,13 @@ from celery import Celery
 from celery.exceptions import Reject
 from celery.signals import worker_process_init
 
-from triptych.shared import jobs, logs
-from triptych.shared.blobs import MediaStore, open_store
-from triptych.shared.errors import Unavailable
-from triptych.shared.item import Chunk
-from triptych.shared.progress import Progress
-from triptych.shared.settings import settings
+from triptych.core import logs
+from triptych.core.errors import Unavailable
+from triptych.core.settings import settings
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.progress import Progress
+from triptych.media.store import MediaStore, open_store
+from triptych.queues import jobs
 
 _PAUSE_SECONDS = 5
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from triptych.shared import jobs
-from triptych.shared.encoders.extractors import Extractor, load_extractor
-from triptych.shared.item import Item
-from triptych.shared.media.languages import detect
-from triptych.shared.media.text import clean_text
-from triptych.shared.media.words import terms
-from triptych.shared.settings import settings
-from triptych.workers.features import add_features
+from triptych.core.item import Item
+from triptych.core.settings import settings
+from triptych.encoders.extractors import Extractor, load_extractor
+from triptych.ingest.steps import add_features
+from triptych.media.text import clean_text
+from triptych.queues import jobs
+from triptych.text.analysis import terms
+from triptych.text.languages import detect
 from triptych.workers.runtime import app, on_start, run_step, store
 
 

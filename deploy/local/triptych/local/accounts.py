@@ -6,8 +6,8 @@ import pwd
 from pathlib import Path
 from typing import NamedTuple
 
+from triptych.core.settings import cache_home
 from triptych.local.errors import StackError
-from triptych.shared.settings import cache_home
 
 # root's own folders are closed to others, so what another user must reach lies here instead.
 # Both parents belong to root: nobody else can put something in the way (unlike in /tmp).

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from triptych.core.threads import usable_cpus
 from triptych.local import run
 from triptych.local.errors import StackError
 from triptych.local.options import (
@@ -15,7 +16,6 @@ from triptych.local.options import (
 )
 from triptych.local.show import print_line
 from triptych.local.state import last_index
-from triptych.shared.threads import usable_cpus
 
 app = typer.Typer(
     help="Run all of Triptych on this machine, on loopback only.",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar
 
-from triptych.shared.errors import TriptychError
+from triptych.core.errors import TriptychError
 
 
 class StackError(TriptychError):

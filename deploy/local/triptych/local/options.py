@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from triptych.core.settings import data_home
+from triptych.core.threads import usable_cpus
 from triptych.local.errors import StackError
-from triptych.shared.settings import data_home
-from triptych.shared.threads import usable_cpus
 
 WORKER_KINDS = ("image", "text", "audio", "fusion")
 ELASTICSEARCH = "elasticsearch"

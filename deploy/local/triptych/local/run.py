@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from triptych.core.errors import TriptychError
+from triptych.fusion.layout import check
 from triptych.local.accounts import data_folder
 from triptych.local.errors import BadSetting, Interrupted, StackError
 from triptych.local.interrupts import interruptible
@@ -20,9 +22,7 @@ from triptych.local.process import alive, stop, this_process
 from triptych.local.show import Say, print_line, print_table
 from triptych.local.stack import Stack, _quiet
 from triptych.local.state import State, forget, last_index, load, remember_index
-from triptych.shared.blobs import open_store
-from triptych.shared.errors import TriptychError
-from triptych.shared.fusion.layout import check
+from triptych.media.store import open_store
 
 _SUPERVISOR_SECONDS = 120.0
 _INTERRUPTED = 130

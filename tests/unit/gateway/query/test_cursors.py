@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.gateway.query.cursors import Cursor, digest_of, read_cursor
-from triptych.shared.errors import InvalidInput
-from triptych.shared.index.filters import Condition, Sort
+from triptych.core.errors import InvalidInput
+from triptych.index.model import Condition, Sort
+from triptych.search.cursors import Cursor, digest_of, read_cursor
 
 QUERY = digest_of("search", "c")
 NAMES = st.text(st.characters(codec="utf-8"))

@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from triptych.gateway.query.encoded import EncodedPart, all_words, mean
-from triptych.gateway.query.encoding import encode
-from triptych.gateway.query.references import stored_part
-from triptych.gateway.schemas import SearchRequest
-from triptych.shared.encoders.extractors import Extractor
-from triptych.shared.errors import Busy, FingerprintMismatch, InvalidInput, MediaError, TooLarge
-from triptych.shared.fusion.layout import layout
-from triptych.shared.index.syntax import parse
+from triptych.core.errors import Busy, FingerprintMismatch, InvalidInput, MediaError, TooLarge
+from triptych.encoders.extractors import Extractor
+from triptych.fusion.layout import layout
+from triptych.search.encoded import EncodedPart, all_words, mean
+from triptych.search.encoding import encode
+from triptych.search.references import stored_part
+from triptych.search.request import SearchRequest
+from triptych.search.syntax import parse
 from unit.gateway.shelf import Seeded, document, numbered, vector
 
 

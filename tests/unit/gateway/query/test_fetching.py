@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import pytest
 
-from triptych.gateway.query import fetching
-from triptych.gateway.query.fetching import fetch, is_url
-from triptych.shared.errors import InvalidInput, TooLarge
+from triptych.core.errors import InvalidInput, TooLarge
+from triptych.search import fetching
+from triptych.search.fetching import fetch, is_url
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.gateway.query.filtering import as_asked, read_facets, read_filter, read_sort
-from triptych.gateway.schemas import FacetRequest, SortRequest
-from triptych.shared.errors import InvalidInput
-from triptych.shared.index.filters import Condition, Facet, Range, Sort
+from triptych.core.errors import InvalidInput
+from triptych.index.model import Condition, Facet, Range, Sort
+from triptych.search.filtering import as_asked, read_facets, read_filter, read_sort
+from triptych.search.request import FacetRequest, SortRequest
 
 DAY = 86_400_000_000
 

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.gateway.query.ranking import digest, ordered
-from triptych.shared.fusion.scores import Candidate, Scored
-from triptych.shared.index.filters import Sort
-from triptych.shared.index.protocol import Found
+from triptych.fusion.scores import Candidate, Scored
+from triptych.index.model import Found, Sort
+from triptych.search.ranking import digest, ordered
 
 DOCUMENTS = {
     "a": {"metadata": {"year": 3}, "sequence": 5},

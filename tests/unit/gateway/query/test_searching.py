@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from triptych.cli.variations import wav
-from triptych.shared.fusion.layout import layout
+from triptych.fusion.layout import layout
 from unit.gateway.shelf import document, numbered, vector
 
 

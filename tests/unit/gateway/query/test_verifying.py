@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from triptych.gateway.query.verifying import VERIFIED, verified
-from triptych.shared.errors import NotFound
+from triptych.core.errors import NotFound
+from triptych.search.verifying import VERIFIED, verified
 
 LETTERS = "TFLEHNYZ"
 

@@ -1,0 +1,1 @@
+"""What everything speaks of: items, errors, names, settings."""

@@ -1,0 +1,67 @@
+"""An item: what it has, and what is known of it on its way into the index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+Modality = Literal["image", "text", "audio"]
+
+MODALITIES: tuple[Modality, ...] = ("image", "text", "audio")
+MEDIA: tuple[Modality, ...] = ("image", "audio")
+"""The parts whose bytes are in the media store."""
+
+Part = Literal["text", "image", "audio", "speech", "writing"]
+"""What an item can have: the three that it is sent with, and the two that may be found in them."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item on its way. Images and sounds are references into the media store."""
+
+    id: str
+    ordinal: int = 0
+    text: str | None = None
+    image: str | None = None
+    """sha256 of the bytes in the media store; likewise ``audio``."""
+    audio: str | None = None
+    language: str | None = None
+    """ISO 639-1, of ``text``: the caller's, else detected."""
+    keywords: tuple[str, ...] = ()
+    """The words that say most of ``text``."""
+    transcript: Mapping[str, Any] | None = None
+    """The speech in ``audio``: text, language, and segments with seconds."""
+    writing: Mapping[str, Any] | None = None
+    """The writing in ``image``: text, and lines with their places."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """The words of ``text``, ``transcript`` and ``writing`` as the index knows them, each
+    separated by spaces."""
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """File name per modality, as the uploader called it."""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """Reason per modality (or ``item``) why that part is not searchable."""
+
+    def has(self, modality: Modality) -> bool:
+        """Whether the item has this part and nothing went wrong with it so far."""
+        return getattr(self, modality) is not None and not {modality, "item"} & set(self.errors)
+
+    def with_media(self, part: str, digest: str) -> Self:
+        """A copy whose image or audio is this one of the media store."""
+        return replace(self, image=digest) if part == "image" else replace(self, audio=digest)
+
+    def noting(self, note: Mapping[str, Any]) -> Self:
+        """A copy with what an encoder found in it; ``words`` are added to those it has."""
+        words = {**self.words, **note.get("words", {})}
+        return replace(self, **{**note, "words": words})
+
+    def failing(self, part: str, reason: str) -> Self:
+        """A copy that records why a part can't be used."""
+        return replace(self, errors={**self.errors, part: reason})
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """Rebuild from ``vars(item)`` after its journey."""
+        lists = {name: tuple(message.get(name, ())) for name in ("tags", "keywords")}
+        return cls(**{**message, **lists})

@@ -1,0 +1,128 @@
+"""Extractors: from decoded media of one modality to the blocks that it fills."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from triptych.core.item import Modality
+from triptych.core.settings import Encoders
+from triptych.encoders.cards import Vectors
+from triptych.encoders.image.lite0 import Headed
+from triptych.encoders.protocol import Encoder
+from triptych.encoders.recognition import Embedded, Recognised
+from triptych.encoders.registry import card_of, check_keywords, open_encoder
+from triptych.encoders.roles import assigned
+from triptych.encoders.weights import WeightsError
+from triptych.media.audio import RATE
+from triptych.media.store import MediaStore
+from triptych.text.analysis import terms
+from triptych.text.languages import detect
+
+_WARM: Mapping[Modality, Any] = {
+    "image": np.zeros((224, 224, 3), np.uint8),
+    "text": "warm",
+    "audio": np.sin(np.arange(RATE, dtype=np.float32)),  # silence would be passed over
+}
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What was found in a batch; row i of every block, and note i, belong to element i."""
+
+    blocks: Mapping[str, Vectors]
+    """Block name to float32 unit vectors (n, dims of the block); zeros where nothing was found."""
+    notes: Sequence[Mapping[str, Any]]
+    """Fields of the item that are no vectors: keywords, a transcript, writing."""
+
+
+class Extract(Protocol):
+    """Encodes a batch of one modality."""
+
+    def __call__(self, batch: Sequence[Any], /) -> Extracted:
+        """Fill every block of the modality."""
+        ...
+
+
+class Keywords(Protocol):
+    """What picks the words that say most of a text."""
+
+    def keywords(self, text: str, /) -> Sequence[str]:
+        """The best words of a text, best first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """The encoders of one modality."""
+
+    encoders: Mapping[str, Encoder[Any]]
+    """By the block that each fills."""
+    keywords: Keywords | None = None
+
+    @property
+    def side(self) -> int:
+        """Pixels along the longer edge of a picture beyond which no encoder looks."""
+        return max(getattr(encoder, "side", 0) for encoder in self.encoders.values())
+
+    def __call__(self, batch: Sequence[Any], /) -> Extracted:
+        """Encode decoded media. A backbone that several heads share runs once."""
+        blocks: dict[str, Vectors] = {}
+        notes: list[dict[str, Any]] = [{} for _ in batch]
+        pooled: dict[int, Vectors] = {}
+        for block, encoder in self.encoders.items():
+            if isinstance(encoder, Headed):
+                key = id(encoder.backbone)
+                if key not in pooled:
+                    pooled[key] = encoder.backbone.encode(batch)
+                blocks[block] = encoder.head(pooled[key])
+            elif isinstance(encoder, Embedded):
+                found = encoder.recognise(batch)
+                blocks[block] = encoder.embed(found)
+                for note, recognised in zip(notes, found, strict=True):
+                    if recognised is not None:
+                        note.update(_note(recognised))
+            else:
+                blocks[block] = encoder.encode(batch)
+        if self.keywords is not None:
+            for note, text in zip(notes, batch, strict=True):
+                note["keywords"] = tuple(self.keywords.keywords(text))
+        return Extracted(blocks, notes)
+
+
+def _note(recognised: Recognised) -> dict[str, Any]:
+    """A field of its own, beside the caller's text, and the words it is found by."""
+    language = getattr(recognised, "language", None) or detect(recognised.text)
+    words = " ".join(terms(recognised.text, language))
+    return {recognised.field: recognised.to_note(), "words": {recognised.field: words}}
+
+
+def load_extractor(
+    modality: Modality, encoders: Encoders, *, threads: int, store: MediaStore
+) -> Extractor:
+    """Load the models of one modality and use them once, so that the first call is fast.
+
+    Raises:
+        InvalidInput, NotFound, WeightsError, StoreUnavailable: an encoder can't be had.
+    """
+    roles = [
+        (role, reference) for role, reference in assigned(encoders) if role.modality == modality
+    ]
+    text = None
+    if any(role.in_text_space for role, _ in roles):
+        text = open_encoder(encoders.semantic, threads=threads, store=store)
+    found = {}
+    for role, reference in roles:
+        within = text if role.in_text_space else None
+        encoder = open_encoder(reference, threads=threads, store=store, text=within)
+        if encoder.card != card_of(reference, store, text=within and within.card):
+            raise WeightsError(f"the card of {reference} in the store is not that of the encoder")
+        found[role.block] = encoder
+    keywords: Keywords | None = None
+    if modality == "text" and encoders.keywords:
+        check_keywords(encoders.keywords, store)
+        keywords = open_encoder(encoders.keywords, store=store)
+    extractor = Extractor(found, keywords)
+    extractor([_WARM[modality]])
+    return extractor

@@ -1,0 +1,148 @@
+"""Recognition: media to the text that is in it, which is searched as text is.
+
+A recogniser is no encoder: speech and writing become fields of their own, and the vectors of
+their text, made by the text encoder, compare with those of every other text.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.protocol import Encoder, Media_contra
+
+_PASSAGE_WORDS = 128
+"""Some 170 to 250 tokens."""
+
+Corner = tuple[float, float]
+"""Fractions of the picture's width and height, so that it holds at any size of the picture."""
+Box = tuple[Corner, Corner, Corner, Corner]
+"""Clockwise from the corner where reading begins."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of speech, in seconds from the start of the sound."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The speech in a sound."""
+
+    field: ClassVar[str] = "transcript"
+    language: str | None
+    """ISO 639-1, or 639-3 where there is no shorter code."""
+    segments: tuple[Segment, ...]
+    others: tuple[str, ...] = ()
+    """What a short sound may say as well, likelier ones first. No part of the field."""
+
+    @cached_property
+    def text(self) -> str:
+        """The segments' texts, with a space between them."""
+        return " ".join(segment.text for segment in self.segments)
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The texts whose mean is searched."""
+        return (self.text, *self.others)
+
+    def to_note(self) -> dict[str, Any]:
+        """The field as JSON has it."""
+        segments = [asdict(segment) for segment in self.segments]
+        return {"text": self.text, "language": self.language, "segments": segments}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of writing."""
+
+    text: str
+    box: Box
+    confidence: float
+    """0 to 1: the mean over the characters."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The writing in a picture, in the order of reading."""
+
+    field: ClassVar[str] = "writing"
+    lines: tuple[Line, ...]
+
+    @cached_property
+    def text(self) -> str:
+        """The lines, each on a line of its own."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The texts whose mean is searched."""
+        return (self.text,)
+
+    def to_note(self) -> dict[str, Any]:
+        """The field as JSON has it."""
+        return {"text": self.text, "lines": [asdict(line) for line in self.lines]}
+
+
+Recognised = Transcript | Writing
+Found_co = TypeVar("Found_co", bound=Recognised, covariant=True)
+
+
+class Recogniser(Protocol[Media_contra, Found_co]):
+    """A model that finds text in a batch of one kind of media."""
+
+    card: Card
+    """Its ``dims`` are those of the default text encoder, until it is in the space of one."""
+
+    def recognise(self, batch: Sequence[Media_contra], /) -> Sequence[Found_co | None]:
+        """Return what each element says, in the order of the batch; None where nothing is said.
+
+        What is found in an element depends on that element only.
+        """
+        ...
+
+
+class Embedded(Generic[Media_contra, Found_co]):
+    """A recogniser and a text encoder as one encoder: media to the vectors of their text."""
+
+    def __init__(self, recogniser: Recogniser[Media_contra, Found_co], text: Encoder[str]) -> None:
+        self.card = recogniser.card.in_space_of(text.card)
+        self.recognise = recogniser.recognise
+        self.side: int = getattr(recogniser, "side", 0)
+        """Pixels along the longer edge of a picture beyond which it sees no more."""
+        self._text = text
+
+    def encode(self, batch: Sequence[Media_contra], /) -> Vectors:
+        """Encode media to float32 (n, card.dims); zeros where no text is found."""
+        return self.embed(self.recognise(batch))
+
+    def embed(self, found: Sequence[Recognised | None]) -> Vectors:
+        """Encode what was recognised to float32 (n, card.dims); zeros for None.
+
+        A text encoder reads the beginning of a text only, so a long one is encoded in passages,
+        whose mean is taken, as is that of several readings.
+        """
+        passages = [
+            (row, passage)
+            for row, recognised in enumerate(found)
+            if recognised is not None
+            for reading in recognised.readings
+            for passage in _passages(reading)
+        ]
+        vectors = np.zeros((len(found), self.card.dims), np.float32)
+        encoded = self._text.encode([passage for _, passage in passages])
+        np.add.at(vectors, np.array([row for row, _ in passages], np.intp), encoded)
+        return unit_rows(vectors)
+
+
+def _passages(text: str) -> Iterator[str]:
+    words = text.split()
+    for start in range(0, len(words), _PASSAGE_WORDS):
+        yield " ".join(words[start : start + _PASSAGE_WORDS])

@@ -1,0 +1,100 @@
+"""Block fusion: ``fused = [semantic | concept | visual | acoustic | …]``.
+
+Each block is a unit vector, or zeros when the item lacks that part. With the inner product as
+similarity, a query whose blocks are scaled by weights scores ``Σ w_b · cos_b`` exactly, so one
+index field serves every mix and every weighting, and the terms of the sum explain it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.core.item import Modality, Part
+from triptych.encoders.cards import Card, Vectors, fingerprint
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of the fused vector: which part of an item fills it, and by which encoder."""
+
+    name: str
+    modality: Modality
+    """The worker that fills it."""
+    part: Part
+    """What an item must have for the block to say anything."""
+    in_text_space: bool
+    """Whether it compares with the vectors of texts."""
+    card: Card
+
+    @property
+    def dims(self) -> int:
+        """The width."""
+        return self.card.dims
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The blocks in their order. Fused vectors compare only under one fingerprint."""
+
+    blocks: tuple[Block, ...]
+
+    @cached_property
+    def dims(self) -> int:
+        """The width of the fused vector."""
+        return sum(block.dims for block in self.blocks)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits over every block and model."""
+        return fingerprint([[block.name, block.card.fingerprint] for block in self.blocks])
+
+    @cached_property
+    def encoders(self) -> dict[str, str]:
+        """What fills each block, as settings name it, and the version of its card."""
+        return {block.name: block.card.label for block in self.blocks}
+
+    @cached_property
+    def modalities(self) -> Mapping[str, Modality]:
+        """Which worker fills each block."""
+        return {block.name: block.modality for block in self.blocks}
+
+    @cached_property
+    def parts(self) -> Mapping[str, Part]:
+        """What an item must have for each block to say anything."""
+        return {block.name: block.part for block in self.blocks}
+
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """Where each block lies in the fused vector."""
+        found, start = {}, 0
+        for block in self.blocks:
+            found[block.name] = slice(start, start + block.dims)
+            start += block.dims
+        return found
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Vectors of some items of a chunk: ``vectors[i]`` belongs to item ``rows[i]``."""
+
+    rows: tuple[int, ...]
+    vectors: NDArray[np.floating]
+
+
+def fuse(features: Mapping[str, Rows], count: int, layout: Layout) -> Vectors:
+    """Put the blocks of ``count`` items side by side; float32 (count, layout.dims).
+
+    Raises:
+        ValueError: a block that the layout lacks, or of another width.
+    """
+    fused = np.zeros((count, layout.dims), np.float32)
+    for name, part in features.items():
+        where = layout.slices.get(name)
+        if where is None or part.vectors.shape[1:] != (where.stop - where.start,):
+            known = ", ".join(f"{block.name}: {block.dims}" for block in layout.blocks)
+            raise ValueError(f"block {name} of {part.vectors.shape[1:]} does not fit ({known})")
+        fused[list(part.rows), where] = part.vectors
+    return fused

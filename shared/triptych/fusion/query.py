@@ -1,0 +1,228 @@
+"""A query in the space of the fused vector: terms, weights and presence classes.
+
+A term compares one part of the query (its text, image or audio) with one block of the items: its
+cosine gets a place on the scale of its encoders (``calibration``). The terms of one query part are
+a signal, ``s`` their mean place. An item is scored on the terms for which it has the part:
+
+    score = Σ_{s ∈ q ∩ d} w_s · s / (Σ_{s ∈ q ∩ d, w_s > 0} w_s) ** α
+
+so that an item is neither rewarded nor punished for parts that the query does not ask for, and
+one that lacks a part that was asked for competes on the others. What it is to be unlike has a
+negative weight, which takes off and divides nothing. For each set of parts that an item can have
+(a presence class) the divisor is a constant, which scales the query vector: one kNN clause per
+class. The index ranks by the sum of the places as if their scale went on beyond its bounds: what
+is best by the one is among the best by the other, and the exact score follows. Whether a sound has
+speech, or a picture writing, is no class of its own: the index ranks such items as if these terms
+were for nothing, which never loses one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from triptych.core.item import Modality
+from triptych.encoders.cards import Vectors
+from triptych.fusion.blocks import Layout
+from triptych.fusion.calibration import UNIT, Bounds, bounds
+
+KEYWORD = "keyword"
+"""The name of the one signal that is no vector: BM25 over the terms of the text."""
+
+WORDED = frozenset({"text", "speech", "writing"})
+"""The parts of an item that have words."""
+
+ALPHA = 0.5
+"""0 is a plain sum (poorer items lose), 1 a mean over the shared parts (poorer items win)."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a query part has in ``found`` is compared with ``block`` of the items."""
+
+    found: str
+    block: str
+    share: float
+    """How much of the part's weight this comparison gets."""
+
+
+COMPARISONS: Mapping[Modality, Sequence[Comparison]] = {
+    "text": (
+        Comparison("semantic", "semantic", 1.0),
+        Comparison("semantic", "concept", 0.3),
+        Comparison("semantic", "heard", 0.3),
+        Comparison("semantic", "spoken", 0.7),
+        Comparison("semantic", "written", 0.7),
+    ),
+    "image": (
+        Comparison("visual", "visual", 1.0),
+        Comparison("concept", "concept", 0.1),
+        Comparison("written", "written", 0.5),
+        Comparison("written", "semantic", 0.3),
+    ),
+    "audio": (
+        Comparison("acoustic", "acoustic", 1.0),
+        Comparison("spoken", "spoken", 1.0),
+        Comparison("spoken", "semantic", 0.7),
+    ),
+}
+"""Those whose blocks the layout lacks are left out, as is what was not found in the query."""
+
+AGAINST = "not"
+"""What a signal of something to be unlike begins with, as ``not.image``; and its weight's name."""
+
+WEIGHTS: Mapping[str, float] = {
+    "keyword": 0.5, "text": 1.0, "image": 1.0, "audio": 1.0, AGAINST: 0.5,
+}  # fmt: skip
+"""Default weights of the signals; that of ``not`` multiplies the weight of the modality."""
+
+_NEGLIGIBLE = 1e-6
+"""A part below this share of the largest weight is left out: float32 could not hold its sum."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One comparison: ``weight`` times what cos(``vector``, the item's ``block``) says."""
+
+    signal: str
+    block: str
+    weight: float
+    """Negative for what an item is to be unlike."""
+    vector: Vectors
+    """The mean of one or several unit vectors, so that its product is their mean cosine."""
+    bounds: Bounds = UNIT
+
+
+@dataclass(frozen=True)
+class PresenceClass:
+    """The items that have all of ``present`` and none of ``absent``, and their query vector."""
+
+    present: tuple[Modality, ...]
+    absent: tuple[Modality, ...]
+    vector: Vectors
+
+
+@dataclass(frozen=True)
+class FusedQuery:
+    """Everything the scores depend on; the positive weights and the keyword's sum to one."""
+
+    terms: tuple[Term, ...]
+    layout: Layout
+    keyword_weight: float = 0.0
+    words: tuple[str, ...] = ()
+    """The labels of the words that are looked up."""
+    alpha: float = ALPHA
+
+    @property
+    def positive(self) -> tuple[Term, ...]:
+        """The terms of what an item is to be like."""
+        return tuple(term for term in self.terms if term.weight > 0)
+
+    def mass(self, present: frozenset[str]) -> float:
+        """The sum of the weights that the query shares with items that have these parts."""
+        keyword = self.keyword_weight if present & WORDED else 0.0
+        return keyword + sum(
+            term.weight for term in self.positive if self.layout.parts[term.block] in present
+        )
+
+    def scale(self, present: frozenset[str]) -> float:
+        """What the weighted sum of such an item is multiplied by; 1 for whole items."""
+        mass = self.mass(present)
+        return mass**-self.alpha if mass > 0 else 0.0
+
+    def vector(self) -> Vectors:
+        """The query in fused space, float32 (layout.dims,): its blocks times weights and slopes.
+
+        Its inner product with an item is Σ w · place as if the scale between the bounds went on
+        beyond them, but for a constant for all items with the same parts.
+        """
+        fused = np.zeros(self.layout.dims, np.float32)
+        for term in self.terms:
+            weight = np.float32(term.weight * term.bounds.slope)
+            fused[self.layout.slices[term.block]] += weight * term.vector
+        return fused
+
+    def presence_classes(self) -> list[PresenceClass]:
+        """One class per non-empty set of the item parts that the terms look at: 1, 3 or 7."""
+        asked = sorted({self.layout.modalities[term.block] for term in self.positive})
+        fused = self.vector()
+        return [
+            PresenceClass(
+                present=present,
+                absent=tuple(part for part in asked if part not in present),
+                vector=fused * np.float32(self._class_scale(present)),
+            )
+            for size in range(len(asked), 0, -1)
+            for present in combinations(asked, size)
+        ]
+
+    def _class_scale(self, present: Sequence[Modality]) -> float:
+        """The scale of a class: without speech and writing, unless there is nothing else."""
+        looked_at = {
+            self.layout.parts[term.block]
+            for term in self.positive
+            if self.layout.modalities[term.block] in present
+        }
+        return self.scale(frozenset(looked_at & set(present) or looked_at))
+
+
+def fuse_query(
+    vectors: Mapping[Modality, Mapping[str, Vectors]],
+    weights: Mapping[str, float],
+    layout: Layout,
+    *,
+    against: Mapping[Modality, Mapping[str, Vectors]] | None = None,
+    words: Sequence[str] = (),
+    alpha: float = ALPHA,
+) -> FusedQuery:
+    """Combine the encoded parts of a query.
+
+    Args:
+        vectors: per query part, per block that was found in it, a vector of shape (dims of the
+            block,): of length one (shorter for the mean of several), or zeros where nothing was
+            found.
+        weights: per signal (keyword, text, image, audio, not), not negative.
+        layout: the blocks of the items.
+        against: the same as ``vectors`` for what the items are to be unlike.
+        words: labels of the words to look up.
+        alpha: see the module's formula.
+
+    Raises:
+        ValueError: there is nothing to be like, nothing compares with it, or its weights are zero.
+    """
+    used = {name: weights[name] for name in (*vectors, *([KEYWORD] if words else []))}
+    largest = max(used.values(), default=0.0)
+    if largest <= 0:
+        raise ValueError("the weights of everything in the query are zero")
+    scaled = {name: weight / largest for name, weight in weights.items()}
+    liked = [term for part in vectors for term in _terms(part, vectors[part], scaled[part], layout)]
+    unlike = [
+        replace(term, signal=f"{AGAINST}.{part}", weight=-term.weight)
+        for part, found in (against or {}).items()
+        for term in _terms(part, found, scaled[part] * weights[AGAINST], layout)
+    ]
+    keyword_weight = scaled[KEYWORD] if words else 0.0
+    total = keyword_weight + sum(term.weight for term in liked)
+    if total <= 0:
+        raise ValueError("nothing that items have compares with what the query has")
+    terms = tuple(replace(term, weight=term.weight / total) for term in (*liked, *unlike))
+    return FusedQuery(terms, layout, keyword_weight / total, tuple(words), alpha)
+
+
+def _terms(
+    part: Modality, found: Mapping[str, Vectors], weight: float, layout: Layout
+) -> Iterator[Term]:
+    """The comparisons of one part of a query that the layout has blocks for."""
+    if weight < _NEGLIGIBLE:
+        return
+    cards = {block.name: block.card for block in layout.blocks}
+    for entry in COMPARISONS[part]:
+        if entry.block in cards and entry.found in found and found[entry.found].any():
+            yield Term(
+                signal=part,
+                block=entry.block,
+                weight=weight * entry.share,
+                vector=found[entry.found],
+                bounds=bounds(cards[entry.found], cards[entry.block]),
+            )

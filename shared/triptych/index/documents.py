@@ -1,0 +1,68 @@
+"""The documents of an index: which fields are hidden, how features and metadata are kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pybase64
+from numpy.typing import NDArray
+
+from triptych.encoders.cards import Vectors
+from triptych.fusion.blocks import Layout
+
+Document = Mapping[str, Any]
+"""One item as the index holds it."""
+
+Features = NDArray[np.float16]
+
+SCHEMA_VERSION = 3
+"""Goes up with every change that an existing index can't take."""
+
+WORDED_FIELDS = ("text", "transcript", "writing")
+"""The fields of an item whose words are searched."""
+HIDDEN_FIELDS = ("vector", "features", "words", "plain", "facts")
+"""What clients never see of a document."""
+
+
+def facts(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each value of the metadata by key and kind; null says nothing, and zero has no sign."""
+    return [
+        {"key": key, kind(value): 0 if value == 0.0 and kind(value) == "number" else value}
+        for key, value in metadata.items()
+        if value is not None
+    ]
+
+
+def kind(value: str | float | bool) -> str:  # noqa: FBT001
+    """string, number or boolean."""
+    if isinstance(value, bool):
+        return "boolean"
+    return "string" if isinstance(value, str) else "number"
+
+
+def parts(document: Mapping[str, Any]) -> frozenset[str]:
+    """What an item has: its modalities, and speech and writing where these were found in it."""
+    found = {"speech": "transcript", "writing": "writing"}
+    return frozenset(
+        [
+            *document.get("modalities", ()),
+            *(part for part, name in found.items() if name in document),
+        ]
+    )
+
+
+def pack_features(fused: Vectors) -> str:
+    """Base64 of the fused vector as little-endian float16."""
+    return pybase64.b64encode_as_string(fused.astype("<f2").tobytes())
+
+
+def unpack_features(packed: str | None, layout: Layout) -> Features:
+    """The fused vector, float16 (layout.dims,); zeros for a document without features."""
+    if packed is None:
+        return np.zeros(layout.dims, np.float16)
+    return np.frombuffer(pybase64.b64decode(packed, validate=True), "<f2")
+
+
+def public(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a client sees of a document: without vectors and index words."""
+    return {name: value for name, value in document.items() if name not in HIDDEN_FIELDS}

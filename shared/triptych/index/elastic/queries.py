@@ -1,0 +1,222 @@
+"""Pure functions from a query or listing to the body of one Elasticsearch request."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from triptych.fusion.query import KEYWORD, PresenceClass
+from triptych.index import model as words
+from triptych.index.documents import HIDDEN_FIELDS
+from triptych.index.elastic.conditions import NOTHING, filters, of_key, paths
+from triptych.index.elastic.facets import aggregations
+from triptych.index.model import (
+    ADDED,
+    LABELLED,
+    MAX_CLAUSES,
+    METADATA,
+    Condition,
+    Facet,
+    IndexQuery,
+    Listing,
+    Sort,
+)
+
+Body = dict[str, Any]
+
+VECTOR_FIRST = 1e12
+"""First come the hits of the vectors, at most ``candidates`` a class, then the best of the words,
+so a page of that many times the number of clauses holds every list whole."""
+WORDS_AT_MOST = 1e6
+"""Words never score so much, and a vector times ``VECTOR_FIRST`` always does."""
+
+_BM25 = 1 / 2.2
+"""Elasticsearch multiplies BM25 by k1 + 1, as Lucene did before its version 8."""
+_COMPARED = 1300
+"""A query looks at some blocks only, and quantisation blurs them all: the exact vectors of this
+many items are compared, of longer lists ten times as many as ``candidates``. Measured in
+docs/decisions/0007-index-design.md: 65 times the usual 20."""
+_LEAST_OVERSAMPLE = 10.0
+
+KEPT = "5m"
+"""How long a snapshot outlives its last use."""
+_SCORED = ("id", "modalities", "features", "transcript.text", "writing.text")
+"""What scores depend on; of speech and writing, whether there are any."""
+_MAX_KEYS = 10_000
+_SCANNED = 200
+
+
+def search_body(query: IndexQuery, pit: str | None = None) -> Body:
+    """One request that returns the best by words and the best by vectors, with raw scores."""
+    limits = _limits(query)
+    should = [_knn(entry, limits, query.candidates) for entry in query.classes]
+    if query.words.should:
+        should.append(_keyword(query.words))
+    return {
+        "query": {
+            "bool": {"should": should or [NOTHING], "filter": limits, "minimum_should_match": 1}
+        },
+        "size": query.candidates * max(1, len(should)),
+        "sort": ["_score", "id"],
+        "_source": _source(query.fields, _SCORED),
+        **aggregations(query.facets),
+        **_point_in_time(pit),
+    }
+
+
+def _limits(query: IndexQuery) -> list[Body]:
+    """What every hit must be, the neighbours too: they are sought among these."""
+    excluded = [_clause(clause) for clause in query.words.must_not]
+    return [
+        *filters(query.filter),
+        *(_clause(clause) for clause in query.words.must),
+        *([{"bool": {"must_not": excluded}}] if excluded else []),
+    ]
+
+
+def _keyword(asked: words.Words) -> Body:
+    """The sum of the clauses. The first have names for their scores, and the sum if it needs one.
+
+    Names are numbers, since a label may be anything. Thirty-two of them cost a server some 1.4 ms
+    of processor time for a page of sixty hits, and one for the sum another 0.5.
+    """
+    clauses = asked.should[:MAX_CLAUSES]
+    named = [
+        _clause(clause, {"_name": str(place)} if place < LABELLED else {})
+        for place, clause in enumerate(clauses)
+    ]
+    name = {"_name": KEYWORD} if len(clauses) > LABELLED else {}
+    return {"bool": {"should": named, **name}}
+
+
+def _clause(clause: words.Clause, name: Body | None = None) -> Body:
+    """One clause: the best of its fields, or 1 where a score says nothing."""
+    found = [query for field in clause.fields for query in _in_field(clause, field)]
+    if not found:
+        return NOTHING
+    if clause.kind in {"word", "phrase"}:
+        return {"dis_max": {"queries": found, "boost": _BM25, **(name or {})}}
+    return {"constant_score": {"filter": {"dis_max": {"queries": found}}, **(name or {})}}
+
+
+def _in_field(clause: words.Clause, field: str) -> list[Body]:
+    """What may match in one field; nothing if there is nothing to look up."""
+    plain, terms = f"plain.{field}", clause.terms
+    if clause.kind == "word":
+        return [{"term": {f"words.{field}": stem}} for stem in terms]
+    if not terms:
+        return []
+    if clause.kind == "phrase":
+        return [{"match_phrase": {plain: " ".join(terms)}}]
+    if clause.kind == "prefix":
+        return [{"prefix": {plain: terms[0]}}]
+    # As the default, only the best fifty of the words that are so near are looked up.
+    near = {"fuzziness": clause.edits, "prefix_length": 1, "rewrite": "constant_score"}
+    return [{"fuzzy": {plain: {"value": terms[0], **near}}}]
+
+
+def _knn(entry: PresenceClass, limits: Sequence[Body], candidates: int) -> Body:
+    # Its length changes no order within the class, and the scores of the server are float32.
+    length = np.float32(np.linalg.norm(entry.vector) or 1.0)
+    clause = {
+        "field": "vector",
+        "query_vector": entry.vector / length,
+        "k": candidates,
+        "num_candidates": candidates,
+        "rescore_vector": {"oversample": max(_LEAST_OVERSAMPLE, _COMPARED / candidates)},
+        "filter": [*limits, *_presence(entry)],
+        "boost": VECTOR_FIRST,
+    }
+    return {"knn": clause}
+
+
+def _presence(entry: PresenceClass) -> list[Body]:
+    required = [{"term": {"modalities": part}} for part in entry.present]
+    if not entry.absent:
+        return required
+    return [*required, {"bool": {"must_not": {"terms": {"modalities": list(entry.absent)}}}}]
+
+
+def list_body(listing: Listing, pit: str | None = None) -> Body:
+    """One request for a page and one item more, which tells whether there is another page."""
+    after = {} if listing.after is None else {"search_after": listing.after}
+    return {
+        "query": {"bool": {"filter": filters(listing.filter)}},
+        "size": listing.limit + 1,
+        "sort": [key for sort in (*listing.sort, Sort("id")) for key in _sort(sort)],
+        "track_total_hits": True,
+        "_source": _source(listing.fields, ("id",)),
+        **after,
+        **aggregations(listing.facets),
+        **_point_in_time(pit),
+    }
+
+
+def _sort(sort: Sort) -> list[Body]:
+    order = {"order": "desc" if sort.descending else "asc"}
+    if sort.field == "id":
+        return [{"id": order}]
+    order["missing"] = "_last"
+    if sort.field == ADDED:
+        return [{"sequence": order}]
+    one_key = {"nested": {"path": "facts", "filter": of_key(sort.field)}}
+    return [{f"facts.{name}": {**order, **one_key}} for name in ("number", "string", "boolean")]
+
+
+def _source(fields: Sequence[str] | None, needed: Sequence[str]) -> Body:
+    """What of the documents is returned."""
+    if fields is None:
+        return {"excludes": [name for name in HIDDEN_FIELDS if name not in needed]}
+    # A whole field rather than a key of it, which may have the signs of a pattern.
+    return {"includes": [*needed, *(field.partition(".")[0] for field in fields)]}
+
+
+def _point_in_time(pit: str | None) -> Body:
+    return {} if pit is None else {"pit": {"id": pit, "keep_alive": KEPT}}
+
+
+def scan_body(pit: str, after: Sequence[Any] | None) -> Body:
+    """Documents with their versions, in the order that they lie in; vectors stay there."""
+    return {
+        "size": _SCANNED,
+        "sort": ["_shard_doc"],
+        "track_total_hits": False,
+        "version": True,
+        "_source": {"excludes": ["vector"]},
+        **({} if after is None else {"search_after": after}),
+        **_point_in_time(pit),
+    }
+
+
+def failed(batch: str, limit: int) -> Listing:
+    """Documents of a batch that are not whole, by id."""
+    batch_only = Condition("batch", any_of=(batch,))
+    not_whole = Condition("status", any_of=("failed", "partial"))
+    return Listing([batch_only, not_whole], limit=limit)
+
+
+def count_body() -> Body:
+    """Documents per status."""
+    return {"size": 0, **aggregations([Facet("status")])}
+
+
+def metadata_body() -> Body:
+    """The keys of the metadata, and which kinds of values each has."""
+    kinds = {
+        name: {"filter": {"exists": {"field": path}}} for name, path in paths(METADATA).items()
+    }
+    keys = {"terms": {"field": "facts.key", "size": _MAX_KEYS}, "aggs": kinds}
+    return {"size": 0, "aggs": {"facts": {"nested": {"path": "facts"}, "aggs": {"keys": keys}}}}
+
+
+def index_name(prefix: str, collection: str, schema: int, fingerprint: str) -> str:
+    """The index behind a collection's alias: what it was built with is in its name.
+
+    No collection can be called like it, since their names hold no dots.
+    """
+    return f"{alias_name(prefix, collection)}.v{schema}.{fingerprint}"
+
+
+def alias_name(prefix: str, collection: str) -> str:
+    """The name that clients of Elasticsearch use for a collection."""
+    return f"{prefix}-{collection}"

@@ -1,0 +1,126 @@
+"""Pure functions from responses of Elasticsearch to results, pages and documents."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from triptych.fusion.blocks import Layout
+from triptych.fusion.query import KEYWORD
+from triptych.fusion.scores import Candidate
+from triptych.index.documents import HIDDEN_FIELDS, Document, parts, unpack_features
+from triptych.index.elastic.conditions import paths
+from triptych.index.elastic.facets import read_facets
+from triptych.index.elastic.queries import WORDS_AT_MOST
+from triptych.index.model import METADATA, Found, IndexQuery, Listing, Page, Results, Versioned
+
+Response = Mapping[str, Any]
+_Scored = tuple[Response, float | None]
+_HIDDEN = frozenset(HIDDEN_FIELDS)
+
+
+def read_results(query: IndexQuery, response: Response, layout: Layout) -> Results:
+    """Candidates from the response to ``search_body``."""
+    hits = response["hits"]
+    scored = [(hit, _keyword(hit.get("matched_queries"))) for hit in hits["hits"]]
+    labels = query.words.labels
+    return Results(
+        found=[
+            _read_hit(hit, keyword, query.fields, labels, layout)
+            for hit, keyword in _best(scored, query.candidates)
+        ],
+        total=hits["total"]["value"],
+        total_is_exact=hits["total"]["relation"] == "eq",
+        took_ms=response["took"],
+        facets=read_facets(query.facets, response),
+    )
+
+
+def _keyword(matched: Mapping[str, float] | None) -> float | None:
+    """The sum of the clauses that matched; it has a name only if some of them have none."""
+    if not matched:
+        return None
+    return matched[KEYWORD] if KEYWORD in matched else sum(matched.values())
+
+
+def _best(scored: Sequence[_Scored], candidates: int) -> Sequence[_Scored]:
+    """The neighbours and the best by words; the page may have more of these than were asked for."""
+    worded = [(-keyword, hit["_id"]) for hit, keyword in scored if keyword is not None]
+    kept = {item_id for _, item_id in sorted(worded)[:candidates]}
+    return [
+        (hit, keyword)
+        for hit, keyword in scored
+        if hit["_score"] > WORDS_AT_MOST or hit["_id"] in kept
+    ]
+
+
+def _read_hit(
+    hit: Response,
+    keyword: float | None,
+    fields: Sequence[str] | None,
+    labels: Sequence[str],
+    layout: Layout,
+) -> Found:
+    source = hit["_source"]
+    words: dict[str, float] = {}
+    for name, score in hit.get("matched_queries", {}).items():
+        if name != KEYWORD:
+            label = labels[int(name)]
+            words[label] = words.get(label, 0.0) + score
+    candidate = Candidate(
+        id=source["id"],
+        parts=parts(source),
+        keyword=keyword,
+        words=words,
+        features=unpack_features(source.get("features"), layout),
+    )
+    return Found(candidate, selected(source, fields))
+
+
+def selected(document: Document, fields: Sequence[str] | None) -> Document:
+    """The fields of a document that are asked for, and its id; all public ones by default."""
+    if fields is None:
+        return {name: value for name, value in document.items() if name not in _HIDDEN}
+    found = {name: document[name] for name in ("id", *fields) if name in document}
+    keys = [field.removeprefix(METADATA) for field in fields if field.startswith(METADATA)]
+    if "metadata" in found or not keys:
+        return found
+    metadata = document.get("metadata", {})
+    some = {key: metadata[key] for key in keys if key in metadata}
+    return {**found, "metadata": some} if some else found
+
+
+def read_page(listing: Listing, response: Response) -> Page:
+    """Documents from the response to ``list_body``."""
+    hits = response["hits"]
+    page, rest = hits["hits"][: listing.limit], hits["hits"][listing.limit :]
+    return Page(
+        documents=[selected(hit["_source"], listing.fields) for hit in page],
+        total=hits["total"]["value"],
+        last=page[-1]["sort"] if rest else None,
+        facets=read_facets(listing.facets, response),
+    )
+
+
+def read_versioned(hit: Response, layout: Layout) -> Versioned:
+    """A document that ``scan_body`` found; its vector is that of its features."""
+    source = hit["_source"]
+    if "features" not in source:
+        return Versioned(source, hit["_version"])
+    vector = unpack_features(source["features"], layout).astype(np.float32)
+    return Versioned({**source, "vector": vector}, hit["_version"])
+
+
+def read_count(response: Response) -> dict[str, int]:
+    """Documents per status, from the response to ``count_body``."""
+    buckets = response["aggregations"]["0"]["buckets"]
+    return {bucket["key"]: bucket["doc_count"] for bucket in buckets}
+
+
+def read_metadata(response: Response) -> dict[str, set[str]]:
+    """Kinds per key, from the response to ``metadata_body``."""
+    return {
+        # Strings too long to be looked up are in no list of values, and the only ones that are not.
+        bucket["key"]: {kind for kind in paths(METADATA) if bucket[kind]["doc_count"]} or {"string"}
+        for bucket in response["aggregations"]["facts"]["keys"]["buckets"]
+    }

@@ -1,0 +1,173 @@
+"""The vectors of a collection, in files beside its database.
+
+There is one of float32 rows per block of the layout, for searching, and one of whole vectors in
+float16, for scoring. Row i belongs to place i. Rows are written before the transaction that says
+that they are there, so what lies at other places is never looked at. Files grow in large steps and
+never shrink: a map of one is good until it is too short.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.core.errors import IndexUnavailable
+from triptych.encoders.cards import Vectors
+from triptych.fusion.blocks import Layout
+from triptych.index.documents import Features
+
+Rows = NDArray[np.floating]
+
+_STEP = 4096
+_SEARCHED = np.dtype("<f4")
+_SCORED = np.dtype("<f2")
+_SPARSE = 4
+"""Where fewer than one row in so many is asked for, those are copied instead of reading all."""
+
+
+class Blocks:
+    """The files of one collection, and this process's maps of them."""
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self._slices = layout.slices
+        self._searched = {
+            name: _File(folder / f"{name}.f32", where.stop - where.start, _SEARCHED)
+            for name, where in layout.slices.items()
+        }
+        self._scored = _File(folder / "features.f16", layout.dims, _SCORED)
+
+    def write(
+        self,
+        places: Sequence[int],
+        vectors: Sequence[Vectors | None],
+        filled: Sequence[int],
+    ) -> None:
+        """Write rows and make them durable: of each place the blocks that ``filled`` has."""
+        start, count = min(places), max(places) + 1
+        whole = {
+            place: vector
+            for place, vector in zip(places, vectors, strict=True)
+            if vector is not None
+        }
+        for number, (name, where) in enumerate(self._slices.items()):
+            rows = {
+                place: whole[place][where]
+                for place, mask in zip(places, filled, strict=True)
+                if mask >> number & 1
+            }
+            self._searched[name].write(rows, start, count)
+        self._scored.write(whole, start, count)
+
+    def product(
+        self, queries: Vectors, filled: NDArray[np.integer], wanted: NDArray[np.bool_]
+    ) -> Vectors:
+        """Inner products of vectors in fused space with items.
+
+        Args:
+            queries: float32 (queries, dims of the layout).
+            filled: (n,) which blocks each place has.
+            wanted: (n,) the places whose products are needed.
+
+        Returns:
+            float32 (queries, n); zeros, or anything, where not wanted.
+        """
+        places = np.flatnonzero(wanted)
+        some = len(places) * _SPARSE < len(wanted)
+        masks = filled[places] if some else filled
+        total = np.zeros((len(queries), len(masks)), np.float32)
+        for number, (name, where) in enumerate(self._slices.items()):
+            has = (masks >> number & 1).astype(bool)
+            if not queries[:, where].any() or not has.any():
+                continue
+            rows = self._searched[name].rows(len(wanted))
+            block = rows[places] if some else rows
+            for query, sums in zip(queries, total, strict=True):
+                # What lies at a place that lacks the block may be anything.
+                np.add(sums, block @ query[where], out=sums, where=has)
+        if not some:
+            return total
+        spread = np.zeros((len(queries), len(wanted)), np.float32)
+        spread[:, places] = total
+        return spread
+
+    def vectors(self, places: NDArray[np.integer], filled: NDArray[np.integer]) -> Vectors:
+        """The vectors at some places, float32 (len(places), dims of the layout)."""
+        found = np.zeros((len(places), self._scored.dims), np.float32)
+        for number, (name, where) in enumerate(self._slices.items()):
+            has = (filled >> number & 1).astype(bool)
+            if has.any():
+                rows = self._searched[name].rows(int(places.max()) + 1)
+                found[has, where] = rows[places[has]]
+        return found
+
+    def features(self, places: NDArray[np.integer], filled: NDArray[np.integer]) -> Features:
+        """The vectors at some places as scores use them, float16 (len(places), dims)."""
+        found = np.zeros((len(places), self._scored.dims), np.float16)
+        has = filled != 0
+        if has.any():
+            found[has] = self._scored.rows(int(places.max()) + 1)[places[has]]
+        return found
+
+
+class _File:
+    """Rows of one width and type."""
+
+    def __init__(self, path: Path, dims: int, kind: np.dtype[np.floating]) -> None:
+        self.dims = dims
+        self._path = path
+        self._kind = kind
+        self._size = dims * kind.itemsize
+        self._rows: Rows | None = None
+
+    def rows(self, count: int) -> Rows:
+        """The first rows, as they lie in the file."""
+        if self._rows is None or len(self._rows) < count:
+            size = self._path.stat().st_size
+            # A row that the file lacks would end the process, not raise.
+            if size < count * self._size:
+                raise self._cut_off()
+            shape = (size // self._size, self.dims)
+            # A plain array: every operation on a memmap would make another memmap.
+            self._rows = np.asarray(np.memmap(self._path, self._kind, "r", shape=shape))
+        return self._rows[:count]
+
+    def write(self, rows: Mapping[int, Vectors], start: int, count: int) -> None:
+        """Write rows from ``start`` on, and see that there is room for ``count``."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size < start * self._size:  # zeros must not take the place of what was lost
+                raise self._cut_off()
+            grown = size < count * self._size
+            if grown:
+                os.truncate(descriptor, -(-count // _STEP) * _STEP * self._size)
+            for run in runs(sorted(rows)):
+                data = np.stack([rows[place] for place in run]).astype(self._kind)
+                _write_all(descriptor, data.tobytes(), run.start * self._size)
+            if rows or grown:
+                os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _cut_off(self) -> IndexUnavailable:
+        return IndexUnavailable(f"{self._path.parent.name}/{self._path.name} is cut off")
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written
+
+
+def runs(places: Sequence[int]) -> list[range]:
+    """Ascending numbers as the ranges that they make."""
+    found: list[range] = []
+    for place in places:
+        if found and found[-1].stop == place:
+            found[-1] = range(found[-1].start, place + 1)
+        else:
+            found.append(range(place, place + 1))
+    return found

@@ -1,0 +1,193 @@
+"""Looking up words: clauses against the postings, scored as Lucene does."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triptych.encoders.cards import Vectors
+from triptych.index.embedded.bm25 import bm25, idf, phrase_idf
+from triptych.index.embedded.fuzzy import is_near
+from triptych.index.embedded.records import words_of
+from triptych.index.embedded.schema import INDEXED
+from triptych.index.embedded.state import Mask
+from triptych.index.embedded.store import Places, View
+from triptych.index.embedded.stored import hidden
+from triptych.index.model import LABELLED, MAX_CLAUSES, Clause, Words
+
+_LAST = chr(0x10FFFF)
+_KEPT_CHARS = 32_000_000
+
+_POSTINGS = """
+    SELECT group_concat(place), group_concat(count) FROM postings
+    WHERE term = (SELECT number FROM terms WHERE field = ? AND term = ?)
+"""
+_PREFIXED = """
+    SELECT group_concat(place) FROM postings
+    WHERE term IN (SELECT number FROM terms WHERE field = ? AND term >= ? AND term < ?)
+"""
+_VOCABULARY = "SELECT term FROM terms WHERE field = ? AND term >= ? AND term < ?"
+
+
+@dataclass(frozen=True)
+class _Matches:
+    """Items that have a term, and how often."""
+
+    places: Places
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What the words of a query say about every place, float32 (n,); 0 where nothing matches."""
+
+    total: Vectors
+    clauses: Mapping[int, Vectors] = field(default_factory=dict)
+    """Of the labelled clauses, by number."""
+
+    def of(self, place: int, labels: Sequence[str]) -> dict[str, float]:
+        """The words that match an item, with what each adds."""
+        words: dict[str, float] = {}
+        for number, scores in self.clauses.items():
+            if scores[place] > 0:
+                words[labels[number]] = words.get(labels[number], 0.0) + float(scores[place])
+        return words
+
+
+class Lookup:
+    """Words in a collection as it was at one moment."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._kept: dict[tuple[int, int], str] = {}
+        self._room = _KEPT_CHARS
+
+    def limits(self, words: Words) -> Mask:
+        """The items that have all of ``must`` and none of ``must_not``."""
+        allowed = self._view.visible.copy()
+        for clause in words.must:
+            allowed &= self._scores(clause) > 0
+        for clause in words.must_not:
+            allowed &= self._scores(clause) == 0
+        return allowed
+
+    def scored(self, should: Sequence[Clause]) -> Matched:
+        """The sum over the clauses, and the scores of the labelled ones."""
+        total = np.zeros(self._view.size, np.float64)
+        labelled = {}
+        for number, clause in enumerate(should[:MAX_CLAUSES]):
+            scores = self._scores(clause)
+            total += scores
+            if number < LABELLED:
+                labelled[number] = scores
+        return Matched(total.astype(np.float32), labelled)
+
+    def _scores(self, clause: Clause) -> Vectors:
+        """One clause: the best of its fields."""
+        scores = np.zeros(self._view.size, np.float32)
+        for name in clause.fields if clause.terms else ():
+            for places, found in self._in_field(clause, name):
+                scores[places] = np.maximum(scores[places], found)
+        return scores
+
+    def _in_field(self, clause: Clause, name: str) -> Iterator[tuple[Places, Vectors | np.float32]]:
+        """Places, each once, and their scores."""
+        if clause.kind == "word":
+            column = INDEXED.index(f"words.{name}")
+            for stem in clause.terms:
+                found = self._postings(column, stem)
+                yield found.places, self._bm25(column, self._idf(column, found), found)
+            return
+        column = INDEXED.index(f"plain.{name}")
+        if clause.kind == "phrase":
+            idfs, found = self._phrase(column, clause.terms)
+            yield found.places, self._bm25(column, idfs, found)
+        elif clause.kind == "prefix":
+            yield self._prefixed(column, clause.terms[0]), np.float32(1)
+        else:
+            yield self._near(column, clause.terms[0], clause.edits), np.float32(1)
+
+    def _postings(self, column: int, term: str) -> _Matches:
+        places, counts = self._view.numbers(_POSTINGS, (column, term))
+        alive = self._view.visible[places]
+        return _Matches(places[alive], counts[alive])
+
+    def _idf(self, column: int, found: _Matches) -> np.float32:
+        return idf(self._fields[column][0], len(found.places))
+
+    def _bm25(self, column: int, weight: np.float32, found: _Matches) -> Vectors:
+        lengths = self._view.state.lengths[column, found.places]
+        return bm25(weight, found.counts, lengths, self._fields[column][1])
+
+    @cached_property
+    def _fields(self) -> list[tuple[int, float]]:
+        """Of each indexed field: the number of items that have it, and its average length."""
+        lengths = self._view.state.lengths[:, self._view.visible]
+        counts, totals = (lengths > 0).sum(axis=1), lengths.sum(axis=1)
+        return [(int(n), float(total / max(1, n))) for n, total in zip(counts, totals, strict=True)]
+
+    def _phrase(self, column: int, terms: Sequence[str]) -> tuple[np.float32, _Matches]:
+        """Items that have the words one after the other; how often, and how much that says."""
+        each = {term: self._postings(column, term) for term in dict.fromkeys(terms)}
+        places = _common([found.places for found in each.values()])
+        phrase = _spaced(terms)
+        counts = np.array(
+            [occurrences(text, phrase) for text in self._texts(column, places)], np.int64
+        )
+        found = _Matches(places[counts > 0], counts[counts > 0])
+        return phrase_idf(self._idf(column, each[term]) for term in terms), found
+
+    def _texts(self, column: int, places: Places) -> Iterator[str]:
+        """The words of a field at some places, as ``_spaced`` joins them; many are kept.
+
+        A query may have a hundred phrases of common words, each of which is looked for in the same
+        long texts.
+        """
+        keys = [(column, place) for place in places.tolist()]
+        unread = [place for _, place in keys if (column, place) not in self._kept]
+        documents = hidden(self._view, np.array(unread, np.int64))
+        for key in keys:
+            text = self._kept.get(key)
+            if text is None:
+                text = _spaced(words_of(next(documents))[column])
+                if len(text) <= self._room:
+                    self._kept[key] = text
+                    self._room -= len(text)
+            yield text
+
+    def _prefixed(self, column: int, start: str) -> Places:
+        (places,) = self._view.numbers(_PREFIXED, (column, start, start + _LAST))
+        return np.flatnonzero(self._view.mask(places))
+
+    def _near(self, column: int, word: str, edits: int) -> Places:
+        """Items with a word that begins with the same letter and differs by so many edits."""
+        rows = self._view.connection.execute(_VOCABULARY, (column, word[0], word[0] + _LAST))
+        found = [term for (term,) in rows if is_near(term, word, edits)]
+        return np.concatenate(
+            [
+                np.zeros(0, np.int64),
+                *(self._postings(column, term).places for term in found),
+            ]
+        )
+
+
+def _common(lists: Iterable[Places]) -> Places:
+    """What is in all of some lists of different numbers."""
+    found, *others = sorted(lists, key=len)
+    for other in others:
+        found = np.intersect1d(found, other, assume_unique=True)
+    return found
+
+
+def _spaced(words: Sequence[str]) -> str:
+    return f" {' '.join(words)} "
+
+
+def occurrences(text: str, phrase: str) -> int:
+    """How often words are one after the other; they may overlap. Both have spaces around each."""
+    count, at = 0, text.find(phrase)
+    while at >= 0:
+        count, at = count + 1, text.find(phrase, at + 1)
+    return count

@@ -1,0 +1,137 @@
+"""What of a document goes into which table: pure functions, which purging relies on, too."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from triptych.core.names import check_id
+from triptych.encoders.cards import Vectors
+from triptych.fusion.blocks import Layout
+from triptych.index.documents import HIDDEN_FIELDS, Document, facts, kind, parts
+from triptych.index.embedded.schema import INDEXED
+from triptych.index.model import ADDED, METADATA
+
+PARTS = ("image", "text", "audio", "speech", "writing")
+"""What an item may have, by the number of its bit."""
+
+_MAX_NAME = 1024
+"""Longer strings are stored, but nothing is found or counted by them."""
+_KEPT_APART = ("vector", "features")
+_HIDDEN = tuple(name for name in HIDDEN_FIELDS if name not in _KEPT_APART)
+_NAMES = ("tags", "keywords", "modalities")
+_NAME = ("status", "language", "id", "batch")
+
+LONG: tuple[str, str] = ("long", "")
+"""Kind and value of a string of the metadata that is too long to be looked up."""
+
+Posting = tuple[int, str, int]
+"""Field by number, term, how often."""
+Fact = tuple[str, str, Any]
+"""Field, kind and value."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A document as it is stored."""
+
+    id: str
+    public: bytes
+    hidden: bytes
+    parts: int
+    blocks: int
+    """Which blocks of the layout are not all zeros, a bit each."""
+    vector: Vectors | None
+    lengths: Sequence[int]
+    """Of each indexed field, the number of its words."""
+    postings: Sequence[Posting]
+    facts: Sequence[Fact]
+
+
+def make_record(document: Document, layout: Layout) -> Record:
+    """Take a document apart. Raises ValueError, with the reason, for one that can't be stored."""
+    try:
+        check_id(document["id"])
+    except ValueError as error:
+        raise ValueError(f"id: {error}") from error
+    vector = _vector(document, layout)
+    words = words_of(document)
+    try:
+        return Record(
+            id=document["id"],
+            public=orjson.dumps({k: v for k, v in document.items() if k not in HIDDEN_FIELDS}),
+            hidden=orjson.dumps({k: v for k, v in document.items() if k in _HIDDEN}),
+            parts=bits(PARTS, parts(document)),
+            blocks=_filled(vector, layout),
+            vector=vector,
+            lengths=[len(found) for found in words],
+            postings=list(postings(words)),
+            facts=list(facts_of(document)),
+        )
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"can't be stored: {error}") from error
+
+
+def _vector(document: Document, layout: Layout) -> Vectors | None:
+    if "vector" not in document:
+        return None
+    vector = np.asarray(document["vector"], np.float32)
+    if vector.shape != (layout.dims,):
+        raise ValueError(f"vector of shape {vector.shape}, not ({layout.dims},)")
+    if not np.isfinite(vector).all():
+        raise ValueError("vector is not finite")
+    return vector
+
+
+def _filled(vector: Vectors | None, layout: Layout) -> int:
+    if vector is None:
+        return 0
+    return bits(
+        layout.slices, [name for name, where in layout.slices.items() if vector[where].any()]
+    )
+
+
+def bits(names: Sequence[str] | Mapping[str, Any], found: Any) -> int:
+    """A number with the bits of those names that are found."""
+    return sum(1 << place for place, name in enumerate(names) if name in found)
+
+
+def words_of(document: Document) -> list[list[str]]:
+    """The words of each indexed field, in order."""
+    found = []
+    for path in INDEXED:
+        name, _, field = path.partition(".")
+        found.append(document.get(name, {}).get(field, "").split())
+    return found
+
+
+def postings(words: Sequence[Sequence[str]]) -> Iterator[Posting]:
+    """Each word of each field, and how often it is there."""
+    for field, found in enumerate(words):
+        for term, count in Counter(found).items():
+            yield field, term, count
+
+
+def facts_of(document: Document) -> Iterator[Fact]:
+    """Everything that conditions, facets and orders look at, each once."""
+    names = [(name, value) for name in _NAMES for value in document.get(name, ())]
+    names += [(name, document[name]) for name in _NAME if document.get(name) is not None]
+    yield from dict.fromkeys((name, "string", value) for name, value in names if _short(value))
+    if "sequence" in document:
+        yield ADDED, "number", document["sequence"]
+    for fact in facts(document.get("metadata", {})):
+        key, value = fact["key"], fact[next(name for name in fact if name != "key")]
+        if _short(key):
+            yield (METADATA + key, *((kind(value), stored(value)) if _short(value) else LONG))
+
+
+def stored(value: str | float | bool) -> str | float:  # noqa: FBT001
+    """A value as the table of facts has it: numbers as float64, zero without a sign."""
+    return value if isinstance(value, str) else float(value) + 0.0
+
+
+def _short(value: Any) -> bool:
+    return not isinstance(value, str) or len(value) <= _MAX_NAME

@@ -1,0 +1,133 @@
+"""The tables of a collection, and how its database is made and opened.
+
+A version of an item has a *place*: the number of its row in ``rows`` and in the files of vectors.
+It is seen by transactions from ``born`` on, up to the one before ``died``. Every committed change
+counts ``tx`` up, so that a number says how the collection was then. Places whose version died long
+ago are emptied and used again; ``horizon`` is the latest death of those.
+"""
+
+import secrets
+import sqlite3
+from pathlib import Path
+
+import orjson
+
+from triptych.core.errors import IndexUnavailable
+from triptych.fusion.blocks import Layout
+from triptych.index.documents import WORDED_FIELDS
+from triptych.index.elastic.mapping import mapping
+
+DATABASE = "index.db"
+
+FORMAT = 1
+"""Goes up with every change of the tables, of the files, or of what ``records`` makes."""
+_APPLICATION = 0x54525054
+"""``TRPT``: https://www.sqlite.org/pragma.html#pragma_application_id."""
+
+INDEXED = tuple(f"{kind}.{field}" for kind in ("words", "plain") for field in WORDED_FIELDS)
+"""The fields that have postings, by number."""
+
+_WAIT_SECONDS = 30.0
+_CACHE_KIB = 32_768
+
+_LENGTHS = tuple(f"length{number}" for number in range(len(INDEXED)))
+STATE_COLUMNS = ("place", "born", "died", "parts", "blocks", *_LENGTHS)
+"""What every process keeps of each row in memory."""
+
+_TABLES = f"""
+CREATE TABLE collection (
+    uid TEXT, meta TEXT, tx INTEGER, horizon INTEGER, places INTEGER
+);
+CREATE TABLE rows (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    born INTEGER NOT NULL,
+    died INTEGER,
+    died_at REAL,
+    parts INTEGER NOT NULL,
+    blocks INTEGER NOT NULL,
+    {", ".join(f"{name} INTEGER NOT NULL" for name in _LENGTHS)}
+);
+CREATE INDEX rows_born ON rows (born);
+CREATE INDEX rows_died ON rows (died) WHERE died IS NOT NULL;
+CREATE INDEX rows_died_at ON rows (died_at) WHERE died_at IS NOT NULL;
+CREATE TABLE documents (place INTEGER PRIMARY KEY, public BLOB NOT NULL, hidden BLOB NOT NULL);
+CREATE TABLE items (id TEXT PRIMARY KEY, version INTEGER NOT NULL, place INTEGER, deleted_at REAL)
+    WITHOUT ROWID;
+CREATE INDEX items_deleted ON items (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE TABLE terms (
+    number INTEGER PRIMARY KEY, field INTEGER NOT NULL, term TEXT NOT NULL, UNIQUE (field, term)
+);
+CREATE TABLE postings (
+    term INTEGER NOT NULL, place INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (term, place)
+) WITHOUT ROWID;
+CREATE TABLE fields (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE facts (
+    field INTEGER NOT NULL, kind TEXT NOT NULL, value, place INTEGER NOT NULL,
+    PRIMARY KEY (field, kind, value, place)
+) WITHOUT ROWID;
+CREATE TABLE free (place INTEGER PRIMARY KEY);
+"""
+
+
+def connect(folder: Path) -> sqlite3.Connection:
+    """A connection to the database of a collection, which must be there and be ours."""
+    connection = _open(folder, "rw")
+    try:
+        _set_up(connection)
+        _check(connection, folder)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create(folder: Path, layout: Layout) -> None:
+    """Write an empty collection into an empty folder."""
+    connection = _open(folder, "rwc")
+    try:
+        _set_up(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.executescript(_TABLES)
+        connection.execute(
+            "INSERT INTO collection VALUES (?, ?, 0, 0, 0)",
+            (secrets.token_hex(4), orjson.dumps(mapping(layout)["_meta"]).decode()),
+        )
+    finally:
+        connection.close()
+
+
+def _open(folder: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{(folder / DATABASE).absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_WAIT_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA synchronous = FULL")  # what is reported as written survives
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+
+
+def _check(connection: sqlite3.Connection, folder: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    file = f"{folder.name}/{DATABASE}"
+    if application != _APPLICATION:
+        raise IndexUnavailable(f"{file} is no index of Triptych")
+    if version > FORMAT:
+        raise IndexUnavailable(
+            f"{file} was written by a newer Triptych, in format {version}; this one reads {FORMAT}"
+        )
+    if version < FORMAT:
+        raise IndexUnavailable(
+            f"{file} was written by an older Triptych, of format {version}: add the items again"
+        )

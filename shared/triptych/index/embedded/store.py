@@ -1,0 +1,199 @@
+"""One collection: its folder, connections to its database, transactions, and what it remembers."""
+
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from triptych.core.errors import CursorExpired, IndexUnavailable, InvalidInput, TriptychError
+from triptych.fusion.blocks import Layout
+from triptych.index.embedded import state
+from triptych.index.embedded.blocks import Blocks
+from triptych.index.embedded.schema import DATABASE, connect
+from triptych.index.embedded.state import Mask, State
+from triptych.index.origin import check_origin
+
+Places = NDArray[np.int64]
+
+_NUMBER = re.compile("[0-9]{1,18}")
+
+
+class Store:
+    """Open files of a collection, for the threads of one process."""
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self.folder = folder
+        self.layout = layout
+        self.blocks = Blocks(folder, layout)
+        self._file = _identity(folder)
+        self._lock = threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._every: list[sqlite3.Connection] = []
+        self._state = state.empty()
+        self._checked = False
+
+    def is_current(self) -> bool:
+        """Whether the files are still those of the collection of this name."""
+        try:
+            return _identity(self.folder) == self._file
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def read(self, snapshot: str | None = None) -> Iterator["View"]:
+        """The collection as it is now, or was at a snapshot. Raises CursorExpired."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            try:
+                (now,) = connection.execute("SELECT tx FROM collection").fetchone()
+                known = self._refresh(connection)
+                # Another thread may know more already than this transaction sees.
+                tx = now if snapshot is None else self._tx(connection, snapshot, now)
+                yield View(self, connection, known, tx)
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is alone in writing; it commits unless something is raised."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # a full disk has rolled back already
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _refresh(self, connection: sqlite3.Connection) -> State:
+        known = state.current(connection, self._state)
+        if known.tx > self._state.tx:
+            self._state = known
+        return known
+
+    @staticmethod
+    def _tx(connection: sqlite3.Connection, snapshot: str, now: int) -> int:
+        """The transaction number of a snapshot that is still whole."""
+        uid, horizon = connection.execute("SELECT uid, horizon FROM collection").fetchone()
+        ours, _, digits = snapshot.partition(":")
+        number = int(digits) if _NUMBER.fullmatch(digits) else -1  # it may be forged
+        if ours != uid or not horizon <= number <= now:
+            raise CursorExpired(
+                "the collection as it was when the paging began is not kept any more"
+            )
+        return number
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection that no other thread uses meanwhile."""
+        with translated(self.folder):
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                with self._lock:
+                    self._idle.append(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        connection = connect(self.folder)
+        try:
+            if not self._checked:
+                (meta,) = connection.execute("SELECT meta FROM collection").fetchone()
+                check_origin(self.folder.name, orjson.loads(meta), self.layout)
+                self._checked = True
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            # Also those in use are held: a forked child must not close what it inherits.
+            self._every.append(connection)
+        return connection
+
+
+@dataclass(frozen=True)
+class View:
+    """A collection at one moment, for the length of a transaction."""
+
+    store: Store
+    connection: sqlite3.Connection
+    state: State
+    tx: int
+
+    @property
+    def size(self) -> int:
+        """The number of places."""
+        return len(self.state.born)
+
+    @cached_property
+    def visible(self) -> Mask:
+        """The places that have an item now."""
+        return self.state.visible(self.tx)
+
+    @cached_property
+    def snapshot(self) -> str:
+        """What ``Store.read`` takes to see the collection like this."""
+        (uid,) = self.connection.execute("SELECT uid FROM collection").fetchone()
+        return f"{uid}:{self.tx}"
+
+    def numbers(self, query: str, values: Sequence[Any] = ()) -> list[Places]:
+        """The one row of a query, whose columns are ``group_concat`` of integers.
+
+        A string of all of them is read many times faster than as many Python objects.
+        """
+        return [parsed(found) for found in self.connection.execute(query, values).fetchone()]
+
+    def place(self, item_id: str) -> int | None:
+        """Where the latest version of an item is, unless it was deleted."""
+        row: tuple[int | None] | None = self.connection.execute(
+            "SELECT place FROM items WHERE id = ?", (item_id,)
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def mask(self, places: Places) -> Mask:
+        """Of those places the ones that have an item now."""
+        found = np.zeros(self.size, bool)
+        found[places] = True
+        found &= self.visible
+        return found
+
+
+def parsed(numbers: str | None) -> Places:
+    """Numbers out of a ``group_concat``."""
+    if not numbers:
+        return np.zeros(0, np.int64)
+    return np.fromstring(numbers, np.int64, sep=",")
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = (folder / DATABASE).stat()
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def translated(folder: Path) -> Iterator[None]:
+    """Errors of SQLite and of files, in terms of ours."""
+    try:
+        yield
+    except TriptychError:
+        raise
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"no index can have this: {error.reason}") from error
+    except sqlite3.Error as error:
+        raise IndexUnavailable(f"{folder.name}/{DATABASE}: {error}") from error
+    except OSError as error:
+        name = Path(error.filename).name if isinstance(error.filename, str) else "vectors"
+        raise IndexUnavailable(f"{folder.name}/{name}: {error.strerror}") from error

@@ -1,0 +1,225 @@
+"""Writing: one transaction for a bulk, vectors before it commits."""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+import orjson
+
+from triptych.fusion.blocks import Layout
+from triptych.index.embedded import records
+from triptych.index.embedded.blocks import Blocks
+from triptych.index.embedded.records import Record
+from triptych.index.embedded.schema import INDEXED
+from triptych.index.model import Outcome, Versioned
+
+KEPT_SECONDS = 1800.0
+"""How long what was replaced or deleted is kept for snapshots."""
+_REMEMBER_DELETES = 86_400.0
+"""Seconds in which an older version of a deleted item does not come back."""
+_EMPTIED_AT_ONCE = 512
+_VALUES_AT_ONCE = 500
+
+_ROW = f"INSERT INTO rows VALUES (?, ?, ?, ?, NULL, NULL, ?, ?{', ?' * len(INDEXED)})"  # noqa: S608
+_POSTING = """
+    INSERT INTO postings SELECT number, ?, ? FROM terms WHERE field = ? AND term = ?
+"""
+_FACT = "INSERT INTO facts SELECT number, ?, ?, ? FROM fields WHERE name = ?"
+_NO_POSTING = """
+    DELETE FROM postings
+    WHERE place = ? AND term = (SELECT number FROM terms WHERE field = ? AND term = ?)
+"""
+_NO_FACT = """
+    DELETE FROM facts WHERE kind = ? AND value = ? AND place = ?
+    AND field = (SELECT number FROM fields WHERE name = ?)
+"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of an item: its version, and its place unless it was deleted."""
+
+    version: int
+    place: int | None
+
+
+def sorted_out(
+    documents: Sequence[Versioned], layout: Layout
+) -> tuple[dict[int, Record], dict[int, Outcome]]:
+    """What can be stored, and what is refused, by its number in the bulk."""
+    made: dict[int, Record] = {}
+    refused: dict[int, Outcome] = {}
+    for number, entry in enumerate(documents):
+        try:
+            made[number] = records.make_record(entry.document, layout)
+        except ValueError as error:
+            refused[number] = Outcome(entry.document["id"], "refused", str(error))
+    return made, refused
+
+
+def write(
+    connection: sqlite3.Connection,
+    blocks: Blocks,
+    made: Mapping[int, Record],
+    versions: Mapping[int, int],
+) -> dict[int, Outcome]:
+    """Write the records of a bulk, whose numbers and versions these are; outcomes by number."""
+    known = _known(connection, [record.id for record in made.values()])
+    winners: dict[str, int] = {}
+    outcomes = {}
+    for number, record in made.items():
+        latest = versions[winners[record.id]] if record.id in winners else _version(known, record)
+        if versions[number] < latest:
+            outcomes[number] = Outcome(record.id, "superseded")
+        else:
+            outcomes[number] = Outcome(record.id, "written")
+            winners[record.id] = number
+    if winners:
+        now = time.time()
+        empty_places(connection, now)
+        tx = _next(connection)
+        gone = [known[item].place for item in winners if item in known]
+        _end(connection, tx, now, [place for place in gone if place is not None])
+        written = [(made[number], versions[number]) for number in winners.values()]
+        places = _take_places(connection, len(written))
+        blocks.write(places, [r.vector for r, _ in written], [r.blocks for r, _ in written])
+        _insert(connection, tx, dict(zip(places, written, strict=True)))
+    return outcomes
+
+
+def _version(known: Mapping[str, Known], record: Record) -> int:
+    return known[record.id].version if record.id in known else -(2**63)
+
+
+def delete(connection: sqlite3.Connection, item_id: str, version: int) -> Known | None:
+    """Delete an item unless a newer version is there; what was known of it.
+
+    The version is remembered also where there was nothing to delete.
+    """
+    known = _known(connection, [item_id]).get(item_id)
+    if known is not None and known.version > version:
+        return known
+    now = time.time()
+    empty_places(connection, now)
+    if known is not None and known.place is not None:
+        _end(connection, _next(connection), now, [known.place])
+    connection.execute(
+        "INSERT OR REPLACE INTO items VALUES (?, ?, NULL, ?)", (item_id, version, now)
+    )
+    return known
+
+
+def _next(connection: sqlite3.Connection) -> int:
+    """The number of this transaction."""
+    connection.execute("UPDATE collection SET tx = tx + 1")
+    tx: int = connection.execute("SELECT tx FROM collection").fetchone()[0]
+    return tx
+
+
+def _known(connection: sqlite3.Connection, items: Iterable[str]) -> dict[str, Known]:
+    wanted = list(dict.fromkeys(items))
+    found: dict[str, Known] = {}
+    for start in range(0, len(wanted), _VALUES_AT_ONCE):
+        some = wanted[start : start + _VALUES_AT_ONCE]
+        rows = connection.execute(
+            f"SELECT id, version, place FROM items WHERE id IN ({', '.join('?' * len(some))})",  # noqa: S608
+            some,
+        )
+        found |= {item: Known(version, place) for item, version, place in rows}
+    return found
+
+
+def _end(connection: sqlite3.Connection, tx: int, now: float, places: Iterable[int]) -> None:
+    connection.executemany(
+        "UPDATE rows SET died = ?, died_at = ? WHERE place = ?",
+        [(tx, now, place) for place in places],
+    )
+
+
+def _take_places(connection: sqlite3.Connection, count: int) -> list[int]:
+    """Empty places first, then new ones."""
+    rows = connection.execute("SELECT place FROM free ORDER BY place LIMIT ?", (count,))
+    places: list[int] = [place for (place,) in rows]
+    connection.executemany("DELETE FROM free WHERE place = ?", [(place,) for place in places])
+    (start,) = connection.execute("SELECT places FROM collection").fetchone()
+    more = count - len(places)
+    connection.execute("UPDATE collection SET places = places + ?", (more,))
+    return [*places, *range(start, start + more)]
+
+
+def _insert(
+    connection: sqlite3.Connection, tx: int, written: Mapping[int, tuple[Record, int]]
+) -> None:
+    connection.executemany(
+        _ROW,
+        [
+            (place, r.id, version, tx, r.parts, r.blocks, *r.lengths)
+            for place, (r, version) in written.items()
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO documents VALUES (?, ?, ?)",
+        [(place, r.public, r.hidden) for place, (r, _) in written.items()],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO items VALUES (?, ?, ?, NULL)",
+        [(r.id, version, place) for place, (r, version) in written.items()],
+    )
+    found = {(field, term) for r, _ in written.values() for field, term, _ in r.postings}
+    connection.executemany("INSERT OR IGNORE INTO terms (field, term) VALUES (?, ?)", sorted(found))
+    # In the order of the table, so that a page is touched once.
+    connection.executemany(
+        _POSTING,
+        sorted(
+            (
+                (place, count, field, term)
+                for place, (r, _) in written.items()
+                for field, term, count in r.postings
+            ),
+            key=itemgetter(2, 3),
+        ),
+    )
+    names = sorted({name for r, _ in written.values() for name, _, _ in r.facts})
+    connection.executemany(
+        "INSERT OR IGNORE INTO fields (name) VALUES (?)", [(name,) for name in names]
+    )
+    connection.executemany(
+        _FACT,
+        [
+            (kind, value, place, name)
+            for place, (r, _) in written.items()
+            for name, kind, value in r.facts
+        ],
+    )
+
+
+def empty_places(connection: sqlite3.Connection, now: float) -> None:
+    """Forget some of what died long ago: no snapshot can see it, and its places are free."""
+    rows = connection.execute(
+        "SELECT place, died, public, hidden FROM rows JOIN documents USING (place) "
+        "WHERE died_at < ? ORDER BY died_at LIMIT ?",
+        (now - KEPT_SECONDS, _EMPTIED_AT_ONCE),
+    ).fetchall()
+    for place, _, public, hidden in rows:
+        document = {**orjson.loads(public), **orjson.loads(hidden)}
+        connection.executemany(
+            _NO_POSTING,
+            [
+                (place, field, term)
+                for field, term, _ in records.postings(records.words_of(document))
+            ],
+        )
+        connection.executemany(
+            _NO_FACT,
+            [(kind, value, place, name) for name, kind, value in records.facts_of(document)],
+        )
+        for table in ("rows", "documents"):
+            connection.execute(f"DELETE FROM {table} WHERE place = ?", (place,))  # noqa: S608
+    if rows:
+        connection.executemany("INSERT INTO free VALUES (?)", [(row[0],) for row in rows])
+        connection.execute(
+            "UPDATE collection SET horizon = max(horizon, ?)", (max(row[1] for row in rows),)
+        )
+    connection.execute("DELETE FROM items WHERE deleted_at < ?", (now - _REMEMBER_DELETES,))

@@ -1,0 +1,259 @@
+"""What every index speaks: conditions, queries, results, and the protocol that each implements.
+
+One contract suite runs on each implementation.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from triptych.fusion.query import PresenceClass
+from triptych.fusion.scores import Candidate
+from triptych.index.documents import WORDED_FIELDS, Document
+
+Value = str | float | bool
+
+SETS = ("tags", "keywords", "modalities", "status", "language", "id", "batch")
+"""The fields of an item that hold names."""
+ADDED = "added"
+"""When an item was submitted, in microseconds since 1970."""
+METADATA = "metadata."
+"""What the name of a field of the metadata begins with."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Between these bounds, of numbers or of strings (in the order of their code points)."""
+
+    gte: float | str | None = None
+    gt: float | str | None = None
+    lte: float | str | None = None
+    lt: float | str | None = None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What one field must be; all that is given must hold. An item without it has no values."""
+
+    field: str
+    """One of SETS, ADDED, or METADATA and a key."""
+    any_of: tuple[Value, ...] | None = None
+    all_of: tuple[Value, ...] = ()
+    none_of: tuple[Value, ...] = ()
+    within: Range | None = None
+
+
+@dataclass(frozen=True)
+class Facet:
+    """Counts of the values of a field (the most frequent ones, equals by value), or of ranges."""
+
+    field: str
+    size: int = 10
+    ranges: tuple[Range, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sort:
+    """An order by a field; items without it come last, equals by id."""
+
+    field: str
+    """``id``, ADDED, or METADATA and a key: numbers before strings before booleans."""
+    descending: bool = False
+
+
+MAX_CLAUSES = 128
+"""Of a longer text the beginning is looked up."""
+
+LABELLED = 32
+"""The number of clauses, the first ones, of which a hit says whether they matched."""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One word, phrase, prefix or fuzzy word.
+
+    An item's score for a ``word`` or ``phrase`` is BM25 as Lucene has it (k1 1.2, b 0.75), the
+    best of its fields and, for a word, of its stems; for ``prefix`` and ``fuzzy`` it is 1.
+    """
+
+    label: str
+    """As it was asked, for reasons and highlights."""
+    kind: Literal["word", "phrase", "prefix", "fuzzy"]
+    terms: tuple[str, ...]
+    """``word``: its stems, any of which may match, in the ``words`` of an item. The others are
+    looked up in ``plain``: ``phrase``: words one after the other; ``prefix``, ``fuzzy``: one."""
+    fields: tuple[str, ...] = WORDED_FIELDS
+    edits: int = 0
+    """``fuzzy``: how many letters may be wrong, left out, added or swapped with the next; the
+    first letter must be right."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """``should`` makes the score; an item must have all of ``must`` and none of ``must_not``."""
+
+    should: Sequence[Clause] = ()
+    must: Sequence[Clause] = ()
+    must_not: Sequence[Clause] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Those of the clauses of which a hit says whether they matched."""
+        return tuple(clause.label for clause in self.should[:LABELLED])
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """A document and the version under which it is written; an older one never wins."""
+
+    document: Document
+    version: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one document of a bulk write."""
+
+    id: str
+    result: Literal["written", "superseded", "refused"]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class IndexQuery:
+    """One request: words and vectors, both within the filter."""
+
+    words: Words = field(default_factory=Words)
+    classes: Sequence[PresenceClass] = ()
+    filter: Sequence[Condition] = ()
+    candidates: int = 100
+    """How many items the words, and each presence class, contribute at most."""
+    facets: Sequence[Facet] = ()
+    """Over the items that ``total`` counts."""
+    fields: Sequence[str] | None = None
+    """The fields of the documents that are needed; all that are public by default."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A candidate and the document it belongs to, without vectors."""
+
+    candidate: Candidate
+    document: Document
+
+
+Counts = Sequence[Mapping[str, Any]]
+"""Of a facet: ``value`` and ``count``; of ranges their bounds and ``count``, as asked."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The union of the best by words and the best by vectors, in no useful order."""
+
+    found: Sequence[Found] = ()
+    total: int = 0
+    """Items that match a word or are among the best by vectors."""
+    total_is_exact: bool = True
+    took_ms: int = 0
+    facets: Mapping[str, Counts] = field(default_factory=dict)
+    """By the name of the field."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Items by a filter alone, in an order that does not depend on a query."""
+
+    filter: Sequence[Condition] = ()
+    sort: Sequence[Sort] = ()
+    limit: int = 10
+    after: Sequence[Any] | None = None
+    """``Page.last`` of the page before this one."""
+    facets: Sequence[Facet] = ()
+    fields: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the documents that a listing has."""
+
+    documents: Sequence[Document]
+    total: int
+    last: Sequence[Any] | None
+    """Where the next page starts, as JSON has it; None if there is none."""
+    facets: Mapping[str, Counts] = field(default_factory=dict)
+
+
+class SearchIndex(Protocol):
+    """Collections of documents. Every method raises IndexUnavailable when it is unreachable.
+
+    Those that look into a collection raise NotFound where it is not there, and
+    FingerprintMismatch where it was built by other encoders. ``snapshot`` is what ``freeze``
+    returned: the collection as it was then. One that is over is CursorExpired.
+    """
+
+    def ping(self) -> None:
+        """Return if the index answers."""
+        ...
+
+    def collections(self) -> list[str]:
+        """The names of all collections, sorted."""
+        ...
+
+    def ensure(self, collection: str) -> None:
+        """Create the collection unless it exists. Raises FingerprintMismatch, InvalidInput."""
+        ...
+
+    def drop(self, collection: str) -> None:
+        """Delete a collection and what is in it. Raises NotFound."""
+        ...
+
+    def bulk(self, collection: str, documents: Sequence[Versioned]) -> list[Outcome]:
+        """Write documents, one outcome each, in order; a bad one does not stop the others."""
+        ...
+
+    def get(self, collection: str, item_id: str) -> Document:
+        """Return a document, as written by the latest ``bulk``. Raises NotFound."""
+        ...
+
+    def delete(self, collection: str, item_id: str, version: int) -> None:
+        """Delete a document. Raises NotFound."""
+        ...
+
+    def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
+        """Return candidates with their raw scores."""
+        ...
+
+    def list(self, collection: str, listing: Listing, *, snapshot: str | None = None) -> Page:
+        """Return documents by filter and order."""
+        ...
+
+    def freeze(self, collection: str) -> str:
+        """Keep the collection as it is for some minutes of paging; returns the snapshot."""
+        ...
+
+    def scan(self, collection: str) -> Iterator[Versioned]:
+        """Every document with its version and its vector, to write it into another index."""
+        ...
+
+    def metadata(self, collection: str) -> dict[str, set[str]]:
+        """The keys in the metadata of the items, each with the kinds of its values.
+
+        A kind is ``string``, ``number`` or ``boolean``.
+        """
+        ...
+
+    def failures(self, collection: str, batch: str, limit: int) -> Sequence[Document]:
+        """Documents of a batch that are failed or partial."""
+        ...
+
+    def count(self, collection: str) -> dict[str, int]:
+        """Documents per status."""
+        ...
+
+    def advice(self, collection: str) -> str | None:
+        """What its keeper should know, such as that the collection has outgrown this index."""
+        ...
+
+    def refresh(self, collection: str) -> None:
+        """Make every write so far visible to ``search``."""
+        ...

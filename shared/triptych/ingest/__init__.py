@@ -1,0 +1,1 @@
+"""Index an item: manifest, grouping, planning, the steps of a chunk, documents."""

@@ -1,0 +1,92 @@
+"""Chunks: items that pass the steps together, and the routing slip that says which steps."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from triptych.core.item import MODALITIES, Item
+from triptych.fusion.blocks import Rows
+
+FUSION = "fusion"
+"""The last step: its worker fuses the features and writes the documents."""
+
+URGENT, BULK = 0, 9
+"""Priorities: a single upload never waits behind a bulk batch."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A routing slip and what it carries: each worker adds its features and passes it on."""
+
+    collection: str
+    sequence: int
+    """Microseconds since 1970 at submission; the external version of each document."""
+    fingerprint: str
+    slip: tuple[str, ...]
+    """The queues that remain to be visited, in order."""
+    items: tuple[Item, ...]
+    batch: str | None = None
+    priority: int = 9
+    features: Mapping[str, Rows] = field(default_factory=dict)
+
+    def advance(self, items: Sequence[Item], features: Mapping[str, Rows]) -> Self:
+        """The chunk after the first queue of its slip did its work."""
+        return replace(
+            self, slip=self.slip[1:], items=tuple(items), features={**self.features, **features}
+        )
+
+    def to_message(self) -> dict[str, Any]:
+        """Plain values and arrays, as the codec takes them."""
+        return {
+            **vars(self),
+            "slip": list(self.slip),
+            "items": [
+                {**vars(item), "tags": list(item.tags), "keywords": list(item.keywords)}
+                for item in self.items
+            ],
+            "features": {
+                name: [list(part.rows), part.vectors] for name, part in self.features.items()
+            },
+        }
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """Rebuild what ``to_message`` made."""
+        return cls(
+            **{
+                **message,
+                "slip": tuple(message["slip"]),
+                "items": tuple(Item.from_message(item) for item in message["items"]),
+                "features": {
+                    name: Rows(tuple(rows), vectors)
+                    for name, (rows, vectors) in message["features"].items()
+                },
+            }
+        )
+
+
+def route(item: Item) -> tuple[str, ...]:
+    """The queues that an item must visit: one per part, then fusion."""
+    return (*(modality for modality in MODALITIES if item.has(modality)), FUSION)
+
+
+def chunks(
+    items: Iterator[Item] | list[Item], *, size: int, common: Mapping[str, Any]
+) -> Iterator[Chunk]:
+    """Group items of one route into chunks of at most ``size``; nothing is held back for long."""
+    waiting: dict[tuple[str, ...], list[Item]] = {}
+    for item in items:
+        group = waiting.setdefault(route(item), [])
+        group.append(item)
+        if len(group) == size:
+            yield Chunk(slip=route(item), items=tuple(group), **common)
+            group.clear()
+    for slip, group in waiting.items():
+        if group:
+            yield Chunk(slip=slip, items=tuple(group), **common)
+
+
+def submission_sequence() -> int:
+    """A number that grows with time: microseconds since 1970."""
+    return time.time_ns() // 1000

@@ -1,0 +1,75 @@
+"""The document of an item, assembled from what the steps made of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from triptych.core.item import MEDIA, MODALITIES, Item
+from triptych.encoders.cards import Vectors
+from triptych.index.documents import facts, pack_features
+from triptych.ingest.chunk import Chunk
+from triptych.text.analysis import plain_words
+
+
+def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
+    """The document of one item, also of one that failed; ``fused`` is float32 (layout.dims,)."""
+    modalities = [modality for modality in MODALITIES if item.has(modality)]
+    media = {part: getattr(item, part) for part in MEDIA if getattr(item, part)}
+    body: dict[str, Any] = {
+        "id": item.id,
+        "status": status(item),
+        "modalities": modalities,
+        "tags": list(item.tags),
+        "batch": chunk.batch,
+        "sequence": chunk.sequence,
+        "text": item.text,
+        "language": item.language,
+        "keywords": list(item.keywords),
+        "transcript": item.transcript,
+        "writing": item.writing,
+        "words": dict(item.words),
+        "plain": _plain(item),
+        "media": media,
+        "metadata": dict(item.metadata),
+        "facts": facts(item.metadata),
+        "source": item.source,
+        "names": dict(item.names),
+        "errors": dict(item.errors),
+        "fingerprint": chunk.fingerprint,
+    }
+    if modalities and fused.any():  # silence has no vector, and is near to nothing
+        body |= {"vector": fused, "features": pack_features(fused)}
+    return _without_empty(body)
+
+
+def _plain(item: Item) -> dict[str, str]:
+    """Every word of what has words, not stemmed, in order: for phrases, prefixes, fuzzy words."""
+    texts = {
+        "text": item.text if item.has("text") else None,
+        "transcript": item.transcript and item.transcript["text"],
+        "writing": item.writing and item.writing["text"],
+    }
+    return {name: " ".join(plain_words(text)) for name, text in texts.items() if text}
+
+
+def _without_empty(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in body.items()
+        if isinstance(value, np.ndarray) or value not in (None, {}, [])
+    }
+
+
+def status(item: Item) -> str:
+    """indexed, partial (a part failed, others are searchable), or failed."""
+    if not item.errors:
+        return "indexed"
+    return "partial" if any(item.has(modality) for modality in MODALITIES) else "failed"
+
+
+def refused(document: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """The failure document of one that the index refused: without what it may have choked on."""
+    kept = ("id", "batch", "sequence", "fingerprint", "names")
+    body = {name: document[name] for name in kept if name in document}
+    return {**body, "status": "failed", "errors": {"index": reason}}

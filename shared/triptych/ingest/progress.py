@@ -1,0 +1,106 @@
+"""The progress of batches, counted in Redis: each item exactly once, however often it comes.
+
+Redis is disposable: the manifest knows what a batch holds, the index what became of it.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import redis
+
+from triptych.core.errors import QueueUnavailable
+
+
+@dataclass(frozen=True)
+class Status:
+    """A batch at one moment. ``done`` includes ``failed``; times are seconds since 1970."""
+
+    total: int
+    done: int
+    failed: int
+    started: float
+    updated: float
+
+    @property
+    def state(self) -> Literal["running", "done"]:
+        """Whether every item has been dealt with."""
+        return "done" if self.done >= self.total else "running"
+
+    @property
+    def rate(self) -> float:
+        """Items per second from the submission to the latest item."""
+        elapsed = self.updated - self.started
+        return self.done / elapsed if elapsed > 0 else 0.0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds to go at this rate, or None while nothing is done."""
+        return (self.total - self.done) / self.rate if self.rate > 0 else None
+
+
+class Progress:
+    """Counts of batches. Every method raises QueueUnavailable when Redis does not answer."""
+
+    def __init__(self, client: redis.Redis, *, ttl: int) -> None:
+        self._redis = client
+        self._ttl = ttl
+
+    def start(self, batch: str, total: int) -> None:
+        """Begin to count a batch."""
+        now = time.time()
+        self._run([("hset", _key(batch), {"total": total, "started": now, "updated": now})], batch)
+
+    def mark(self, batch: str, *, done: Iterable[int], failed: Iterable[int]) -> None:
+        """Count items by ordinal, each once; ``failed`` ones must be in ``done`` too."""
+        commands: list[tuple[Any, ...]] = [("setbit", _key(batch, "done"), i, 1) for i in done]
+        commands += [("setbit", _key(batch, "failed"), i, 1) for i in failed]
+        commands.append(("hset", _key(batch), {"updated": time.time()}))
+        self._run(commands, batch)
+
+    def status(self, batch: str) -> Status | None:
+        """The counts of a batch, or None if Redis does not know it."""
+        header, done, failed = self._run(
+            [
+                ("hgetall", _key(batch)),
+                ("bitcount", _key(batch, "done")),
+                ("bitcount", _key(batch, "failed")),
+            ],
+            batch,
+        )[:3]
+        if b"total" not in header:
+            return None
+        return Status(
+            total=int(header[b"total"]),
+            done=done,
+            failed=failed,
+            started=float(header[b"started"]),
+            updated=float(header[b"updated"]),
+        )
+
+    def forget(self, batch: str) -> None:
+        """Stop counting a batch."""
+        self._run([("delete", *_keys(batch))], batch)
+
+    def _run(self, commands: list[tuple[Any, ...]], batch: str) -> list[Any]:
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for name, *arguments in commands:
+                if name == "hset":
+                    pipeline.hset(arguments[0], mapping=arguments[1])
+                else:
+                    getattr(pipeline, name)(*arguments)
+            for key in _keys(batch):
+                pipeline.expire(key, self._ttl)
+            return list(pipeline.execute())
+        except redis.RedisError as error:
+            raise QueueUnavailable(f"Redis does not answer: {error}") from error
+
+
+def _key(batch: str, part: str = "") -> str:
+    return f"triptych:batch:{batch}{':' if part else ''}{part}"
+
+
+def _keys(batch: str) -> list[str]:
+    return [_key(batch), _key(batch, "done"), _key(batch, "failed")]

@@ -1,0 +1,73 @@
+"""Cursors: opaque to clients, who hand them back with the query that they belong to."""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import orjson
+from pydantic import Field, TypeAdapter
+
+from triptych.core.errors import InvalidInput
+from triptych.ingest.manifest import Scalar, Text
+
+BEGIN = "*"
+"""The cursor that begins paging."""
+_NONE = f'cursor is none: "{BEGIN}", or that of the answer before, is accepted'
+_CHECKSUM = 8
+"""Bytes of it, before the JSON."""
+
+_Number = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+_Keys = Annotated[list[Scalar | Annotated[list[Scalar], Field(max_length=2)]], Field(max_length=32)]
+_CONTENT = TypeAdapter(tuple[Text, Text, _Number | _Keys, Text])
+"""Of a cursor, which may be forged: no index is asked for what can't be a place in it."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page begins."""
+
+    snapshot: str
+    """The collection as it was when the paging began."""
+    query: str
+    """The digest of what is paged through."""
+    place: Any
+    """Of a listing the last item before the page, as the index has it; of a search the number of
+    hits before it."""
+    ranking: str = ""
+    """Of a search the digest of the ranking that the pages are cut from."""
+
+    def write(self) -> str:
+        """As clients have it."""
+        body = orjson.dumps(list(vars(self).values()))
+        return base64.urlsafe_b64encode(_checksum(body) + body).decode().rstrip("=")
+
+
+def read_cursor(value: str, query: str) -> Cursor:
+    """Read a cursor. Raises InvalidInput for one that is none, or of another query."""
+    try:
+        data = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
+        checksum, body = data[:_CHECKSUM], data[_CHECKSUM:]
+        if checksum != _checksum(body):
+            raise InvalidInput("cursor is damaged", field="cursor")
+        cursor = Cursor(*_CONTENT.validate_json(body))
+    except (binascii.Error, ValueError) as error:  # pydantic's errors are such, too
+        raise InvalidInput(_NONE, field="cursor") from error
+    if cursor.query != query:
+        raise InvalidInput(
+            "cursor belongs to another query: between pages only limit, fields, highlight, facets "
+            "and explain may change",
+            field="cursor",
+        )
+    return cursor
+
+
+def _checksum(body: bytes) -> bytes:
+    """Finds slips; it keeps no secret, for a cursor shows nothing that a search would not."""
+    return hashlib.sha256(body).digest()[:_CHECKSUM]
+
+
+def digest_of(*parts: Any) -> str:
+    """Of all that decides which items come in which order."""
+    return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32]

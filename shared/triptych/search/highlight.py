@@ -1,0 +1,216 @@
+"""Where the words of a query stand in the document that it found."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from triptych.index.documents import WORDED_FIELDS, Document
+from triptych.index.model import LABELLED, Clause, Words
+from triptych.text.analysis import only_stop_words, plain_words, spans, worded
+
+_MAX_CHARS = 20_000
+"""Of a longer text the beginning is looked at."""
+_SNIPPET = 160
+"""Characters."""
+_SNIPPETS = 3
+"""Of a field."""
+
+Mark = tuple[int, int]
+"""Beginning and end, in code points."""
+
+
+class _Place(NamedTuple):
+    """A word of a text, or a character of a script without spaces."""
+
+    start: int
+    end: int
+    plain: tuple[str, ...]
+    """Those of ``plain_words``: one, mostly."""
+    terms: frozenset[str]
+
+
+def highlights(document: Document, words: Words) -> dict[str, list[dict[str, Any]]]:
+    """What of a document is found by words: snippets by field, in the order of the text.
+
+    A snippet is a ``text`` of about 160 characters and ``spans``, each the beginning and the end,
+    in code points of it, of a word or phrase that a clause with a label matches. There are up to
+    three of a field, those with the most different words, from its first 20,000 characters. A
+    field without any is left out.
+    """
+    found = {}
+    for field in WORDED_FIELDS:
+        clauses = [clause for clause in words.should[:LABELLED] if field in clause.fields]
+        text, language = _text(document, field)
+        if not (clauses and text):
+            continue
+        places = _places(text, language)
+        if marks := _marks(places, clauses):
+            found[field] = list(_snippets(text, places, marks))
+    return found
+
+
+def _text(document: Document, field: str) -> tuple[str, str | None]:
+    """The beginning of a field, and the language that its words were found in."""
+    value = document.get(field) or ""
+    if isinstance(value, Mapping):
+        return value["text"][:_MAX_CHARS], value.get("language")
+    return value[:_MAX_CHARS], document.get("language")
+
+
+def _marks(places: Sequence[_Place], clauses: Sequence[Clause]) -> list[Mark]:
+    """Everything that matches, without overlaps, in order."""
+    matches = {
+        *_by_stems(places, clauses),
+        *_by_letters(places, clauses),
+        *_phrases(places, clauses),
+    }
+    marks: list[Mark] = []
+    for start, end in sorted(matches):
+        if marks and start <= marks[-1][1]:
+            marks[-1] = marks[-1][0], max(end, marks[-1][1])
+        else:
+            marks.append((start, end))
+    return marks
+
+
+def _places(text: str, language: str | None) -> list[_Place]:
+    """Every word, with what the index knows it by."""
+    all_count = only_stop_words(text, language)
+    within = None if language else text
+    found = list(spans(text))
+    # What follows without a space is of one token with it, which is no stop word as a whole.
+    joined = {
+        place for one, other in pairwise(found) if one[1] == other[0] for place in (one, other)
+    }
+    return [
+        _Place(
+            *place,
+            *_looked_up(
+                text[slice(*place)], language, within, all_count=all_count or place in joined
+            ),
+        )
+        for place in found
+    ]
+
+
+@lru_cache(16_384)
+def _looked_up(
+    word: str, language: str | None, within: str | None, *, all_count: bool
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    plain = tuple(plain_words(word))
+    if not all_count and only_stop_words(word, language, within=within):
+        return plain, frozenset()
+    found = worded(word, language, within=within)
+    return plain, frozenset(term for _, terms in found for term in terms)
+
+
+def _by_stems(places: Sequence[_Place], clauses: Sequence[Clause]) -> Iterator[Mark]:
+    """Words; in scripts without spaces characters, and pairs of them."""
+    wanted = {term for clause in clauses if clause.kind == "word" for term in clause.terms}
+    if not wanted:
+        return
+    yield from ((place.start, place.end) for place in places if wanted & place.terms)
+    for one, other in pairwise(places):
+        if one.end == other.start and "".join(one.plain[-1:] + other.plain[:1]) in wanted:
+            yield one.start, other.end
+
+
+def _by_letters(places: Sequence[_Place], clauses: Sequence[Clause]) -> Iterator[Mark]:
+    """Prefixes and fuzzy words."""
+    starts = tuple(clause.terms[0] for clause in clauses if clause.kind == "prefix")
+    fuzzy = [(clause.terms[0], clause.edits) for clause in clauses if clause.kind == "fuzzy"]
+    if not (starts or fuzzy):
+        return
+    known: dict[str, bool] = {}
+    for place in places:
+        for word in place.plain:
+            if word not in known:
+                known[word] = word.startswith(starts) or any(
+                    is_within(word, asked, edits) for asked, edits in fuzzy
+                )
+            if known[word]:
+                yield place.start, place.end
+
+
+def _phrases(places: Sequence[_Place], clauses: Sequence[Clause]) -> Iterator[Mark]:
+    asked: dict[str, list[tuple[str, ...]]] = {}
+    for clause in clauses:
+        if clause.kind == "phrase":
+            asked.setdefault(clause.terms[0], []).append(clause.terms)
+    if not asked:
+        return
+    stream = [(word, place) for place in places for word in place.plain]
+    words = tuple(word for word, _ in stream)
+    for first, word in enumerate(words):
+        for phrase in asked.get(word, ()):
+            last = first + len(phrase)
+            if words[first:last] == phrase:
+                yield stream[first][1].start, stream[last - 1][1].end
+
+
+def is_within(word: str, asked: str, edits: int) -> bool:
+    """Whether a word has the first letter of the one asked for and at most so many errors.
+
+    An error is a letter that is wrong, left out, added, or swapped with the next: the optimal
+    string alignment distance, as Lucene's FuzzyQuery with a prefix of one letter has it.
+    """
+    if word[:1] != asked[:1] or abs(len(word) - len(asked)) > edits:
+        return False
+    far = edits + 1
+    before: dict[int, int] = {}
+    row = {j: j for j in range(edits + 1)}
+    for i, letter in enumerate(word, 1):
+        longer: dict[int, int] = {}
+        for j in range(max(0, i - edits), min(len(asked), i + edits) + 1):
+            if j == 0:
+                longer[0] = i
+                continue
+            cost = min(
+                row.get(j - 1, far) + (letter != asked[j - 1]),
+                row.get(j, far) + 1,
+                longer.get(j - 1, far) + 1,
+            )
+            if i > 1 and j > 1 and letter == asked[j - 2] and word[i - 2] == asked[j - 1]:
+                cost = min(cost, before.get(j - 2, far) + 1)
+            longer[j] = cost
+        before, row = row, longer
+        if min(row.values()) > edits:
+            return False
+    return row.get(len(asked), far) <= edits
+
+
+def _snippets(
+    text: str, places: Sequence[_Place], marks: Sequence[Mark]
+) -> Iterator[dict[str, Any]]:
+    """The groups of marks with the most different words, each in its surroundings."""
+    groups = _groups(marks)
+    different = [len({text[start:end].casefold() for start, end in group}) for group in groups]
+    best = sorted(range(len(groups)), key=lambda number: -different[number])[:_SNIPPETS]
+    starts, ends = [place.start for place in places], [place.end for place in places]
+    done = 0
+    for number in sorted(best):
+        group = groups[number]
+        next_one = groups[number + 1][0][0] if number + 1 < len(groups) else len(text)
+        room = _SNIPPET - (group[-1][1] - group[0][0])
+        start = max(done, min(group[0][0] - room // 2, len(text) - _SNIPPET))
+        end = min(next_one, start + _SNIPPET)
+        if start > 0:
+            start = starts[bisect_left(starts, start)]
+        if end < len(text):
+            whole = bisect_right(ends, end)  # words that end before
+            end = max(ends[whole - 1] if whole else 0, group[-1][1])
+        done = end
+        yield {"text": text[start:end], "spans": [[a - start, b - start] for a, b in group]}
+
+
+def _groups(marks: Sequence[Mark]) -> list[list[Mark]]:
+    """Marks that fit into one snippet together; one that does not is cut."""
+    groups: list[list[Mark]] = []
+    for start, end in marks:
+        if groups and end - groups[-1][0][0] <= _SNIPPET:
+            groups[-1].append((start, end))
+        else:
+            groups.append([(start, min(end, start + _SNIPPET))])
+    return groups

@@ -1,0 +1,183 @@
+"""What a request may hold; the same models document it."""
+
+from typing import Annotated, Any, Literal
+
+import pybase64
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictBool,
+    WithJsonSchema,
+)
+
+from triptych.core.errors import InvalidInput
+from triptych.fusion.query import WEIGHTS
+from triptych.fusion.scores import Method
+from triptych.ingest.manifest import ItemFields, Language
+
+SEVERAL = 8
+"""Texts, images or sounds of one query."""
+
+_LEAST_WEIGHT = 0.001
+
+CollectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+def _weighs(value: float) -> float:
+    """Weights are divided by the largest of those in use, so none may be next to nothing."""
+    if 0 < value < _LEAST_WEIGHT:
+        raise ValueError(f"0, or at least {_LEAST_WEIGHT}, is accepted")
+    return value
+
+
+Weight = Annotated[
+    float,
+    Field(ge=0, le=1000, allow_inf_nan=False, strict=True),
+    AfterValidator(_weighs),
+    WithJsonSchema(
+        {"anyOf": [{"const": 0}, {"type": "number", "minimum": _LEAST_WEIGHT, "maximum": 1000}]}
+    ),
+]
+Given = str | bytes
+"""A part of a query as it came: text, base64, ``item:ID`` or a URL; bytes of an uploaded file."""
+
+
+def _several(value: Any) -> tuple[Given, ...]:
+    """One validator instead of a union: one reason, whatever was wrong."""
+    given = value if isinstance(value, list | tuple) else [value]
+    if not 1 <= len(given) <= SEVERAL or not all(isinstance(one, Given) for one in given):
+        raise ValueError(f"a string, or a list of 1 to {SEVERAL} strings, is accepted")
+    return tuple(given)
+
+
+def _parts(value: Any) -> tuple[Given, ...]:
+    return () if value is None or value == () else _several(value)
+
+
+def _by_name(value: Any) -> Any:
+    """``"year"`` is short for ``{"field": "year"}``."""
+    if isinstance(value, str):
+        return {"field": value}
+    if not isinstance(value, dict):
+        raise ValueError('the name of a field, or an object with "field", is accepted')  # noqa: TRY004
+    return value
+
+
+Several = Annotated[
+    tuple[Given, ...],
+    PlainValidator(_parts, json_schema_input_type=str | list[str] | None),
+]
+
+
+class ItemRequest(ItemFields):
+    """One item as JSON; media as base64."""
+
+    image: str | None = Field(None, description="base64")
+    audio: str | None = Field(None, description="base64")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_by_name=False)
+
+
+class Parts(_Strict):
+    """Each one or several, up to 8."""
+
+    text: Several = Field((), description="words, or item:ID for the text of an item")
+    image: Several = Field((), description="base64, item:ID, or a URL of an allowed host")
+    audio: Several = Field((), description="base64, item:ID, or a URL of an allowed host")
+
+    @property
+    def given(self) -> dict[Literal["text", "image", "audio"], tuple[Given, ...]]:
+        """The parts that there are."""
+        parts = {"text": self.text, "image": self.image, "audio": self.audio}
+        return {name: values for name, values in parts.items() if values}  # type: ignore[misc]
+
+
+class Weights(_Strict):
+    """How much each signal counts; ``not`` multiplies the weight of what is to be unlike."""
+
+    keyword: Weight = WEIGHTS["keyword"]
+    text: Weight = WEIGHTS["text"]
+    image: Weight = WEIGHTS["image"]
+    audio: Weight = WEIGHTS["audio"]
+    against: Weight = Field(WEIGHTS["not"], alias="not")
+
+
+class FacetRequest(_Strict):
+    """Counts of the values of a field, or of ranges of it."""
+
+    field: str
+    size: int = Field(10, ge=1, le=100, strict=True)
+    ranges: list[dict[str, Any]] = Field(
+        default_factory=list, max_length=32, description="each with gte, gt, lte, lt"
+    )
+
+
+class SortRequest(_Strict):
+    """An order by a field."""
+
+    field: str
+    order: Literal["asc", "desc"] | None = Field(
+        None, description="asc if not given, of the score desc: the best first"
+    )
+
+
+class SimilarRequest(_Strict):
+    """How to search and what to answer, whatever is searched for."""
+
+    against: Parts | None = Field(None, alias="not", description="what hits are to be unlike")
+    language: Language | None = Field(None, description="of the texts; detected if not given")
+    syntax: Literal["simple", "none"] = Field(
+        "simple", description="whether the texts may have operators"
+    )
+    weights: Weights = Field(default_factory=Weights)
+    fusion: Method = "linear"
+    filter: dict[str, Any] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="by field: a value, a list, or any, all, none, gte, gt, lte, lt",
+    )
+    facets: list[
+        Annotated[
+            FacetRequest, BeforeValidator(_by_name, json_schema_input_type=str | FacetRequest)
+        ]
+    ] = Field(default_factory=list, max_length=16)
+    sort: list[
+        Annotated[SortRequest, BeforeValidator(_by_name, json_schema_input_type=str | SortRequest)]
+    ] = Field(default_factory=list, max_length=4)
+    fields: list[str] | None = Field(None, max_length=64, description="of the items; all if null")
+    highlight: StrictBool = Field(False, description="where the words of the query are")
+    explain: StrictBool = Field(True, description="why each hit is there")
+    verify: StrictBool = Field(
+        False, description="near-duplicates of the image first, by its keypoints"
+    )
+    limit: int = Field(10, ge=1, le=100, strict=True)
+
+
+class SearchRequest(SimilarRequest, Parts):
+    """A query by text, image, audio or any mix; without any of them, a listing."""
+
+    cursor: str | None = Field(
+        None,
+        min_length=1,
+        max_length=8192,
+        description='"*" to begin paging, then that of the answer before',
+    )
+
+
+def all_weights(weights: Weights) -> dict[str, float]:
+    """A weight for every signal."""
+    return weights.model_dump(by_alias=True)
+
+
+def decode_base64(value: str, field: str) -> bytes:
+    """Decode base64 strictly. Raises InvalidInput naming the field."""
+    try:
+        return pybase64.b64decode(value, validate=True)
+    except ValueError as error:
+        raise InvalidInput(f"{field} is not base64: {error}", field=field) from error

@@ -1,0 +1,126 @@
+"""A search: encode the query, one index request, score exactly, explain."""
+
+import time
+from typing import Any
+
+from triptych.core.errors import InvalidInput
+from triptych.fusion.scores import score
+from triptych.gateway.services import Services
+from triptych.index.documents import Document
+from triptych.index.model import Condition, IndexQuery, Results
+from triptych.search import filtering
+from triptych.search.encoding import encode
+from triptych.search.hits import Hit, milliseconds, reasons, shape
+from triptych.search.listing import listing
+from triptych.search.paging import WINDOW, page
+from triptych.search.planning import Search, plan
+from triptych.search.ranking import ordered
+from triptych.search.request import SearchRequest
+from triptych.search.verifying import VERIFIED, verified
+
+_CANDIDATES = 20
+"""Least number of candidates per list; twice the limit where that is more."""
+
+
+def search(
+    services: Services,
+    collection: str,
+    request: SearchRequest,
+    without: tuple[Condition, ...] = (),
+) -> dict[str, Any]:
+    """Answer a search request; the body of the response.
+
+    Args:
+        services: the index and the encoders.
+        collection: its name.
+        request: what is searched for.
+        without: conditions beside those of the request's filter.
+
+    Raises:
+        InvalidInput: naming the field.
+        NotFound: no collection, or no item, of that name.
+    """
+    started = time.perf_counter()
+    made = plan(services, collection, request, without)
+    if not request.given:
+        return listing(services, collection, request, made)
+    _check_combination(request)
+    query = encode(services, collection, request)
+    asked = Search(services, collection, request, made, query, shape(request, query.asked))
+    encoded = time.perf_counter()
+    answer = _best(asked) if request.cursor is None else page(asked)
+    answer["took_ms"] = {
+        "encode": milliseconds(started, encoded),
+        **answer["took_ms"],
+        "total": milliseconds(started, time.perf_counter()),
+    }
+    return answer
+
+
+def index_query(search: Search) -> IndexQuery:
+    """The one request that a search makes of the index."""
+    request, query, plan = search.request, search.query, search.plan
+    least = max(_CANDIDATES, 2 * request.limit, VERIFIED if request.verify else 0)
+    return IndexQuery(
+        words=query.words,
+        classes=query.fused.presence_classes(),
+        filter=plan.conditions,
+        candidates=WINDOW if plan.sorts else least,
+        facets=plan.facets,
+        fields=search.wanted.needed,
+    )
+
+
+def _check_combination(request: SearchRequest) -> None:
+    if request.verify and (request.sort or request.cursor):
+        raise InvalidInput(
+            "near-duplicates come first, so neither sort nor cursor goes with it", field="verify"
+        )
+
+
+def _best(search: Search) -> dict[str, Any]:
+    """The best hits; the body of the response."""
+    services, request, picture = search.services, search.request, search.query.picture
+    started = time.perf_counter()
+    results = services.index.search(search.collection, index_query(search))
+    searched = time.perf_counter()
+    hits, documents = _hits(search, results)
+    fused = time.perf_counter()
+    took = {"search": milliseconds(started, searched), "fuse": milliseconds(searched, fused)}
+    if picture is not None:
+        with services.slot("image"):
+            hits = verified(services, picture, hits, documents)[: request.limit]
+        took["verify"] = milliseconds(fused, time.perf_counter())
+    answer: dict[str, Any] = {
+        "hits": hits,
+        "total": {
+            "value": results.total,
+            "relation": "eq" if results.total_is_exact else "gte",
+        },
+        "took_ms": took,
+    }
+    if search.plan.facets:
+        answer["facets"] = filtering.as_asked(request.facets, results.facets)
+    return answer
+
+
+def _hits(search: Search, results: Results) -> tuple[list[Hit], list[Document]]:
+    """The best, and the documents that they were made of."""
+    request, sorts = search.request, search.plan.sorts
+    limit = max(request.limit, VERIFIED) if request.verify else request.limit
+    scored = score(
+        search.query.fused,
+        [found.candidate for found in results.found],
+        request.fusion,
+        None if sorts else limit,
+        explain=request.explain,
+    )
+    hits, documents = [], []
+    for entry in ordered(scored, results.found, sorts)[:limit]:
+        found = results.found[entry.index]
+        hit = search.wanted.hit(found.candidate.id, entry.score, found.document)
+        if request.explain:
+            hit["why"] = reasons(entry.why)
+        hits.append(hit)
+        documents.append(found.document)
+    return hits, documents

@@ -1,0 +1,166 @@
+"""The syntax of a query's text: lenient, so that every text is a query and none is an error.
+
+==========================  =====================================================================
+``black cats``              words, each by its stems
+``"black cats"``            a phrase: these words, as they stand, one after the other
+``ele*``                    a prefix, two letters or more
+``elefant~``, ``~1``        a fuzzy word: how many letters may be wrong, 1 or 2; if not said, 1
+                            in words of up to five letters, 2 in longer ones
+``text:``, ``transcript:``  what follows, in this field alone
+and ``writing:``
+``+``, ``-``                what follows is required, or excluded
+==========================  =====================================================================
+
+An operator stands at the beginning or after a space, directly before a word or a phrase; all else
+is plain text. What an operator stands before is a phrase if it is several words (``+well-known``)
+or a stop word. A prefix or fuzzy word is a single one: after several (``well-kno*``, and scripts
+without spaces) star and tilde count for nothing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Literal, NamedTuple
+
+from triptych.index.documents import WORDED_FIELDS
+from triptych.index.model import MAX_CLAUSES, Clause, Words
+from triptych.text.analysis import only_stop_words, plain_words, spans, worded
+
+_MAX_PHRASE = 32
+"""Of a longer phrase the beginning is looked up."""
+_MAX_LABEL = 100
+"""Characters; a longer one is made of the words that are looked up."""
+_LEAST = 2
+"""Letters of a prefix or fuzzy word."""
+_SHORT = 5
+"""Letters of a word in which two wrong ones would leave too little."""
+
+# A quotation ends at the next quotation mark of its kind, or is none: time is linear.
+_OPERAND = re.compile(
+    rf"""(?<!\S)
+    (?P<sign>[+-]?)
+    (?:(?P<field>{"|".join(WORDED_FIELDS)}):)?
+    (?:(?P<quoted>"[^"]*" | [“”„][^“”„]*[“”] | «[^«»]*» | »[^«»]*«)(?!\w) | (?P<word>\w\S*))
+    """,
+    re.VERBOSE,
+)
+_MARKED = re.compile(r"(?P<word>[^*~]+)(?:(?P<star>\*)|~(?P<edits>[12]?))(?P<rest>[^\w*~]*)")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A query's text: what is looked up, and what is understood."""
+
+    words: Words
+    text: str
+    """What is left to embed, without operators and what is excluded. It may be empty."""
+
+
+class _Operand(NamedTuple):
+    """A phrase, or a word with an operator."""
+
+    sign: str
+    field: str | None
+    kind: Literal["word", "phrase", "prefix", "fuzzy"]
+    text: str
+    edits: int = 0
+    rest: str = ""
+    """Punctuation behind it."""
+
+
+def parse(text: str, language: str | None = None, *, operators: bool = True) -> Parsed:
+    """Read any text; the first ``MAX_CLAUSES`` of what is required, excluded, and all that counts.
+
+    ``language`` (ISO 639-1) is guessed from what is left to embed if it is not given. Without
+    ``operators`` the whole text is plain.
+    """
+    found: list[_Operand] = []
+    plains, lefts, place = [], [], 0
+    for match in _OPERAND.finditer(text) if operators else ():
+        if (operand := _operand(match)) is None:
+            continue
+        found.append(operand)
+        before, place = text[place : match.start()], match.end()
+        plains.append(before)
+        lefts.append(before if operand.sign == "-" else before + operand.text + operand.rest)
+    plain = "".join([*plains, text[place:]])
+    left = " ".join("".join([*lefts, text[place:]]).split()) if found else text
+    within = left or text
+
+    def clauses(sign: str) -> Iterator[Clause]:
+        some = dict.fromkeys(operand for operand in found if operand.sign == sign)
+        for operand in islice(some, MAX_CLAUSES):
+            yield from _clauses(operand, language, within)
+
+    must = _unique(clauses("+"))
+    marked = _unique(chain(must, clauses("")))
+    if not (marked and only_stop_words(plain, language, within=within)):
+        marked = _unique(chain(marked, _words(plain, None, language, within)))
+    return Parsed(Words(marked, must, _unique(clauses("-"))), left)
+
+
+def _operand(match: re.Match[str]) -> _Operand | None:
+    """None for a word without an operator."""
+    sign, field, word = match["sign"], match["field"], match["word"]
+    if word is None:
+        return _Operand(sign, field, "phrase", match["quoted"][1:-1])
+    marked = _MARKED.fullmatch(word)
+    if marked is None or not _is_single(marked["word"]):
+        return _Operand(sign, field, "word", word) if sign or field else None
+    word, rest = marked["word"], marked["rest"]
+    if marked["star"]:
+        return _Operand(sign, field, "prefix", word, 0, rest)
+    edits = int(marked["edits"] or (1 if len(plain_words(word)[0]) <= _SHORT else 2))
+    return _Operand(sign, field, "fuzzy", word, edits, rest)
+
+
+def _is_single(text: str) -> bool:
+    """Whether it is one word of two letters or more and ends with it."""
+    words = plain_words(text)
+    return len(words) == 1 and len(words[0]) >= _LEAST and [*spans(text)][-1][1] == len(text)
+
+
+def _clauses(operand: _Operand, language: str | None, within: str) -> Iterator[Clause]:
+    _, field, kind, text, edits, _ = operand
+    terms = tuple(plain_words(text)[:_MAX_PHRASE])
+    label = " ".join(text.split())
+    if len(label) > _MAX_LABEL:
+        label = " ".join(terms)
+    if kind == "prefix":
+        yield _clause(f"{label}*", kind, terms, field)
+    elif kind == "fuzzy":
+        yield _clause(f"{label}~{edits}", kind, terms, field, edits)
+    elif kind == "phrase" or len(terms) > 1 or only_stop_words(text, language, within=within):
+        if terms:
+            yield _clause(f'"{label}"', "phrase", terms, field)
+    else:
+        yield from _words(text, field, language, within)
+
+
+def _words(text: str, field: str | None, language: str | None, within: str) -> Iterator[Clause]:
+    for word, terms in worded(text, language, within=within):
+        if terms:
+            yield _clause(word, "word", tuple(terms), field)
+
+
+def _clause(
+    label: str,
+    kind: Literal["word", "phrase", "prefix", "fuzzy"],
+    terms: tuple[str, ...],
+    field: str | None,
+    edits: int = 0,
+) -> Clause:
+    if field is None:
+        return Clause(label, kind, terms, edits=edits)
+    return Clause(f"{field}:{label}", kind, terms, (field,), edits)
+
+
+def _unique(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+    """The first ones that differ in more than how they were written."""
+    found: dict[object, Clause] = {}
+    for clause in clauses:
+        found.setdefault((clause.kind, clause.terms, clause.fields, clause.edits), clause)
+        if len(found) == MAX_CLAUSES:
+            break
+    return tuple(found.values())

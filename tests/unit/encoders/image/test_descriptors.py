@@ -1,0 +1,73 @@
+"""Local descriptors: what OpenCV finds on a picture, and what is said where it has no detector."""
+
+import cv2
+import numpy as np
+import pytest
+
+from triptych.core.errors import InvalidInput
+from triptych.encoders.image.descriptors import LIMIT, check, describe, reservoir
+
+
+def _installed(kind: str) -> bool:
+    contributed = getattr(cv2, "xfeatures2d", None)
+    if kind == "akaze":
+        return hasattr(cv2, "AKAZE_create") or hasattr(contributed, "AKAZE_create")
+    return "Non-free algorithms:         YES" in cv2.getBuildInformation()
+
+
+@pytest.mark.parametrize("kind", ["sift", "rootsift", "orb"])
+def test_keypoints_have_vectors(drawings, blank, kind):
+    """As many rows of each, at most the limit; none on a blank picture."""
+    found = describe(drawings[0], kind)
+    assert 30 < len(found) <= LIMIT
+    assert len(found.points) == len(found.sizes) == len(found.angles) == len(found.vectors)
+    assert found.descriptors.dtype == np.uint8
+    nothing = describe(blank, kind)
+    assert len(nothing) == 0
+    assert nothing.vectors.shape == (0, found.vectors.shape[1])
+
+
+def test_rootsift_is_the_root_of_sift(drawings):
+    """Unit vectors both; cosine of RootSIFT is the Hellinger kernel of SIFT."""
+    sift, root = (describe(drawings[0], kind) for kind in ("sift", "rootsift"))
+    assert np.allclose(np.linalg.norm(sift.vectors, axis=1), 1, atol=1e-5)
+    shares = sift.descriptors / sift.descriptors.sum(axis=1, keepdims=True, dtype=np.float64)
+    assert np.allclose(root.vectors, np.sqrt(shares), atol=1e-6)
+
+
+def test_bits_are_compared_by_hamming_distance(drawings):
+    """Squared Euclidean distance of ORB's vectors is OpenCV's Hamming distance."""
+    found = describe(drawings[0], "orb")
+    assert set(np.unique(found.vectors)) == {0, 1}
+    squared = ((found.vectors[:20, np.newaxis] - found.vectors[20:40]) ** 2).sum(axis=2)
+    for row, one in enumerate(found.descriptors[:20]):
+        for column, other in enumerate(found.descriptors[20:40]):
+            assert squared[row, column] == cv2.norm(one, other, cv2.NORM_HAMMING)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (7, 19), (2000, 30)])
+@pytest.mark.parametrize("kind", ["sift", "orb"])
+def test_any_shape(shape, kind):
+    """Specks and strips have some keypoints or none."""
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    assert len(describe(noise, kind)) <= LIMIT
+
+
+@pytest.mark.parametrize(("kind", "words"), [("akaze", "headless 4"), ("surf", "NONFREE")])
+def test_a_detector_that_is_not_built_in(drawings, kind, words):
+    """It works where OpenCV has it; else the error says which build does."""
+    if _installed(kind):
+        found = describe(drawings[0], kind)
+        assert len(found) == len(found.vectors) > 10
+        assert len(describe(drawings[0] * 0, kind)) == 0
+    else:
+        with pytest.raises(InvalidInput, match=words):
+            check(kind)
+
+
+def test_a_reservoir_draws_from_a_stream():
+    """Every element as often, all if there are few, and the same with one seed."""
+    assert list(reservoir(iter("abc"), 5, 0)) == ["a", "b", "c"]
+    drawn = [number for seed in range(200) for number in reservoir(range(100), 10, seed)]
+    assert np.mean(drawn) == pytest.approx(49.5, abs=3)  # of a mean of 2,000: deviation 0.65
+    assert reservoir(range(100), 10, 3) == reservoir(range(100), 10, 3)

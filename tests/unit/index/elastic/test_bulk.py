@@ -1,0 +1,113 @@
+"""Bulk writes to a server that is busy, or refuses what it gets: one of our own answers here."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from triptych.core.errors import IndexUnavailable
+from triptych.fusion.layout import layout
+from triptych.index.elastic.index import ElasticIndex
+from triptych.index.model import Versioned
+
+DOCUMENTS = [Versioned({"id": name}, 1) for name in "abcd"]
+
+Answer = tuple[int, dict[str, Any]]
+
+
+@contextmanager
+def server(answer: Callable[[list[str]], Answer]) -> Iterator[str]:
+    """Elasticsearch as far as bulk goes; ``answer`` gets the ids of a request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            lines = self.rfile.read(int(self.headers["content-length"])).splitlines()
+            ids = [json.loads(line)["index"]["_id"] for line in lines[::2]]
+            status, body = answer(ids)
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("x-elastic-product", "Elasticsearch")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as served:
+        Thread(target=served.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{served.server_port}"
+        finally:
+            served.shutdown()
+
+
+def items(**statuses: int) -> Answer:
+    """An answer with a status per id."""
+    found = [
+        {
+            "index": {
+                "_id": name,
+                "status": status,
+                **({"error": {"type": "x", "reason": "why"}} if status >= 400 else {}),
+            }
+        }
+        for name, status in statuses.items()
+    ]
+    return 200, {"items": found}
+
+
+def write(url: str, pauses: list[float]) -> list[str]:
+    """Write the documents; what became of each."""
+    index = ElasticIndex(url, layout=layout(), prefix="p", sleep=pauses.append)
+    return [f"{o.id} {o.result}" for o in index.bulk("c", DOCUMENTS)]
+
+
+def test_what_a_busy_server_left_is_sent_again():
+    """That alone, after a longer pause each time; outcomes stay in order."""
+    asked, pauses = [], []
+
+    def answer(ids: list[str]) -> Answer:
+        asked.append(ids)
+        return items(**{n: 429 if n in "bd" and len(asked) < 3 else 200 for n in ids})
+
+    with server(answer) as url:
+        found = write(url, pauses)
+    assert found == ["a written", "b written", "c written", "d written"]
+    assert asked == [["a", "b", "c", "d"], ["b", "d"], ["b", "d"]]
+    assert len(pauses) == 2
+    assert pauses[0] < pauses[1]
+
+
+def test_a_server_that_stays_busy_is_unavailable():
+    """After some patience, so that the message is delivered again later."""
+    pauses: list[float] = []
+    with (
+        server(lambda ids: items(**dict.fromkeys(ids, 429))) as url,
+        pytest.raises(IndexUnavailable, match="4 documents"),
+    ):
+        write(url, pauses)
+    assert 10 < sum(pauses) < 60
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_what_spoils_a_request_is_refused_alone(status: int):
+    """It is found by halves, and the others are written."""
+
+    def answer(ids: list[str]) -> Answer:
+        return (status, {"error": "too much"}) if "c" in ids else items(**dict.fromkeys(ids, 201))
+
+    with server(answer) as url:
+        assert write(url, []) == ["a written", "b written", "c refused", "d written"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_refuses_everything_is_unavailable(status: int):
+    """Rather than each document is refused."""
+    with server(lambda _: (status, {})) as url, pytest.raises(IndexUnavailable):
+        write(url, [])

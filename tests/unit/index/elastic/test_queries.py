@@ -1,0 +1,197 @@
+"""Bodies for Elasticsearch: what a contract on real indexes can't see of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from triptych.core.settings import Settings
+from triptych.fusion.layout import layout
+from triptych.fusion.query import PresenceClass
+from triptych.index import open_index
+from triptych.index.documents import WORDED_FIELDS
+from triptych.index.elastic.mapping import mapping
+from triptych.index.elastic.queries import (
+    VECTOR_FIRST,
+    WORDS_AT_MOST,
+    alias_name,
+    index_name,
+    list_body,
+    metadata_body,
+    scan_body,
+    search_body,
+)
+from triptych.index.model import (
+    LABELLED,
+    MAX_CLAUSES,
+    Clause,
+    Condition,
+    Facet,
+    IndexQuery,
+    Listing,
+    Range,
+    Sort,
+    Words,
+)
+
+VECTOR = np.zeros(layout().dims, np.float32)
+CLASSES = (
+    PresenceClass(("image", "text"), (), VECTOR),
+    PresenceClass(("image",), ("text",), VECTOR),
+)
+CAT = Clause("cats", "word", ("cat", "chat"))
+EVERY_KIND = Words(
+    [CAT, Clause("a b", "phrase", ("a", "b")), Clause("c*", "prefix", ("c",))],
+    [Clause("d~", "fuzzy", ("d",), edits=1)],
+    [Clause("e", "word", ("e",), fields=("text",))],
+)
+CONDITIONS = [
+    *(Condition(name, any_of=("x",)) for name in ("tags", "keywords", "modalities", "status")),
+    *(Condition(name, none_of=("x",)) for name in ("language", "id", "batch")),
+    Condition("added", within=Range(gte=1)),
+    Condition("metadata.year", any_of=(1, "x", True), within=Range(lt=3)),
+]
+FACETS = [Facet("tags"), Facet("metadata.year"), Facet("added", ranges=(Range(lt=1),))]
+SORTS = [Sort("added"), Sort("metadata.year", descending=True), Sort("id")]
+
+
+def clauses(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The scoring clauses of a body."""
+    found: list[dict[str, Any]] = body["query"]["bool"]["should"]
+    return found
+
+
+def walk(body: Any) -> Iterator[tuple[str, Any]]:
+    """Every name in a body, with what is below it."""
+    if isinstance(body, dict):
+        for name, value in body.items():
+            yield name, value
+            yield from walk(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from walk(value)
+
+
+def paths(fields: dict[str, Any], before: str = "") -> Iterator[str]:
+    """The full names of the fields of a mapping."""
+    for name, field in fields.items():
+        yield f"{before}{name}"
+        yield from paths(field.get("properties", {}), f"{before}{name}.")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        search_body(IndexQuery(EVERY_KIND, CLASSES, CONDITIONS, facets=FACETS), "pit"),
+        list_body(Listing(CONDITIONS, SORTS, facets=FACETS)),
+        metadata_body(),
+    ],
+)
+def test_the_fields_exist_in_the_mapping(body: dict[str, Any]):
+    """Mapping and queries can't drift, and fields that are asked for are indexed."""
+    known = set(paths(mapping(layout())["properties"]))
+    used = set()
+    for name, value in walk(body):
+        if name in {"term", "terms", "range", "match_phrase", "prefix", "fuzzy"}:
+            used |= set(value) - {"size"} if "field" not in value else set()
+        if name in {"field", "path"}:
+            used.add(value)
+        if name == "sort":
+            used |= {k for key in value if isinstance(key, dict) for k in key}
+    assert used
+    assert used <= known
+
+
+def test_words_and_vectors_are_one_request():
+    """A clause per presence class, which comes before any word, and one for the words."""
+    body = search_body(IndexQuery(EVERY_KIND, CLASSES, candidates=40))
+    first, second, words = clauses(body)
+    assert len(words["bool"]["should"]) == 3
+    for clause in (first["knn"], second["knn"]):
+        assert clause["field"] == "vector"
+        assert clause["boost"] == VECTOR_FIRST
+        assert clause["k"] == 40
+        assert clause["rescore_vector"]["oversample"] * clause["k"] >= 1000
+    assert body["size"] >= 40 * 3, "no list can push out another"
+
+
+@pytest.mark.parametrize("product", [3.0, 0.0, -1.0, -1000.0])
+def test_a_neighbour_is_told_from_a_word(product: float):
+    """Whatever its inner product, as Elasticsearch makes a score of it; also in float32."""
+    score = product + 1 if product >= 0 else 1 / (1 - product)
+    assert np.float32(VECTOR_FIRST * score) > WORDS_AT_MOST
+
+
+def test_a_class_sees_its_own_items_only():
+    """Those that have what it has, and lack what it lacks."""
+    both, one = clauses(search_body(IndexQuery(classes=CLASSES)))
+    image, text = {"term": {"modalities": "image"}}, {"term": {"modalities": "text"}}
+    assert both["knn"]["filter"] == [image, text]
+    without_text = {"bool": {"must_not": {"terms": {"modalities": ["text"]}}}}
+    assert one["knn"]["filter"] == [image, without_text]
+
+
+def test_neighbours_are_sought_among_what_fits():
+    """Conditions and words that are required or excluded stand inside each kNN clause."""
+    body = search_body(IndexQuery(EVERY_KIND, CLASSES, CONDITIONS))
+    limits = body["query"]["bool"]["filter"]
+    assert len(limits) == len(CONDITIONS) + 1 + 2
+    for clause in clauses(body)[:2]:
+        assert clause["knn"]["filter"][: len(limits)] == limits
+
+
+def test_names_of_clauses_are_ours():
+    """A label may be anything; so many words have one, and none is asked beyond the bound."""
+    words = [Clause("keyword", "word", (f"w{n}",)) for n in range(1000)]
+    (group,) = clauses(search_body(IndexQuery(Words(words))))
+    names = [name for key, name in walk(group["bool"]["should"]) if key == "_name"]
+    assert names == [str(n) for n in range(LABELLED)]
+    assert len(group["bool"]["should"]) == MAX_CLAUSES
+    assert group["bool"]["_name"] == "keyword"
+    (group,) = clauses(search_body(IndexQuery(Words(words[:LABELLED]))))
+    assert "_name" not in group["bool"], "the sum of those that have names"
+
+
+def test_a_word_is_the_best_of_its_fields_and_stems():
+    """Not their sum."""
+    (group,) = clauses(search_body(IndexQuery(Words([CAT]))))
+    (clause,) = group["bool"]["should"]
+    assert clause["dis_max"]["queries"] == [
+        {"term": {f"words.{field}": stem}} for field in WORDED_FIELDS for stem in ("cat", "chat")
+    ]
+
+
+def test_what_is_fetched():
+    """What scores need, and the fields that are asked for; else all but what is hidden."""
+    body = search_body(IndexQuery(fields=["tags", "metadata.*"]))
+    assert set(body["_source"]["includes"]) == {
+        "id", "modalities", "features", "transcript.text", "writing.text", "tags", "metadata",
+    }  # fmt: skip
+    hidden = {"vector", "words", "plain", "facts"}
+    assert set(search_body(IndexQuery())["_source"]["excludes"]) == hidden
+    assert set(list_body(Listing())["_source"]["excludes"]) == {*hidden, "features"}
+    assert list_body(Listing(fields=[]))["_source"]["includes"] == ["id"]
+
+
+def test_pages_and_points_in_time():
+    """One item more than asked for tells whether there is another page."""
+    body = list_body(Listing(limit=7, after=["a", 1]), "pit")
+    assert body["size"] == 8
+    assert body["search_after"] == ["a", 1]
+    assert body["pit"] == {"id": "pit", "keep_alive": "5m"}
+    assert body["track_total_hits"] is True
+    assert "pit" not in list_body(Listing())
+    assert scan_body("pit", [4])["search_after"] == [4]
+
+
+def test_names_tell_what_an_index_was_built_with():
+    """Alias for clients, schema and models for us."""
+    assert alias_name("triptych", "photos") == "triptych-photos"
+    assert index_name("triptych", "photos", 3, "abc") == "triptych-photos.v3.abc"
+
+
+def test_an_index_of_another_scheme_is_refused():
+    """With what is supported."""
+    with pytest.raises(ValueError, match="http"):
+        open_index(Settings(index_url="ftp://tmp/index"))

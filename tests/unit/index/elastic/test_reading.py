@@ -1,0 +1,135 @@
+"""What is read of the answers of Elasticsearch."""
+
+import numpy as np
+import pytest
+
+from triptych.fusion.layout import layout
+from triptych.index.documents import pack_features
+from triptych.index.elastic.reading import (
+    read_metadata,
+    read_page,
+    read_results,
+    read_versioned,
+    selected,
+)
+from triptych.index.model import Clause, Facet, IndexQuery, Listing, Range, Words
+
+FEATURES = np.linspace(-1, 1, layout().dims).astype(np.float32)
+
+
+def hit(name: str, score: float, source=None, **matched: float):
+    """A hit as the server gives it; a clause is named by its place."""
+    found = {"_id": name, "_score": score, "_source": {"id": name, **(source or {})}}
+    names = {key.removeprefix("c"): value for key, value in matched.items()}
+    return {**found, "matched_queries": names} if names else found
+
+
+def answer(*hits, total: int = 9, relation: str = "eq", **more):
+    """An answer as the server gives it."""
+    return {
+        "took": 4,
+        "hits": {"total": {"value": total, "relation": relation}, "hits": hits},
+        **more,
+    }
+
+
+def test_results_are_read():
+    """Candidates, what each word adds, and their features."""
+    words = Words([Clause(label, "word", (label,)) for label in ("cat", "dog", "cat")])
+    source = {"modalities": ["text"], "features": pack_features(FEATURES), "writing": {"text": "x"}}
+    matched = {"c0": 1.5, "c2": 2.0}
+    response = answer(hit("a", 1e12, source, **matched), hit("b", 1e12), relation="gte")
+    results = read_results(IndexQuery(words, fields=["tags"]), response, layout())
+    assert (results.total, results.total_is_exact, results.took_ms) == (9, False, 4)
+    first, second = (found.candidate for found in results.found)
+    assert (first.id, first.keyword, first.words) == ("a", 3.5, {"cat": 3.5})
+    assert first.parts == {"text", "writing"}
+    assert np.abs(first.features - FEATURES).max() < 1e-3
+    assert (second.id, second.keyword, second.parts, second.words) == ("b", None, set(), {})
+    assert second.features.shape == (layout().dims,)
+    assert [found.document for found in results.found] == [{"id": "a"}, {"id": "b"}]
+
+
+def test_a_sum_that_has_a_name_is_not_added_up():
+    """Some of its words have none."""
+    words = Words([Clause("cat", "word", ("cat",))])
+    response = answer(hit("a", 1.0, keyword=3.5, c0=1.5), hit("b", 1.0, keyword=2.5))
+    found = read_results(IndexQuery(words), response, layout()).found
+    assert [f.candidate.keyword for f in found] == [3.5, 2.5]
+    assert [f.candidate.words for f in found] == [{"cat": 1.5}, {}]
+
+
+def test_of_the_words_no_more_than_asked_for_are_kept():
+    """A page has room for as many as there are lists; neighbours stay, whatever their words."""
+    hits = [
+        hit("near", 2e12),
+        hit("near, last by words", 1e12, keyword=0.5),
+        hit("near, first by words", 1e9, keyword=3.0),
+        hit("b", 2.0, keyword=2.0), hit("c", 1.0, keyword=1.0), hit("a", 1.0, keyword=1.0),
+    ]  # fmt: skip
+    found = read_results(IndexQuery(candidates=3), answer(*hits), layout()).found
+    near = ["near", "near, last by words", "near, first by words"]
+    assert [f.candidate.id for f in found] == [*near, "b", "a"]
+
+
+@pytest.mark.parametrize(("room", "last"), [(2, None), (1, ["a", 3])])
+def test_a_page_tells_where_the_next_starts(room: int, last: list[object] | None):
+    """At the last item of its own, if there is another one."""
+    hits = [{**hit("a", 0.0), "sort": ["a", 3]}, {**hit("b", 0.0), "sort": ["b", 1]}]
+    page = read_page(Listing(limit=room), answer(*hits))
+    assert [document["id"] for document in page.documents] == ["a", "b"][:room]
+    assert (page.total, page.last) == (9, last)
+
+
+def test_counts_are_read():
+    """Kinds of values are merged, in the order of their counts; ranges are as they were asked."""
+    kinds = {
+        "number": [{"key": 2.5, "doc_count": 3}, {"key": 1.0, "doc_count": 1}],
+        "string": [{"key": "1", "doc_count": 4}, {"key": "2", "doc_count": 1}],
+        "boolean": [{"key": 1, "key_as_string": "true", "doc_count": 3}],
+    }
+    key = {name: {"buckets": buckets} for name, buckets in kinds.items()}
+    aggregations = {
+        "0": {"key": key},
+        "1": {"buckets": [{"doc_count": 5}, {"doc_count": 0}]},
+        "2": {"buckets": [{"key": "t", "doc_count": 2}]},
+    }
+    ranges = (Range(gte=0, lt=1.5), Range(gt="x"))
+    facets = [Facet("metadata.a", 4), Facet("added", ranges=ranges), Facet("tags")]
+    page = read_page(Listing(facets=facets), answer(aggregations=aggregations))
+    assert page.facets == {
+        "metadata.a": [
+            {"value": "1", "count": 4}, {"value": 2.5, "count": 3}, {"value": True, "count": 3},
+            {"value": 1.0, "count": 1},
+        ],
+        "added": [{"gte": 0, "lt": 1.5, "count": 5}, {"gt": "x", "count": 0}],
+        "tags": [{"value": "t", "count": 2}],
+    }  # fmt: skip
+    assert page.facets["metadata.a"][2]["value"] is True
+
+
+def test_keys_have_kinds():
+    """A key without any has strings that are too long to be looked up."""
+    none = {name: {"doc_count": 0} for name in ("number", "string", "boolean")}
+    buckets = [{"key": "a", **none, "number": {"doc_count": 2}}, {"key": "b", **none}]
+    response = {"aggregations": {"facts": {"keys": {"buckets": buckets}}}}
+    assert read_metadata(response) == {"a": {"number"}, "b": {"string"}}
+
+
+def test_a_moved_document_has_its_vector_again():
+    """From its features; one without stays without."""
+    source = {"id": "a", "features": pack_features(FEATURES)}
+    entry = read_versioned({"_source": source, "_version": 7}, layout())
+    assert entry.version == 7
+    assert entry.document["vector"].dtype == np.float32
+    assert pack_features(entry.document["vector"]) == source["features"]
+    assert read_versioned({"_source": {"id": "b"}, "_version": 1}, layout()).document == {"id": "b"}
+
+
+def test_a_selection_leaves_the_document_as_it_is():
+    """It is another one."""
+    document = {"id": "a", "metadata": {"x": 1, "y": 2}, "features": "…", "text": "t"}
+    assert selected(document, ["metadata.x"]) == {"id": "a", "metadata": {"x": 1}}
+    assert selected(document, None) == {"id": "a", "metadata": {"x": 1, "y": 2}, "text": "t"}
+    assert selected({"id": "a"}, ["metadata.x", "text"]) == {"id": "a"}
+    assert set(document) == {"id", "metadata", "features", "text"}

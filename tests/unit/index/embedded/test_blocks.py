@@ -1,0 +1,66 @@
+"""Rows of vectors in files, and their products."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from triptych.fusion.layout import layout
+from triptych.index.embedded.blocks import Blocks, runs
+
+DIMS = layout().dims
+FILLED = [0b0001, 0b1111, 0b0110, 0b1000, 0, 0b0001, 0b1001, 0b1110] * 5
+
+
+def vectors(seed: int) -> list[np.ndarray | None]:
+    """One for each of FILLED, zeros in the blocks that it lacks."""
+    rng = np.random.default_rng(seed)
+    found: list[np.ndarray | None] = []
+    for mask in FILLED:
+        vector = rng.standard_normal(DIMS).astype(np.float32)
+        for number, where in enumerate(layout().slices.values()):
+            vector[where] *= mask >> number & 1
+        found.append(vector if mask else None)
+    return found
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> tuple[Blocks, np.ndarray]:
+    """Rows at places that had others before, and the same as one array."""
+    blocks = Blocks(tmp_path, layout())
+    places = range(len(FILLED))
+    full = [np.full(DIMS, 7.0, np.float32)] * len(FILLED)
+    blocks.write(places, full, [0b1111] * len(FILLED))
+    found = vectors(1)
+    blocks.write(places, found, FILLED)
+    return blocks, np.stack([np.zeros(DIMS, np.float32) if v is None else v for v in found])
+
+
+@pytest.mark.parametrize("wanted", [np.ones(40, bool), np.arange(40) % 9 == 3, np.arange(40) == 4])
+def test_products_are_those_of_what_an_item_has(written, wanted: np.ndarray):
+    """Whatever lay at its place before, for many places and for few."""
+    blocks, matrix = written
+    queries = np.random.default_rng(2).standard_normal((3, DIMS)).astype(np.float32)
+    queries[1, layout().slices["visual"]] = 0
+    queries[2, layout().slices["semantic"]] = 0
+    found = blocks.product(queries, np.array(FILLED), wanted)
+    expected = queries @ matrix.T
+    assert found.shape == (3, 40)
+    assert found[:, wanted] == pytest.approx(expected[:, wanted], abs=1e-3)
+
+
+def test_rows_come_back(written):
+    """Bit by bit, and rounded to float16."""
+    blocks, matrix = written
+    places = np.array([39, 0, 4, 17])
+    filled = np.array(FILLED)[places]
+    assert (blocks.vectors(places, filled) == matrix[places]).all()
+    features = blocks.features(places, filled)
+    assert features.dtype == np.float16
+    assert (features == matrix[places].astype(np.float16)).all()
+
+
+def test_runs():
+    """Numbers that follow each other are written at once."""
+    assert runs([]) == []
+    assert runs([1, 2, 3, 7, 9, 10]) == [range(1, 4), range(7, 8), range(9, 11)]

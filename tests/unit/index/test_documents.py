@@ -1,0 +1,161 @@
+"""Documents: one per item, also for those that failed."""
+
+import numpy as np
+import pytest
+
+from triptych.core.item import Item
+from triptych.fusion.layout import layout
+from triptych.index.documents import facts, kind, pack_features, parts, public, unpack_features
+from triptych.index.elastic.mapping import mapping
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.documents import document, refused, status
+
+FUSED = np.random.default_rng(0).uniform(-1, 1, layout().dims).astype(np.float32)
+WHOLE = Item(
+    "a", text="A cat", image="d1", words={"text": "cat"}, tags=("t",), metadata={"n": 0, "b": False}
+)
+
+
+def document_of(item: Item, fused: np.ndarray = FUSED) -> dict[str, object]:
+    """The document of an item of some batch."""
+    chunk = Chunk("c", 7, "print", ("fusion",), (item,), batch="b1")
+    return document(chunk, item, fused)
+
+
+def test_a_whole_item():
+    """With everything that is known, and nothing that is empty."""
+    found = document_of(WHOLE)
+    assert found["status"] == "indexed"
+    assert found["modalities"] == ["image", "text"]
+    assert found["media"] == {"image": "d1"}
+    assert found["metadata"] == {"n": 0, "b": False}
+    assert (found["batch"], found["sequence"], found["fingerprint"]) == ("b1", 7, "print")
+    assert found["vector"] is FUSED
+    assert not {"errors", "source", "names"} & set(found)
+    assert set(found) <= set(mapping(layout())["properties"])
+
+
+def test_an_item_with_a_broken_part_is_partial():
+    """Searchable by the others, and the reason is kept."""
+    found = document_of(WHOLE.failing("image", "cut"))
+    assert found["status"] == "partial"
+    assert found["modalities"] == ["text"]
+    assert found["errors"] == {"image": "cut"}
+    assert "vector" in found
+
+
+def test_an_item_of_which_nothing_is_left_is_failed():
+    """It has a document without a vector."""
+    found = document_of(Item("a", image="d1").failing("image", "cut"))
+    assert found["status"] == "failed"
+    assert not {"vector", "features", "modalities"} & set(found)
+
+
+def test_silence_has_no_vector():
+    """It is indexed, but nothing is near to it."""
+    found = document_of(Item("a", audio="d1"), np.zeros_like(FUSED))
+    assert (found["status"], found["modalities"]) == ("indexed", ["audio"])
+    assert not {"vector", "features"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        (Item("a", text="x"), "indexed"),
+        (Item("a", text="x", image="d").failing("image", "why"), "partial"),
+        (Item("a", text="x").failing("item", "why"), "failed"),
+        (Item("a").failing("item", "why"), "failed"),
+    ],
+)
+def test_the_status_follows_from_the_errors(item, expected):
+    """Three of them."""
+    assert status(item) == expected
+
+
+def test_what_the_index_refused_becomes_a_failure():
+    """Without what it may have choked on."""
+    found = refused(document_of(WHOLE), "number expected")
+    assert found["status"] == "failed"
+    assert found["errors"] == {"index": "number expected"}
+    assert set(found) == {"id", "batch", "sequence", "fingerprint", "status", "errors"}
+
+
+def test_features_are_packed_within_a_thousandth():
+    """As half the bytes; none are zeros."""
+    packed = pack_features(FUSED)
+    assert np.abs(unpack_features(packed, layout()) - FUSED).max() < 1e-3
+    assert len(packed) == -(-layout().dims * 2 // 3) * 4
+    assert unpack_features(None, layout()).shape == (layout().dims,)
+    assert not unpack_features(None, layout()).any()
+
+
+def test_clients_see_no_vectors():
+    """Nor what there is only to search by."""
+    found = public(document_of(WHOLE))
+    assert not {"vector", "features", "words", "plain", "facts"} & set(found)
+    assert found["text"] == "A cat"
+    assert found["metadata"] == {"n": 0, "b": False}
+
+
+def test_plain_words_are_those_of_every_part():
+    """Text, speech and writing; none of a text that can't be used, or that has no words."""
+    item = Item("a", text="The Cats", image="d1", audio="d2")
+    assert document_of(item)["plain"] == {"text": "the cats"}
+    heard = item.noting({"transcript": {"text": "Hello, you."}, "writing": {"text": "No EXIT"}})
+    assert document_of(heard)["plain"] == {
+        "text": "the cats", "transcript": "hello you", "writing": "no exit",
+    }  # fmt: skip
+    assert set(document_of(heard.failing("text", "why"))["plain"]) == {"transcript", "writing"}
+    assert "plain" not in document_of(Item("a", image="d1"))
+    known = mapping(layout())["properties"]
+    assert set(known["plain"]["properties"]) == set(known["words"]["properties"])
+
+
+def test_facts_are_the_metadata_by_kind():
+    """True is not 1, null says nothing, zero has no sign, and the metadata stay as they are."""
+    metadata = {"n": 1, "x": 2.5, "s": "1", "t": True, "f": False, "none": None, "z": -0.0}
+    assert facts(metadata) == [
+        {"key": "n", "number": 1},
+        {"key": "x", "number": 2.5},
+        {"key": "s", "string": "1"},
+        {"key": "t", "boolean": True},
+        {"key": "f", "boolean": False},
+        {"key": "z", "number": 0},
+    ]
+    assert str(facts({"z": -0.0})[0]["number"]) == "0"
+    found = document_of(Item("a", text="x", metadata=metadata))
+    assert found["metadata"] == metadata
+    assert found["facts"] == facts(metadata)
+    assert "facts" not in document_of(Item("a", text="x"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("1", "string"), ("", "string"), (1, "number"), (0.0, "number"), (True, "boolean")],
+)
+def test_values_have_kinds(value, expected):
+    """Those of JSON, and each has its field in the mapping."""
+    assert kind(value) == expected
+    properties = mapping(layout())["properties"]["facts"]["properties"]
+    assert set(properties) == {"key", "string", "number", "boolean"}
+
+
+def test_the_mapping_does_not_grow():
+    """However many keys the metadata of a collection have, and of whatever types."""
+    found = mapping(layout())
+    assert found["dynamic"] is False
+    assert "dynamic_templates" not in found
+    assert found["properties"]["metadata"] == {"type": "object", "enabled": False}
+    assert found["properties"]["facts"]["type"] == "nested"
+
+
+def test_the_parts_of_a_document_are_what_was_found_in_it():
+    """Its modalities, and speech and writing only where there are any."""
+    plain = document_of(Item("a", text="x", audio="d"))
+    assert parts(plain) == {"text", "audio"}
+    found = Item("a", image="d1", audio="d2").noting({"transcript": {"text": "Hello."}})
+    assert parts(document_of(found)) == {"image", "audio", "speech"}
+    assert parts(document_of(found.noting({"writing": {"text": "Exit"}}))) == {
+        "image", "audio", "speech", "writing",
+    }  # fmt: skip
+    assert parts({}) == frozenset()

@@ -1,0 +1,76 @@
+"""Doubles of what a worker talks to."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from triptych.core.item import Item
+from triptych.fusion.layout import layout
+from triptych.index.model import Outcome, Versioned
+from triptych.ingest.chunk import Chunk
+
+
+class Index:
+    """Holds documents in memory, refuses those whose metadata names a reason."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, Versioned] = {}
+        self.error: Exception | None = None
+
+    def bulk(self, _: str, documents: Sequence[Versioned]) -> list[Outcome]:
+        """Write the documents, newest version last."""
+        if self.error is not None:
+            raise self.error
+        return [self._write(entry) for entry in documents]
+
+    def _write(self, entry: Versioned) -> Outcome:
+        item_id = entry.document["id"]
+        if reason := entry.document.get("metadata", {}).get("refuse"):
+            return Outcome(item_id, "refused", reason)
+        known = self.documents.get(item_id)
+        if known is not None and known.version > entry.version:
+            return Outcome(item_id, "superseded")
+        self.documents[item_id] = entry
+        return Outcome(item_id, "written")
+
+
+class Counts:
+    """Remembers which ordinals are done and failed."""
+
+    def __init__(self) -> None:
+        self.done: set[int] = set()
+        self.failed: set[int] = set()
+
+    def mark(self, _: str, *, done: Sequence[int], failed: Sequence[int]) -> None:
+        """Add the ordinals."""
+        self.done |= set(done)
+        self.failed |= set(failed)
+
+
+@pytest.fixture
+def index() -> Index:
+    """An empty index."""
+    return Index()
+
+
+@pytest.fixture
+def counts() -> Counts:
+    """Nothing counted yet."""
+    return Counts()
+
+
+@pytest.fixture
+def make_chunk() -> Callable[..., Chunk]:
+    """A chunk of the models of this process."""
+
+    def make(*items: Item, **options: object) -> Chunk:
+        facts = {
+            "collection": "c",
+            "sequence": 1000,
+            "fingerprint": layout().fingerprint,
+            "slip": ("text", "fusion"),
+            "batch": "b",
+        }
+        return Chunk(**{**facts, "items": items, **options})
+
+    return make

@@ -1,0 +1,105 @@
+"""A stored manifest becomes chunks."""
+
+import hashlib
+import uuid
+
+import pytest
+
+from triptych.core.item import Item
+from triptych.ingest.manifest import Entry, Manifest
+from triptych.ingest.planning import WINDOW, plan
+from triptych.media.store import MediaStore
+
+MAX_BYTES = 10
+
+
+@pytest.fixture
+def store():
+    """A media store in memory."""
+    return MediaStore(f"memory://{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """An import root with a file that fits and one that does not."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "small.png").write_bytes(b"x" * MAX_BYTES)
+    (folder / "large.ogg").write_bytes(b"x" * (MAX_BYTES + 1))
+    (tmp_path / "secret").write_bytes(b"secret")
+    return folder
+
+
+def planned(store, root, *entries: Entry, size: int = 10):
+    """The chunks of a batch of these entries."""
+    manifest = Manifest("b", "photos", 42, "print", len(entries), entries)
+    roots = () if root is None else (root,)
+    return plan(manifest, 0, store, roots=roots, max_bytes=MAX_BYTES, size=size)
+
+
+def test_files_are_imported(store, root):
+    """Into the media store, under their digest; the name is kept."""
+    (chunk,) = planned(store, root, Entry(Item("a", text="x"), {"image": "small.png"}))
+    (item,) = chunk.items
+    assert item.image == hashlib.sha256(b"x" * MAX_BYTES).hexdigest()
+    assert store.get(item.image) == b"x" * MAX_BYTES
+    assert item.names == {"image": "small.png"}
+    assert chunk.slip == ("image", "text", "fusion")
+    assert not item.errors
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nothing.ogg", "is not there"),
+        ("large.ogg", "larger than the limit of 10 bytes"),
+        ("../secret", "outside the allowed import roots"),
+        (".", "not a regular file"),
+    ],
+)
+def test_a_file_that_can_not_be_imported_is_a_failure_of_that_part(store, root, name, reason):
+    """The item goes on with its other parts, and not to the queue of the missing one."""
+    (chunk,) = planned(store, root, Entry(Item("a", text="x"), {"audio": name}))
+    (item,) = chunk.items
+    assert reason in item.errors["audio"]
+    assert item.audio is None
+    assert chunk.slip == ("text", "fusion")
+
+
+def test_without_roots_no_file_is_imported(store):
+    """The default."""
+    (chunk,) = planned(store, None, Entry(Item("a"), {"image": "/etc/passwd"}))
+    assert "allows no import root" in chunk.items[0].errors["image"]
+    assert chunk.slip == ("fusion",)
+
+
+def test_chunks_carry_what_the_batch_is(store, root):
+    """Collection, sequence, models, batch, and the low priority; cut at the size."""
+    chunks = planned(store, root, *(Entry(Item(str(i), i, text="x")) for i in range(5)), size=2)
+    assert [[item.id for item in chunk.items] for chunk in chunks] == [
+        ["0", "1"],
+        ["2", "3"],
+        ["4"],
+    ]
+    for chunk in chunks:
+        found = (chunk.collection, chunk.sequence, chunk.fingerprint, chunk.batch, chunk.priority)
+        assert found == ("photos", 42, "print", "b", 9)
+
+
+def test_a_rejected_line_goes_straight_to_the_index(store, root):
+    """So that the batch tells of it."""
+    (chunk,) = planned(store, root, Entry(Item("a").failing("item", "line 1 is not JSON")))
+    assert chunk.slip == ("fusion",)
+
+
+def test_a_batch_is_planned_in_windows(store, root):
+    """Each window is planned by itself, and together they are the batch."""
+    entries = [Entry(Item(f"{n}", ordinal=n, text="x")) for n in range(2 * WINDOW + 3)]
+    manifest = Manifest("b", "photos", 42, "print", len(entries), entries)
+    found = [
+        item.ordinal
+        for start in range(0, len(entries), WINDOW)
+        for chunk in plan(manifest, start, store, roots=(), max_bytes=1, size=10)
+        for item in chunk.items
+    ]
+    assert found == list(range(len(entries)))

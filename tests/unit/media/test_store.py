@@ -1,0 +1,95 @@
+"""The media store keeps bytes by their digest, and documents by their name."""
+
+import hashlib
+import uuid
+
+import pytest
+
+from triptych.core.errors import NotFound, StoreUnavailable
+from triptych.media.store import MediaStore
+
+
+@pytest.fixture(params=["file", "memory"])
+def url(request, tmp_path):
+    """A folder, and a file system that is not local."""
+    return tmp_path.as_uri() if request.param == "file" else f"memory://{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def store(url):
+    """A fresh store."""
+    return MediaStore(url)
+
+
+def test_bytes_are_found_by_their_digest(store, url):
+    """Also by another process, and storing twice is one."""
+    digest = store.put(b"data")
+    assert digest == hashlib.sha256(b"data").hexdigest() == store.put(b"data")
+    assert store.get(digest) == MediaStore(url).get(digest) == b"data"
+    empty = store.put(b"")
+    assert store.get(empty) == b""
+
+
+def test_what_is_not_there_is_not_found(store):
+    """Media and documents."""
+    with pytest.raises(NotFound, match="no media"):
+        store.get("0" * 64)
+    with pytest.raises(NotFound, match="no batches/b"):
+        store.read_document("batches", "b")
+
+
+@pytest.mark.parametrize(
+    "digest", ["", "../secret", "0" * 63, "0" * 65, "A" * 64, "0" * 64 + "\n", "0/" * 32]
+)
+def test_what_is_no_digest_is_not_found(store, digest):
+    """No path is made of it."""
+    with pytest.raises(NotFound, match="is not a sha256"):
+        store.get(digest)
+
+
+def test_documents_are_written_replaced_and_deleted(store):
+    """By folder and name."""
+    store.write_document("batches", "b.jsonl", b"1")
+    store.write_document("batches", "a.jsonl", b"2")
+    store.write_document("batches", "b.jsonl", b"3")
+    assert store.read_document("batches", "a.jsonl") == b"2"
+    assert store.read_document("batches", "b.jsonl") == b"3"
+    store.delete_document("batches", "b.jsonl")
+    store.delete_document("batches", "b.jsonl")
+    assert store.read_document("batches", "a.jsonl") == b"2"
+    with pytest.raises(NotFound):
+        store.read_document("batches", "b.jsonl")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", ".", "a/b", "../a", "a.JSON", "a b", "x" * 65, "a\n", "a.b.c"]
+)
+def test_names_that_could_be_paths_are_refused(store, name):
+    """As folder and as name, to read, write and delete."""
+    for place in ((name, "a"), ("a", name)):
+        with pytest.raises(NotFound, match="is not a name"):
+            store.write_document(*place, b"")
+        with pytest.raises(NotFound, match="is not a name"):
+            store.read_document(*place)
+        with pytest.raises(NotFound, match="is not a name"):
+            store.delete_document(*place)
+
+
+def test_no_temporary_file_is_left(tmp_path):
+    """Neither after success nor after a failure."""
+    store = MediaStore(tmp_path.as_uri())
+    digest = store.put(b"data")
+    (tmp_path / "batches" / "b.jsonl").mkdir(parents=True)
+    with pytest.raises(StoreUnavailable, match="can't write"):
+        store.write_document("batches", "b.jsonl", b"1")
+    files = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    assert [str(path) for path in files] == [f"media/{digest[:2]}/{digest[2:]}"]
+
+
+def test_a_store_that_can_not_be_written_has_a_name(tmp_path):
+    """A file where a folder should be; clients learn why, but not where."""
+    (tmp_path / "media").write_text("in the way")
+    store = MediaStore(tmp_path.as_uri())
+    with pytest.raises(StoreUnavailable, match="can't write: Not a directory") as caught:
+        store.put(b"data")
+    assert str(tmp_path) not in str(caught.value)

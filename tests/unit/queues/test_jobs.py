@@ -1,0 +1,127 @@
+"""Routing slips, chunks, and the names of Redis's lists."""
+
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+from kombu.exceptions import OperationalError
+from kombu.transport.redis import Channel
+
+from triptych.core.errors import QueueUnavailable
+from triptych.core.item import Item
+from triptych.core.settings import Settings
+from triptych.ingest.chunk import BULK, URGENT, chunks, route, submission_sequence
+from triptych.queues import jobs
+
+COMMON = {"collection": "c", "sequence": 1, "fingerprint": "f"}
+PARTS = st.sets(st.sampled_from(["text", "image", "audio"]))
+
+
+def item(name: str, parts: set[str], failed: set[str] = frozenset()) -> Item:
+    """An item of these parts, some of which failed."""
+    return Item(name, **dict.fromkeys(parts, "x"), errors=dict.fromkeys(failed, "why"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "failed", "expected"),
+    [
+        (set(), set(), ("fusion",)),
+        ({"text"}, set(), ("text", "fusion")),
+        ({"audio", "text", "image"}, set(), ("image", "text", "audio", "fusion")),
+        ({"image", "text"}, {"image"}, ("text", "fusion")),
+        ({"image"}, {"image"}, ("fusion",)),
+    ],
+)
+def test_a_slip_names_the_queues_an_item_needs(parts, failed, expected):
+    """Each once, in one order, fusion last; also for an item of which nothing is left."""
+    assert route(item("a", parts, failed)) == expected
+
+
+@given(st.lists(PARTS, max_size=60), st.integers(1, 7))
+def test_chunks_lose_nothing(drawn, size):
+    """Every item once, in order within its slip, none above the size, all of one slip."""
+    items = [item(str(i), parts) for i, parts in enumerate(drawn)]
+    found = list(chunks(iter(items), size=size, common=COMMON))
+    assert sorted(int(i.id) for chunk in found for i in chunk.items) == list(range(len(items)))
+    for chunk in found:
+        assert 1 <= len(chunk.items) <= size
+        assert {route(i) for i in chunk.items} == {chunk.slip}
+    for slip in {chunk.slip for chunk in found}:
+        ids = [int(i.id) for chunk in found if chunk.slip == slip for i in chunk.items]
+        assert ids == sorted(ids)
+        assert sum(chunk.slip == slip for chunk in found) == -(-len(ids) // size)
+
+
+def test_a_full_chunk_is_not_held_back():
+    """It leaves before the items behind it are read."""
+    items = iter([item("a", {"text"}), item("b", {"text"}), item("c", {"text"})])
+    first = next(chunks(items, size=2, common=COMMON))
+    assert [i.id for i in first.items] == ["a", "b"]
+    assert next(items).id == "c"
+
+
+class Lists:
+    """Counts the lists that it is asked for; there is one message in each."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def pipeline(self, **_: object) -> "Lists":
+        """Itself."""
+        return self
+
+    def llen(self, key: str) -> None:
+        """Remember the list."""
+        self.asked.append(key)
+
+    def execute(self) -> list[int]:
+        """One each."""
+        return [1] * len(self.asked)
+
+
+@pytest.mark.parametrize("priority", [URGENT, BULK])
+def test_the_lists_are_those_that_kombu_writes(priority):
+    """Its own naming, asked of its own code."""
+    lists = Lists()
+    assert jobs.queue_lengths(lists) == dict.fromkeys(jobs.QUEUES, 2)
+    options = jobs.make_celery(Settings()).conf.broker_transport_options
+    channel = Channel.__new__(Channel)
+    channel.priority_steps = options["priority_steps"]
+    for queue in jobs.QUEUES:
+        assert channel._q_for_pri(queue, priority) in lists.asked
+
+
+class Away:
+    """A Redis, or an application, that can't be reached."""
+
+    def pipeline(self, **_: object) -> None:
+        """Raise as redis-py does."""
+        raise redis.ConnectionError("refused")
+
+    def send_task(self, *_: object, **__: object) -> None:
+        """Raise as kombu does."""
+        raise OperationalError("refused")
+
+
+def test_a_broker_that_is_away_has_a_name():
+    """Sending and counting raise our error."""
+    with pytest.raises(QueueUnavailable, match="does not take messages: refused"):
+        jobs.send_task(Away(), jobs.PLAN, {"batch": "b"}, priority=BULK)
+    with pytest.raises(QueueUnavailable, match="does not answer: refused"):
+        jobs.queue_lengths(Away())
+
+
+def test_messages_are_never_pickled_and_never_lost():
+    """The settings that durability stands on."""
+    conf = jobs.make_celery(Settings()).conf
+    assert conf.task_serializer == "triptych"
+    assert set(conf.accept_content) == {"triptych", "json"}
+    assert conf.task_acks_late
+    assert conf.task_reject_on_worker_lost
+    assert conf.task_routes == {f"triptych.{queue}": {"queue": queue} for queue in jobs.QUEUES}
+
+
+def test_sequences_grow():
+    """Also from one call to the next."""
+    first, second = submission_sequence(), submission_sequence()
+    assert second >= first > 1.7e15
