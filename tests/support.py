@@ -3,14 +3,33 @@
 import os
 import signal
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from triptych.client import BatchStatus, Client
+from triptych.core.settings import Encoders
+from triptych.engine import Engine
+from triptych.fusion.blocks import Layout
+from triptych.fusion.layout import make_layout
+from triptych.media.store import MediaStore
 
 Lines = list[dict[str, Any]]
+
+
+@cache
+def layout() -> Layout:
+    """The layout of the default encoders."""
+    return make_layout(Encoders(), MediaStore("memory://layout"))
+
+
+def changed(engine: Engine, **parts: Any) -> Engine:
+    """An engine with other parts, which remembers nothing."""
+    names = ("store", "layout", "index", "extractors")
+    same = {name: getattr(engine, name) for name in names}
+    return Engine(parts.pop("settings", engine.settings), **{**same, **parts})
 
 
 def ids(answer: dict[str, Any]) -> list[str]:

@@ -13,16 +13,16 @@ from typing import Any, Self
 from elasticsearch import Elasticsearch, helpers
 from tests.bench.setting import Line, connect
 
+from support import layout
 from triptych.core.item import MODALITIES, Item, Modality
 from triptych.core.settings import settings
 from triptych.encoders.extractors import Extractor, load_extractor
 from triptych.fusion.blocks import Rows, fuse
-from triptych.fusion.layout import layout
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
 from triptych.media.audio import decode_audio
 from triptych.media.image import decode_image
-from triptych.media.store import open_store
+from triptych.media.store import MediaStore
 from triptych.media.text import clean_text
 from triptych.text.analysis import terms
 from triptych.text.languages import detect
@@ -70,7 +70,7 @@ _loaded: list[_Loaded] = []
 def _load(url: str, root: Path) -> None:
     terms("the first call loads the stemmer")
     extractors = {
-        m: load_extractor(m, settings().encoders, threads=1, store=open_store(settings().media_url))
+        m: load_extractor(m, settings().encoders, threads=1, store=MediaStore(settings().media_url))
         for m in MODALITIES
     }
     _loaded.append(_Loaded(connect(url), root, extractors))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from tests.bench.figures import Floats
 from tests.bench.setting import Setting
 
+from support import layout
 from triptych.core.item import MODALITIES
 from triptych.encoders.cards import Vectors, unit_rows
-from triptych.fusion.layout import layout
 from triptych.fusion.query import FusedQuery
 from triptych.fusion.scores import Candidate, score
 from triptych.index.documents import unpack_features

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from tests.bench.figures import emit, extremes, resampled, say
 
+from support import layout
 from triptych.core.item import MODALITIES, Item
 from triptych.encoders.cards import Vectors, unit_rows
-from triptych.fusion.layout import layout
 from triptych.fusion.query import WEIGHTS, fuse_query
 from triptych.index.embedded import EmbeddedIndex
 from triptych.index.model import Clause, Condition, IndexQuery, Listing, Versioned, Words

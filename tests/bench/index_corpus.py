@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tests.bench.documents import Documents, synthetic
 from tests.bench.figures import Floats
 
+from support import layout
 from triptych.cli.variations import mirrored_crop, second_half
 from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import settings
@@ -24,10 +25,9 @@ from triptych.corpora import tuxpaint
 from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extractor, load_extractor
 from triptych.fusion.blocks import Rows, fuse
-from triptych.fusion.layout import layout
 from triptych.media.audio import decode_audio
 from triptych.media.image import decode_image
-from triptych.media.store import open_store
+from triptych.media.store import MediaStore
 
 GROUP = 1000
 TOP = 10
@@ -140,7 +140,7 @@ class Stamps:
     def __init__(self) -> None:
         self._root = tuxpaint.fetch()
         self._lines = list(tuxpaint.lines(self._root))
-        store = open_store(settings().media_url)
+        store = MediaStore(settings().media_url)
         self._extractors = {
             modality: load_extractor(modality, settings().encoders, threads=1, store=store)
             for modality in MODALITIES

@@ -24,7 +24,7 @@ import numpy as np
 from tests.bench.documents import Documents
 from tests.bench.index_corpus import PresenceClass, Query, presence
 
-from triptych.fusion.layout import layout
+from support import layout
 from triptych.index.documents import pack_features
 
 Ask = Literal["fused", "sum", "union"]

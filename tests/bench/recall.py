@@ -9,8 +9,8 @@ from tests.bench.figures import Figure, emit, resampled, say
 from tests.bench.queries import MIXES, Query, make_queries
 from tests.bench.setting import Setting
 
+from support import layout
 from triptych.core.item import Item
-from triptych.fusion.layout import layout
 from triptych.fusion.scores import score
 from triptych.index.model import Versioned
 from triptych.ingest.chunk import Chunk

@@ -17,10 +17,10 @@ from kombu.simple import SimpleQueue
 from tests.bench.figures import Floats, emit, resampled, say
 from tests.bench.setting import Line, Setting
 
+from support import layout
 from triptych.core.item import Item
 from triptych.encoders.image.lite0 import Headed
 from triptych.fusion.blocks import Rows, fuse
-from triptych.fusion.layout import layout
 from triptych.index.model import Versioned
 from triptych.ingest.chunk import FUSION, Chunk, submission_sequence
 from triptych.ingest.documents import document

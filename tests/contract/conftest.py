@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from support import layout
 from triptych.core.errors import NotFound
 from triptych.core.settings import Settings
 from triptych.index import SearchIndex, open_index
@@ -20,7 +21,7 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         url = stack.index_url
     else:
         url = tmp_path_factory.mktemp("index").as_uri()
-    return open_index(Settings(index_url=url, index_prefix="contract"))
+    return open_index(Settings(index_url=url, index_prefix="contract"), layout())
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from support import layout
 from triptych.core.item import Item
 from triptych.encoders.cards import unit_rows
 from triptych.fusion.blocks import Rows, fuse
-from triptych.fusion.layout import layout
 from triptych.index import SearchIndex
 from triptych.index.documents import WORDED_FIELDS
 from triptych.index.model import Clause, Found, IndexQuery, Versioned, Words

@@ -8,10 +8,10 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.documents import make, word, write
+from support import layout
 from triptych.core.errors import FingerprintMismatch, InvalidInput
 from triptych.core.settings import Settings
 from triptych.fusion.blocks import Layout
-from triptych.fusion.layout import layout
 from triptych.fusion.query import PresenceClass
 from triptych.index import SearchIndex, open_index
 from triptych.index.documents import SCHEMA_VERSION
@@ -26,7 +26,7 @@ CLASS = PresenceClass(("text",), (), VECTOR)
 @pytest.fixture(scope="module")
 def index(stack: Stack) -> SearchIndex:
     """In place of one of each implementation."""
-    return open_index(Settings(index_url=stack.index_url, index_prefix="contract"))
+    return open_index(Settings(index_url=stack.index_url, index_prefix="contract"), layout())
 
 
 @pytest.fixture

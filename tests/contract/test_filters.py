@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from contract.documents import features, look_up, make, word, write
+from support import layout
 from triptych.core.errors import InvalidInput, NotFound
-from triptych.fusion.layout import layout
 from triptych.fusion.query import WEIGHTS, fuse_query
 from triptych.index import SearchIndex
 from triptych.index.documents import Document, kind, parts

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from contract.documents import PARTS, features, look_up, make, random_block, word, write
+from support import layout
 from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.core.settings import Settings
 from triptych.encoders.cards import unit_rows
-from triptych.fusion.layout import layout
 from triptych.fusion.query import WEIGHTS, FusedQuery, PresenceClass, fuse_query
 from triptych.fusion.scores import score
 from triptych.index import SearchIndex, open_index
@@ -326,7 +326,7 @@ def test_no_such_collection(index: SearchIndex):
 
 def test_unreachable_index():
     """An address where nothing listens is IndexUnavailable, with a reason."""
-    index = open_index(Settings(index_url="http://127.0.0.1:9"))
+    index = open_index(Settings(index_url="http://127.0.0.1:9"), layout())
     with pytest.raises(IndexUnavailable, match="does not answer"):
         index.ping()
 
@@ -334,4 +334,4 @@ def test_unreachable_index():
 def test_unknown_scheme():
     """A URL that no implementation knows is refused with those that are."""
     with pytest.raises(ValueError, match="http://"):
-        open_index(Settings(index_url="ftp://example"))
+        open_index(Settings(index_url="ftp://example"), layout())

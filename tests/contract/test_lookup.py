@@ -18,8 +18,8 @@ from contract.documents import (
     word,
     write,
 )
+from support import layout
 from triptych.core.errors import NotFound
-from triptych.fusion.layout import layout
 from triptych.fusion.query import WEIGHTS, fuse_query
 from triptych.fusion.scores import Candidate, score
 from triptych.index import SearchIndex

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from contract.documents import features, make, random_block, word, write
+from support import layout
 from triptych.core.errors import CursorExpired, NotFound
-from triptych.fusion.layout import layout
 from triptych.fusion.query import WEIGHTS, fuse_query
 from triptych.index import SearchIndex
 from triptych.index.model import Condition, Facet, IndexQuery, Listing, Page, Sort, Words

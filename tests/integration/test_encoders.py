@@ -22,7 +22,7 @@ from triptych.local import StackOptions, running_stack
 from triptych.local.parts import media_url
 from triptych.media.audio import RATE
 from triptych.media.image import decode_image
-from triptych.media.store import open_store
+from triptych.media.store import MediaStore
 
 SENTENCE = "conf-now-recording"
 
@@ -70,7 +70,7 @@ def settings(
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
-        store = open_store(media_url(StackOptions(name="encoders").home))
+        store = MediaStore(media_url(StackOptions(name="encoders").home))
         for artefact in fitted.values():
             artefacts.save(store, artefact)
         yield {

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.core.item import Item
 from triptych.core.settings import Settings
 from triptych.encoders.cards import unit_rows
 from triptych.fusion.blocks import Rows, fuse
-from triptych.fusion.layout import layout
 from triptych.index import SearchIndex, migration, open_index
 from triptych.index.migration import Comparison, compare, copy, prune
 from triptych.index.model import Outcome, Versioned
@@ -69,7 +69,8 @@ def indexes(direction: str, stack: Stack, folder_url: str) -> tuple[SearchIndex,
     urls = {"elastic": stack.index_url, "embedded": folder_url}
     source, target = direction.split(" to ")
     return tuple(
-        open_index(Settings(index_url=urls[n], index_prefix=PREFIX)) for n in (source, target)
+        open_index(Settings(index_url=urls[n], index_prefix=PREFIX), layout())
+        for n in (source, target)
     )
 
 
@@ -242,7 +243,7 @@ def test_all_of_a_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """``--stack`` and ``--all``: every collection of a local stack, whether or not it runs."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     there = StackOptions(name="x").home
-    source = open_index(Settings(index_url=embedded_folder(there).as_uri()))
+    source = open_index(Settings(index_url=embedded_folder(there).as_uri()), layout())
     for name in ("one", "two"):
         source.ensure(name)
         source.bulk(name, [make(number) for number in range(5)])
@@ -250,7 +251,7 @@ def test_all_of_a_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     done = command("--stack", "x", "--all", "--to", url)
     assert done.returncode == 0, done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["one", "two"]
-    target = open_index(Settings(index_url=url))
+    target = open_index(Settings(index_url=url), layout())
     assert target.collections() == ["one", "two"]
     assert target.count("two") == {"indexed": 4, "failed": 1}
 
@@ -264,7 +265,7 @@ def test_the_command(stack: Stack, stamp_collection: str, tmp_path: Path):
     report = json.loads(done.stdout)
     assert report["done"] > 150
     assert report["differences"] == []
-    index = open_index(Settings(index_url=target))
+    index = open_index(Settings(index_url=target), layout())
     index.delete(stamp_collection, "animals/birds/drake", 2**62)
     done = command(stamp_collection, *ways)
     assert done.returncode == 1, done.stdout
@@ -300,4 +301,6 @@ def test_other_encoders_are_refused(stack: Stack, stamp_collection: str, tmp_pat
     )
     assert done.returncode == 2
     assert "built with other encoders" in done.stderr
-    assert open_index(Settings(index_url=(tmp_path / "index").as_uri())).collections() == []
+    assert (
+        open_index(Settings(index_url=(tmp_path / "index").as_uri()), layout()).collections() == []
+    )

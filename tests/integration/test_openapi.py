@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from copy import deepcopy
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -45,7 +46,9 @@ REASONS = re.compile(
 )
 """Why what fits the schema may be refused: rules on several fields, or on what there is."""
 
-DESCRIPTION = document(create_app(Settings(), cast("Services", object())))
+DESCRIPTION = document(
+    create_app(cast("Services", SimpleNamespace(engine=SimpleNamespace(settings=Settings()))))
+)
 _tried = deepcopy(DESCRIPTION)
 # Schemathesis 4.32 fails to make wrong ones of a form with lists of files.
 del _tried["paths"][f"{IN_COLLECTION}/search"]["post"]["requestBody"]["content"][FORM]

@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from support import ids
-from triptych.core.errors import NotFound
+from support import changed, ids, layout
 from triptych.core.item import Item
 from triptych.core.settings import Settings
 from triptych.fusion.blocks import Rows, fuse
-from triptych.fusion.layout import layout
 from triptych.gateway.app import create_app
 from triptych.gateway.services import Services, make_services
 from triptych.index import SearchIndex, open_index
@@ -25,7 +23,6 @@ from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
 from triptych.local import Stack
 from triptych.search.cursors import Cursor
-from triptych.search.memo import Memo
 from triptych.text.analysis import terms
 
 KINDS = ("cat", "dog", "horse", "red house", "blue boat", "green garden")
@@ -48,17 +45,14 @@ def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         url = stack.index_url
     else:
         url = tmp_path_factory.mktemp("index").as_uri()
-    return open_index(Settings(index_url=url, index_prefix="paging"))
+    return open_index(Settings(index_url=url, index_prefix="paging"), layout())
 
 
 @pytest.fixture
 def gateways(services: Services, index: SearchIndex) -> list[FlaskClient]:
     """Three gateways that remember nothing of each other's."""
     return [
-        create_app(
-            services.settings,
-            replace(services, index=index, encoded=Memo(100), rankings=Memo(4)),
-        ).test_client()
+        create_app(replace(services, engine=changed(services.engine, index=index))).test_client()
         for _ in range(3)
     ]
 
@@ -81,7 +75,7 @@ def write(services: Services, index: SearchIndex, name: str) -> Write:
     """Writes items of these texts under a version."""
 
     def send(texts: dict[str, str], version: int) -> None:
-        vectors = services.extractors["text"](list(texts.values())).blocks["semantic"]
+        vectors = services.engine.extractors["text"](list(texts.values())).blocks["semantic"]
         rows = {"semantic": Rows(tuple(range(len(texts))), vectors)}
         items = tuple(
             Item(

@@ -11,7 +11,7 @@ import pytest
 from triptych.encoders import registry
 from triptych.encoders.registry import Row, card_of, open_encoder
 from triptych.fusion.calibration import Bounds
-from triptych.media.store import open_store
+from triptych.media.store import MediaStore
 
 PAGE = Path(__file__).parents[2] / "docs/extending.md"
 
@@ -44,7 +44,7 @@ def test_the_encoder_of_the_page_is_one(encoder, tmp_path):
     """Its card is found by its name; rows are units, zeros, and the same in any batch."""
     batch = [bars(0), bars(30, 90), np.full((20, 30, 3), 77, np.uint8), bars(90, 300)[:40]]
     found = encoder.encode(batch)
-    assert card_of("edge-orientations", open_store(tmp_path.as_uri())) == encoder.card
+    assert card_of("edge-orientations", MediaStore(tmp_path.as_uri())) == encoder.card
     assert found.dtype == np.float32
     assert found.shape == (4, encoder.card.dims)
     assert np.linalg.norm(found, axis=1) == pytest.approx([1, 1, 0, 1], abs=1e-6)

@@ -20,7 +20,7 @@ from triptych.local.interrupts import interruptible
 from triptych.local.locks import Pause
 from triptych.local.options import IndexKind
 from triptych.local.parts import media_url
-from triptych.media.store import open_store
+from triptych.media.store import MediaStore
 
 COLLECTION = "demo"
 _SHOWN = 5
@@ -61,7 +61,7 @@ def run(*, name: str, port: int, index: IndexKind, once: bool) -> int:
 def _fit_keywords(corpus: Corpus, options: StackOptions) -> dict[str, str]:
     """Learn from the captions which of their words say most; the setting that uses it."""
     artefact = registry.fit("tfidf-lsa", [line["text"] for line in corpus.lines if "text" in line])
-    artefacts.save(open_store(media_url(options.home)), artefact)
+    artefacts.save(MediaStore(media_url(options.home)), artefact)
     return {"TRIPTYCH_ENCODER_KEYWORDS": artefact.reference}
 
 

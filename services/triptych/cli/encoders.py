@@ -20,7 +20,7 @@ from triptych.evaluation.metrics import Result
 from triptych.evaluation.tasks import TASKS, task
 from triptych.local.options import stack_home
 from triptych.local.parts import media_url
-from triptych.media.store import open_store
+from triptych.media.store import MediaStore
 
 evaluation = typer.Typer(help="How well search finds what it should.", no_args_is_help=True)
 _WIDEST = max(map(len, registry.ENCODERS))
@@ -97,7 +97,7 @@ def fit(
 
     try:
         row = registry.row(encoder)
-        store = open_store(media or media_url(stack_home(stack)))
+        store = MediaStore(media or media_url(stack_home(stack)))
         if row.in_text_space:
             text = registry.open_encoder(Encoders().semantic, store=store)
             artefact = registry.fit(encoder, counted(pairs(paths, skip)), seed=seed, text=text)

@@ -8,7 +8,7 @@ import typer
 
 from triptych.cli.show import console, errors, failure, print_json, progress_bar
 from triptych.core.errors import TriptychError
-from triptych.core.settings import data_home, settings
+from triptych.core.settings import Settings, data_home
 from triptych.local.options import stack_home
 from triptych.local.parts import embedded_folder
 
@@ -77,13 +77,17 @@ def _source_url(source: str | None, stack: str | None) -> str:
         if not folder.is_dir():
             raise ValueError(f"there is no stack {stack!r} with an embedded index")
         return folder.as_uri()
-    return source or settings().index_url or (data_home() / "index").absolute().as_uri()
+    return source or Settings().index_url or (data_home() / "index").absolute().as_uri()
 
 
 def _open(url: str) -> "SearchIndex":
+    from triptych.fusion.layout import make_layout
     from triptych.index import open_index
+    from triptych.media.store import MediaStore
 
-    index = open_index(settings().model_copy(update={"index_url": url}))
+    settings = Settings(index_url=url)
+    layout = make_layout(settings.encoders, MediaStore(settings.media_url))
+    index = open_index(settings, layout)
     index.ping()
     return index
 

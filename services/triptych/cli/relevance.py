@@ -12,15 +12,16 @@ import typer
 
 from triptych.cli.show import console, errors, print_json
 from triptych.core.errors import InvalidInput, TriptychError
-from triptych.core.settings import settings
+from triptych.core.settings import Settings
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.encoders.weights import WeightsError
+from triptych.engine import Engine
 from triptych.evaluation import judged, stamps, tuning
 from triptych.evaluation.judged import HALVES, Judged
 from triptych.evaluation.search import BEST_SINGLE, Figure, evaluate
 from triptych.evaluation.table import Parameters
+from triptych.fusion.blocks import Layout
 from triptych.fusion.scores import Method
-from triptych.index import SearchIndex, open_index
 
 Folder = Annotated[
     Path | None,
@@ -57,8 +58,8 @@ def evaluate_search(
                 raise InvalidInput(f"no fusion {method!r}; there are {', '.join(METHODS)}")
         methods = [method for method in METHODS if not fusion or method in fusion]
         given = _read(folder)
-        with _opened(index_url) as index:
-            for figure in evaluate(given, index, settings(), methods):
+        with _opened(index_url) as engine:
+            for figure in evaluate(given, engine, methods):
                 if as_json:
                     print_json(asdict(figure))
                 else:
@@ -73,9 +74,9 @@ def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
     """
     with _explained():
         given = _read(folder)
-        with _opened(index_url) as index:
-            groups = tuning.tabulate(given, index, settings())
-    now = tuning.present()
+        with _opened(index_url) as engine:
+            groups = tuning.tabulate(given, engine)
+    now = tuning.present(engine.layout)
     found = tuning.tune(groups["training"])
     for measured in tuning.quantiles(groups["training"]):
         _print_quantiles(measured)
@@ -83,7 +84,7 @@ def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
         for title, values in tuning.compared(groups[half], now, found):
             value, low, high = values
             _print(f"nDCG@10, {half}, {title}: {value:.3f} ({low:.3f}–{high:.3f})")
-    _print_changes(now, found)
+    _print_changes(now, found, engine.layout)
 
 
 @contextmanager
@@ -102,22 +103,22 @@ def _explained() -> Iterator[None]:
 def _read(folder: Path | None) -> Judged:
     if folder is not None:
         return judged.read(folder)
-    return stamps.judged_stamps(speech=bool(settings().encoders.spoken))
+    return stamps.judged_stamps(speech=bool(Settings().encoders.spoken))
 
 
 @contextmanager
-def _opened(url: str | None) -> Iterator[SearchIndex]:
-    """An index of which nothing remains, beside whatever else is in its place."""
+def _opened(url: str | None) -> Iterator[Engine]:
+    """An engine with an index of which nothing remains, beside whatever else is in its place."""
     with TemporaryDirectory(prefix="triptych-") as folder:
         given = {
             "index_url": url or Path(folder).as_uri(),
             "index_prefix": f"evaluation{secrets.token_hex(4)}",
         }
         try:
-            index = open_index(settings().model_copy(update=given))
+            engine = Engine.open(Settings().model_copy(update=given))
         except ValueError as error:
             raise InvalidInput(str(error)) from error
-        yield index
+        yield engine
 
 
 def _print_figure(figure: Figure) -> None:
@@ -139,8 +140,8 @@ def _print_quantiles(measured: tuning.Quantiles) -> None:
     _print(f"cosines of {found} of a query's {part} with {block}: {unrelated} | {related}")
 
 
-def _print_changes(now: Parameters, found: Parameters) -> None:
-    changes = list(tuning.changes(now, found))
+def _print_changes(now: Parameters, found: Parameters, layout: Layout) -> None:
+    changes = list(tuning.changes(now, found, layout))
     _print("what the code has is as good" if not changes else f"better, {_SET}:")
     for change in changes:
         _print(f"  {change}")

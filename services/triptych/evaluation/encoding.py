@@ -9,22 +9,19 @@ import numpy as np
 
 from triptych.core.errors import InvalidInput
 from triptych.core.item import MODALITIES, Item, Modality
-from triptych.core.settings import Settings
 from triptych.encoders.cards import Vectors
-from triptych.encoders.extractors import Extractor, load_extractor
+from triptych.encoders.extractors import Extractor
+from triptych.engine import Engine
 from triptych.evaluation.judged import Query
-from triptych.fusion.blocks import fuse
-from triptych.fusion.layout import layout
+from triptych.fusion.blocks import Layout, fuse
 from triptych.index.model import Words
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.manifest import ItemLine
-from triptych.ingest.steps import add_features
+from triptych.ingest.steps import Step
 from triptych.media.audio import decode_audio
 from triptych.media.image import decode_image
-from triptych.media.store import open_store
 from triptych.media.text import clean_text
 from triptych.search.syntax import Parsed, parse
-from triptych.text.analysis import terms
 from triptych.text.languages import detect
 
 _TOGETHER = 32
@@ -36,6 +33,7 @@ class Gallery:
 
     items: Sequence[Item]
     fused: Vectors
+    layout: Layout
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,10 @@ class Encoded:
 
 
 class Encoding:
-    """The encoders of the settings, loaded as they are needed."""
+    """The encoders of an engine."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._loaded: dict[Modality, Extractor] = {}
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
 
     def items(self, lines: Sequence[ItemLine]) -> Gallery:
         """Encode items. Raises InvalidInput for one that has something wrong with it."""
@@ -60,9 +57,11 @@ class Encoding:
             self._chunk(lines[start : start + _TOGETHER])
             for start in range(0, len(lines), _TOGETHER)
         ]
+        layout = self.engine.layout
         return Gallery(
             [item for chunk in chunks for item in chunk.items],
-            np.concatenate([fuse(chunk.features, len(chunk.items), layout()) for chunk in chunks]),
+            np.concatenate([fuse(chunk.features, len(chunk.items), layout) for chunk in chunks]),
+            layout,
         )
 
     def _chunk(self, lines: Sequence[ItemLine]) -> Chunk:
@@ -70,10 +69,11 @@ class Encoding:
             Item(**{**line.model_dump(), "tags": tuple(line.tags), "ordinal": ordinal})
             for ordinal, line in enumerate(lines)
         )
-        chunk = Chunk("judged", 1, layout().fingerprint, MODALITIES, items)
+        chunk = Chunk("judged", 1, self.engine.layout.fingerprint, MODALITIES, items)
         for part in MODALITIES:
             if any(item.has(part) for item in chunk.items):
-                chunk = add_features(chunk, part, self._decoder(part), self._extractor(part))
+                step = Step(part, self._decoder(part), self._extractor(part), self.engine.layout)
+                chunk = step(chunk)
         for item in chunk.items:
             if item.errors:
                 raise InvalidInput(f"item {item.id}: {dict(item.errors)}")
@@ -84,14 +84,12 @@ class Encoding:
             decoded = self._decode(part, getattr(item, part))
             if part != "text":
                 return item, decoded
-            language = item.language or detect(decoded)
-            words = {"text": " ".join(terms(decoded, language))}
-            return replace(item, text=decoded, language=language, words=words), decoded
+            return replace(item, text=decoded, language=item.language or detect(decoded)), decoded
 
         return decode
 
     def _decode(self, part: Modality, given: str) -> Any:
-        limits = self._settings.limits
+        limits = self.engine.settings.limits
         if part == "text":
             return clean_text(given, max_chars=limits.text_chars)
         data = Path(given).read_bytes()
@@ -101,18 +99,11 @@ class Encoding:
             data,
             side=self._extractor(part).side,
             max_pixels=limits.image_pixels,
-            background=self._settings.background,
+            background=self.engine.settings.background,
         )
 
     def _extractor(self, part: Modality) -> Extractor:
-        if part not in self._loaded:
-            self._loaded[part] = load_extractor(
-                part,
-                self._settings.encoders,
-                threads=self._settings.compute_threads,
-                store=open_store(self._settings.media_url),
-            )
-        return self._loaded[part]
+        return self.engine.extractors[part]
 
     def queries(self, queries: Sequence[Query]) -> list[Encoded]:
         """Encode queries; the same text, picture or sound is encoded once."""

@@ -5,7 +5,6 @@ from dataclasses import replace
 from triptych.core.item import Item
 from triptych.evaluation.encoding import Gallery
 from triptych.evaluation.judged import share
-from triptych.fusion.layout import layout
 from triptych.index.model import SearchIndex, Versioned
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
@@ -37,25 +36,28 @@ def losing(gallery: Gallery, loss: float) -> Gallery:
     for turn, row in enumerate(whole[: round(loss * len(whole))]):
         lost = ("text", "image")[turn % 2]
         items[row] = _without(items[row], lost)
-        for block in layout().blocks:
+        for block in gallery.layout.blocks:
             if block.modality == lost:
-                fused[row, layout().slices[block.name]] = 0
-    return Gallery(items, fused)
+                fused[row, gallery.layout.slices[block.name]] = 0
+    return Gallery(items, fused, gallery.layout)
 
 
 def _without(item: Item, part: str) -> Item:
     """A copy without this part, and without what was found in it."""
     found = {"text": {"text"}, "image": {"writing"}}[part]
-    words = {name: words for name, words in item.words.items() if name not in found}
+    words, plain = (
+        {name: words for name, words in kind.items() if name not in found}
+        for kind in (item.words, item.plain)
+    )
     if part == "text":
-        return replace(item, text=None, language=None, keywords=(), words=words)
-    return replace(item, image=None, writing=None, words=words)
+        return replace(item, text=None, language=None, keywords=(), words=words, plain=plain)
+    return replace(item, image=None, writing=None, words=words, plain=plain)
 
 
 def fill(index: SearchIndex, gallery: Gallery) -> None:
     """Index a gallery as a fusion worker would."""
     index.ensure(COLLECTION)
-    chunk = Chunk(COLLECTION, 1, layout().fingerprint, (), ())
+    chunk = Chunk(COLLECTION, 1, gallery.layout.fingerprint, (), ())
     for start in range(0, len(gallery.items), _TOGETHER):
         rows = range(start, min(start + _TOGETHER, len(gallery.items)))
         entries = [

@@ -22,7 +22,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from triptych.core.errors import InvalidInput
-from triptych.ingest.manifest import ItemLine, Language, Rejection, describe, read_lines
+from triptych.core.values import Language, describe
+from triptych.ingest.manifest import ItemLine, Rejection, read_lines
 
 Half = Literal["training", "held-out"]
 HALVES: tuple[Half, ...] = ("training", "held-out")

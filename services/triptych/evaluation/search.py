@@ -12,16 +12,16 @@ from itertools import groupby
 
 import numpy as np
 
-from triptych.core.settings import Settings
+from triptych.engine import Engine
 from triptych.evaluation.encoding import Encoded, Encoding
 from triptych.evaluation.galleries import COLLECTION, LOSSES, fill, label, losing
 from triptych.evaluation.judged import Judged
 from triptych.evaluation.metrics import Floats, interval
 from triptych.evaluation.ranking import METRICS, gain
-from triptych.fusion.layout import layout
+from triptych.fusion.blocks import Layout
 from triptych.fusion.query import KEYWORD, WEIGHTS, FusedQuery, fuse_query
 from triptych.fusion.scores import Method, score
-from triptych.index.model import IndexQuery, SearchIndex, Words
+from triptych.index.model import IndexQuery, Words
 
 BEST_SINGLE = "nDCG@10 above the best single"
 _CANDIDATES = 20
@@ -68,16 +68,15 @@ class _Ranked:
         return np.array(self.values[name][metric])
 
 
-def evaluate(
-    judged: Judged, index: SearchIndex, settings: Settings, methods: Sequence[Method]
-) -> Iterator[Figure]:
-    """Yield figures gallery by gallery. Uses and drops the collection ``judged`` of the index.
+def evaluate(judged: Judged, engine: Engine, methods: Sequence[Method]) -> Iterator[Figure]:
+    """Yield figures gallery by gallery. Uses and drops the engine's collection ``judged``.
 
     Raises:
         InvalidInput: something of the set can't be encoded.
         IndexUnavailable, WeightsError: as index and encoders do.
     """
-    encoding = Encoding(settings)
+    encoding = Encoding(engine)
+    index = engine.index
     gallery = encoding.items(judged.items)
     queries = encoding.queries(judged.of("held-out"))
     for loss in LOSSES:
@@ -86,7 +85,7 @@ def evaluate(
             for kind, some in _by_kind(queries):
                 ranked = _Ranked()
                 for query in some:
-                    _ask(index, query, judged.grades[query.query.id], methods, ranked)
+                    _ask(engine, query, judged.grades[query.query.id], methods, ranked)
                 for fusion, metric, values in _figures(ranked, methods):
                     yield Figure(judged.name, label(loss), kind, fusion, metric, *values, len(some))
         finally:
@@ -100,7 +99,7 @@ def _by_kind(queries: Iterable[Encoded]) -> Iterator[tuple[str, list[Encoded]]]:
 
 
 def _ask(
-    index: SearchIndex,
+    engine: Engine,
     query: Encoded,
     grades: Mapping[str, int],
     methods: Sequence[Method],
@@ -110,9 +109,11 @@ def _ask(
     given = [*query.vectors, *([KEYWORD] if query.words.should else [])]
     asked = {name: signals for name, signals in SINGLES.items() if _is_part(signals, given)}
     for name, signals in {"": tuple(given), **asked}.items():
-        fused = fused_query(query, dict.fromkeys(WEIGHTS, 0.0) | {s: WEIGHTS[s] for s in signals})
+        fused = fused_query(
+            query, dict.fromkeys(WEIGHTS, 0.0) | {s: WEIGHTS[s] for s in signals}, engine.layout
+        )
         words = query.words if KEYWORD in signals else Words()
-        results = index.search(COLLECTION, index_query(fused, words))
+        results = engine.index.search(COLLECTION, index_query(fused, words))
         candidates = [found.candidate for found in results.found]
         for method in ("linear",) if name else methods:
             scored = score(fused, candidates, method, _REACHED, explain=False)
@@ -125,9 +126,9 @@ def _is_part(signals: Sequence[str], given: Sequence[str]) -> bool:
     return set(signals) < set(given)
 
 
-def fused_query(query: Encoded, weights: Mapping[str, float]) -> FusedQuery:
+def fused_query(query: Encoded, weights: Mapping[str, float], layout: Layout) -> FusedQuery:
     """A query with these weights."""
-    return fuse_query(query.vectors, weights, layout(), words=query.words.labels)
+    return fuse_query(query.vectors, weights, layout, words=query.words.labels)
 
 
 def index_query(fused: FusedQuery, words: Words) -> IndexQuery:

@@ -16,8 +16,8 @@ from triptych.core.item import Item, Modality
 from triptych.encoders.cards import Vectors
 from triptych.evaluation.encoding import Encoded, Gallery
 from triptych.evaluation.ranking import DEPTH
+from triptych.fusion.blocks import Layout
 from triptych.fusion.calibration import UNIT, Bounds
-from triptych.fusion.layout import layout
 from triptych.fusion.query import COMPARISONS, KEYWORD, WORDED, fuse_query
 from triptych.fusion.scores import score
 from triptych.index.documents import parts
@@ -56,6 +56,7 @@ class Group:
     """(queries, items): the normalised signal of the words."""
     grades: NDArray[np.int64]
     """(queries, items)."""
+    layout: Layout
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -94,7 +95,7 @@ def _vectors(group: Group, given: Parameters, signal: str) -> tuple[Floats, Floa
     placed = np.zeros(group.grades.shape)
     mass = np.zeros(group.grades.shape[1])
     whole = 0.0
-    parts = layout().parts
+    parts = group.layout.parts
     for (part, found, block), cosine in group.cosines.items():
         share = given.shares[part, found, block] if part == signal else 0.0
         if share > 0:
@@ -139,21 +140,21 @@ def groups(
     features = gallery.fused[order].astype(np.float16).astype(np.float32)
     parts = [_parts(gallery.items[row]) for row in order]
     present: dict[str, NDArray[np.bool_]] = {
-        part: np.array([part in has for has in parts]) for part in layout().parts.values()
+        part: np.array([part in has for has in parts]) for part in gallery.layout.parts.values()
     }
-    for (kind, asked, worded), some in _alike(queries):
+    for (kind, asked, worded), some in _alike(queries, gallery.layout):
         judged = np.zeros((len(some), len(ids)), np.int64)
         words = np.zeros((len(some), len(ids)))
         for row, query in enumerate(some):
             for item, grade in grades[query.query.id].items():
                 judged[row, ids[item]] = grade
-            for item, said in _said(query, len(ids), search) if worded else ():
+            for item, said in _said(query, len(ids), search, gallery.layout) if worded else ():
                 words[row, ids[item]] = said
         cosines = {}
         for part, found, block in asked:
             vectors = np.stack([query.vectors[part][found] for query in some])
-            cosines[part, found, block] = vectors @ features[:, layout().slices[block]].T
-        yield Group(kind, name, present, cosines, words if worded else None, judged)
+            cosines[part, found, block] = vectors @ features[:, gallery.layout.slices[block]].T
+        yield Group(kind, name, present, cosines, words if worded else None, judged, gallery.layout)
 
 
 def _parts(item: Item) -> frozenset[str]:
@@ -162,7 +163,7 @@ def _parts(item: Item) -> frozenset[str]:
 
 
 def _alike(
-    queries: Iterable[Encoded],
+    queries: Iterable[Encoded], layout: Layout
 ) -> Iterator[tuple[tuple[str, tuple[Comparison, ...], bool], list[Encoded]]]:
     """Queries by kind, the comparisons that they make, and whether they have words."""
     found: dict[tuple[str, tuple[Comparison, ...], bool], list[Encoded]] = defaultdict(list)
@@ -171,17 +172,17 @@ def _alike(
             (part, entry.found, entry.block)
             for part, blocks in query.vectors.items()
             for entry in COMPARISONS[part]
-            if entry.block in layout().slices
-            and entry.found in blocks
-            and blocks[entry.found].any()
+            if entry.block in layout.slices and entry.found in blocks and blocks[entry.found].any()
         )
         found[query.query.kind, asked, bool(query.words.should)].append(query)
     yield from found.items()
 
 
-def _said(query: Encoded, count: int, search: Search) -> Iterator[tuple[str, float]]:
+def _said(
+    query: Encoded, count: int, search: Search, layout: Layout
+) -> Iterator[tuple[str, float]]:
     """The normalised signal of the words, by the items that have any of them."""
-    fused = fuse_query({}, {KEYWORD: 1.0}, layout(), words=query.words.labels)
+    fused = fuse_query({}, {KEYWORD: 1.0}, layout, words=query.words.labels)
     asked = IndexQuery(words=query.words, candidates=count, fields=["id"])
     candidates = [found.candidate for found in search(asked).found]
     for entry in score(fused, candidates, "linear", explain=False):

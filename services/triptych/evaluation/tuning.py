@@ -14,8 +14,8 @@ from functools import partial
 import numpy as np
 
 from triptych.core.errors import InvalidInput
-from triptych.core.settings import Settings
 from triptych.encoders.cards import Vectors
+from triptych.engine import Engine
 from triptych.evaluation.encoding import Encoding
 from triptych.evaluation.galleries import COLLECTION, LOSSES, fill, label, losing
 from triptych.evaluation.judged import HALVES, Half, Judged
@@ -23,10 +23,9 @@ from triptych.evaluation.metrics import interval
 from triptych.evaluation.ranking import gain
 from triptych.evaluation.search import SINGLES
 from triptych.evaluation.table import Comparison, Floats, Group, Parameters, groups, ndcg, scores
+from triptych.fusion.blocks import Layout
 from triptych.fusion.calibration import Bounds, bounds
-from triptych.fusion.layout import layout
 from triptych.fusion.query import ALPHA, COMPARISONS, WEIGHTS
-from triptych.index.model import SearchIndex
 
 _ALPHAS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 _FACTORS = (0.5, 0.7, 1.4, 2.0)
@@ -51,7 +50,7 @@ class Quantiles:
     """50, 75, 90 and 99 % of the right ones are below these."""
 
 
-def tabulate(judged: Judged, index: SearchIndex, settings: Settings) -> Groups:
+def tabulate(judged: Judged, engine: Engine) -> Groups:
     """Encode a judged set and compute the tables of both halves. A minute for a thousand items.
 
     Raises:
@@ -60,7 +59,8 @@ def tabulate(judged: Judged, index: SearchIndex, settings: Settings) -> Groups:
     for half in HALVES:
         if not judged.of(half):
             raise InvalidInput(f"{judged.name} has no query in the {half} half: say which are")
-    encoding = Encoding(settings)
+    encoding = Encoding(engine)
+    index = engine.index
     gallery = encoding.items(judged.items)
     queries = {half: encoding.queries(judged.of(half)) for half in HALVES}
     found: dict[Half, list[Group]] = {half: [] for half in HALVES}
@@ -76,9 +76,9 @@ def tabulate(judged: Judged, index: SearchIndex, settings: Settings) -> Groups:
     return found
 
 
-def present() -> Parameters:
+def present(layout: Layout) -> Parameters:
     """What the code has."""
-    cards = {block.name: block.card for block in layout().blocks}
+    cards = {block.name: block.card for block in layout.blocks}
     compared = [
         (part, entry)
         for part, comparisons in COMPARISONS.items()
@@ -101,7 +101,7 @@ def quantiles(some: Sequence[Group]) -> list[Quantiles]:
         if len(parts) > 1 or group.gallery != label(0.0):
             continue
         for key, cosine in group.cosines.items():
-            has = group.present[layout().parts[key[2]]]
+            has = group.present[group.layout.parts[key[2]]]
             unrelated, related = found.setdefault(key, ([], []))
             unrelated.append(cosine[:, has][group.grades[:, has] == 0])
             related.append(cosine[:, has][group.grades[:, has] > 0])
@@ -152,7 +152,7 @@ def objective(
 
 def tune(some: Sequence[Group]) -> Parameters:
     """The best parameters on these groups, by coordinates, from those that the code has."""
-    chosen = present()
+    chosen = present(some[0].layout)
     best = singles(some, chosen)
     reached = objective(some, chosen, best)
     steps = list(_steps(some))
@@ -223,7 +223,7 @@ def compared(
     yield "difference", gain(after, before)
 
 
-def changes(now: Parameters, found: Parameters) -> Iterator[str]:
+def changes(now: Parameters, found: Parameters, layout: Layout) -> Iterator[str]:
     """What would be better, by the name that it has in the code."""
     if found.alpha != now.alpha:
         yield f"ALPHA: {now.alpha} → {found.alpha}"
@@ -234,7 +234,7 @@ def changes(now: Parameters, found: Parameters) -> Iterator[str]:
         if share != now.shares[part, asked, block]:
             was = now.shares[part, asked, block]
             yield f"COMPARISONS, {part}, {asked} with {block}: {was} → {share}"
-    cards = {block.name: block.card.name for block in layout().blocks}
+    cards = {block.name: block.card.name for block in layout.blocks}
     for (asked, block), bound in found.bounds.items():
         if bound != now.bounds[asked, block]:
             pair = f"{cards[asked]} with {cards[block]}"

@@ -6,10 +6,9 @@ from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import CrossOrigin
-from triptych.core.settings import Settings, settings
 from triptych.gateway import batches, collections, health, items, openapi, problems, search
 from triptych.gateway.forms import FormRequest
-from triptych.gateway.services import Services, make_services
+from triptych.gateway.services import Services
 
 _FORM_MEMORY_BYTES = 16 * 2**20
 _FORM_PARTS = 10_000
@@ -30,9 +29,9 @@ class _OrjsonProvider(JSONProvider):
         return Response(orjson.dumps(value), mimetype="application/json")
 
 
-def create_app(config: Settings | None = None, made: Services | None = None) -> Flask:
-    """Make the WSGI application, its models loaded."""
-    chosen = config or settings()
+def create_app(services: Services) -> Flask:
+    """Make the WSGI application over these services."""
+    chosen = services.engine.settings
     app = Flask(__name__, static_folder=None)
     app.request_class = FormRequest
     app.json = _OrjsonProvider(app)
@@ -42,7 +41,7 @@ def create_app(config: Settings | None = None, made: Services | None = None) -> 
         MAX_FORM_PARTS=_FORM_PARTS,
         TRUSTED_HOSTS=list(chosen.trusted_hosts) or None,
     )
-    app.extensions["triptych"] = made or make_services(chosen)
+    app.extensions["triptych"] = services
     for module in (batches, collections, health, items, openapi, search):
         app.register_blueprint(module.blueprint)
     problems.register(app)

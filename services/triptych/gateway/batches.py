@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import InvalidInput, NotFound
-from triptych.gateway import ingest
+from triptych.gateway.ingest import enqueue
 from triptych.gateway.requests import (
     batch_id,
     collection_name,
@@ -12,8 +12,9 @@ from triptych.gateway.requests import (
     read_upload,
     refuse_when_busy,
 )
-from triptych.gateway.services import services
+from triptych.gateway.services import engine, services
 from triptych.index.documents import public
+from triptych.ingest.accepting import Accepted
 from triptych.ingest.manifest import read_manifest
 
 blueprint = Blueprint("batches", __name__, url_prefix="/v1")
@@ -29,8 +30,8 @@ def create(collection: str) -> ResponseReturnValue:
     name = collection_name(collection)
     refuse_when_busy()
     if request.mimetype in _MANIFEST_TYPES:
-        manifest = read_body(request, services().settings.limits.body_bytes)
-        accepted = ingest.accept_manifest(services(), name, manifest)
+        lines = read_body(request, engine().settings.limits.body_bytes)
+        accepted = engine().accept_manifest(name, lines)
     elif request.mimetype == "multipart/form-data":
         accepted = _accept_form(name)
     else:
@@ -39,10 +40,11 @@ def create(collection: str) -> ResponseReturnValue:
             f"{', '.join(sorted(_MANIFEST_TYPES))} are accepted",
             field="content-type",
         )
-    url = url_for("batches.show", batch=accepted.batch)
+    manifest = enqueue(services(), accepted).manifest
+    url = url_for("batches.show", batch=manifest.batch)
     body = {
-        "batch": accepted.batch,
-        "total": accepted.total,
+        "batch": manifest.batch,
+        "total": manifest.total,
         "status_url": url,
         "rejected": [vars(rejection) for rejection in accepted.rejected[:_MAX_REJECTED]],
         "rejected_total": len(accepted.rejected),
@@ -50,7 +52,7 @@ def create(collection: str) -> ResponseReturnValue:
     return jsonify(body), 202, {"Location": url}
 
 
-def _accept_form(collection: str) -> ingest.Accepted:
+def _accept_form(collection: str) -> Accepted:
     if request.form:
         field = next(iter(request.form))
         raise InvalidInput(f"field {field!r} is unknown: files and manifest are files", field=field)
@@ -68,8 +70,8 @@ def _accept_form(collection: str) -> ingest.Accepted:
                 field=name,
             )
     if manifest is not None:
-        return ingest.accept_manifest(services(), collection, manifest, uploads)
-    return ingest.accept_files(services(), collection, uploads)
+        return engine().accept_manifest(collection, manifest, uploads)
+    return engine().accept_files(collection, uploads)
 
 
 @blueprint.get("/batches/<batch>")
@@ -78,7 +80,7 @@ def show(batch: str) -> ResponseReturnValue:
     known = batch_id(batch)
     status = services().progress.status(known)
     if status is None:
-        manifest = read_manifest(services().store, known)
+        manifest = read_manifest(engine().store, known)
         raise NotFound(
             f"the progress of batch {known} ({manifest.total} items) is no longer kept: "
             f"its items are in collection {manifest.collection!r}"
@@ -98,6 +100,6 @@ def show(batch: str) -> ResponseReturnValue:
 @blueprint.get("/batches/<batch>/failures")
 def failures(batch: str) -> ResponseReturnValue:
     """The items of a batch that are failed or partial, each with its reasons."""
-    manifest = read_manifest(services().store, batch_id(batch))
-    documents = services().index.failures(manifest.collection, batch, _MAX_FAILURES)
+    manifest = read_manifest(engine().store, batch_id(batch))
+    documents = engine().index.failures(manifest.collection, batch, _MAX_FAILURES)
     return jsonify(batch=batch, failures=[public(document) for document in documents])

@@ -7,10 +7,9 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import FingerprintMismatch, NotFound
-from triptych.fusion.layout import layout
 from triptych.fusion.query import COMPARISONS, WEIGHTS
 from triptych.gateway.requests import collection_name
-from triptych.gateway.services import services
+from triptych.gateway.services import engine
 
 blueprint = Blueprint("collections", __name__, url_prefix="/v1/collections")
 
@@ -19,7 +18,7 @@ blueprint = Blueprint("collections", __name__, url_prefix="/v1/collections")
 def names() -> ResponseReturnValue:
     """Every collection with its items per status, or with what is wrong with it."""
     return jsonify(
-        collections=[entry for name in services().index.collections() if (entry := _entry(name))]
+        collections=[entry for name in engine().index.collections() if (entry := _entry(name))]
     )
 
 
@@ -34,14 +33,14 @@ def _entry(name: str) -> dict[str, Any] | None:
 
 
 def _counts(name: str) -> dict[str, int]:
-    counts = services().index.count(name)
+    counts = engine().index.count(name)
     return {"total": sum(counts.values()), **counts}
 
 
 @blueprint.put("/<name>")
 def create(name: str) -> ResponseReturnValue:
     """Make a collection; one that exists stays as it is."""
-    services().index.ensure(collection_name(name))
+    engine().index.ensure(collection_name(name))
     return describe(name)
 
 
@@ -57,17 +56,17 @@ def describe(name: str) -> ResponseReturnValue:
             "dims": block.dims,
             "encoder": {**asdict(block.card), "fingerprint": block.card.fingerprint},
         }
-        for block in layout().blocks
+        for block in engine().layout.blocks
     ]
-    advice = services().index.advice(name)
+    advice = engine().index.advice(name)
     return jsonify(
         name=name,
         items=counts,
-        fingerprint=layout().fingerprint,
+        fingerprint=engine().layout.fingerprint,
         blocks=blocks,
         weights=dict(WEIGHTS),
         comparisons={
-            part: [asdict(entry) for entry in entries if entry.block in layout().slices]
+            part: [asdict(entry) for entry in entries if entry.block in engine().layout.slices]
             for part, entries in COMPARISONS.items()
         },
         **({} if advice is None else {"advice": advice}),
@@ -77,5 +76,5 @@ def describe(name: str) -> ResponseReturnValue:
 @blueprint.delete("/<name>")
 def drop(name: str) -> ResponseReturnValue:
     """Delete a collection with everything in it."""
-    services().index.drop(collection_name(name))
+    engine().index.drop(collection_name(name))
     return "", 204

@@ -5,14 +5,14 @@ import socket
 import struct
 from typing import Any
 
-from triptych.core.settings import settings
+from triptych.core.settings import Settings
 from triptych.core.threads import limit_threads
 
 limit_threads()
 
 worker_class = "gthread"
 workers = int(os.environ.get("TRIPTYCH_GATEWAY_WORKERS", "1"))
-threads = settings().gateway_threads
+threads = Settings().gateway_threads
 timeout = 120  # models load before the first answer
 graceful_timeout = 20
 keepalive = 30

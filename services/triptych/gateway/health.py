@@ -23,7 +23,7 @@ def ready() -> ResponseReturnValue:
     """Every part that a request needs answers; else 503 with the reason per part."""
     parts: dict[str, Callable[[], object]] = {
         "redis": services().redis.ping,
-        "index": services().index.ping,
+        "index": services().engine.index.ping,
     }
     report = {name: _reason(check) for name, check in parts.items()}
     good = all(value == "ok" for value in report.values())

@@ -10,19 +10,18 @@ from flask.typing import ResponseReturnValue
 from triptych.core.errors import IndexUnavailable, InvalidInput, MediaError, NotFound, TooLarge
 from triptych.core.item import MEDIA, Item
 from triptych.core.names import printable
-from triptych.fusion.layout import layout
-from triptych.gateway.ingest import read_text
 from triptych.gateway.requests import (
     collection_name,
     item_id,
     read_request,
     refuse_when_busy,
 )
-from triptych.gateway.services import services
+from triptych.gateway.services import engine, services
 from triptych.index.documents import Document, public
+from triptych.ingest.accepting import read_text
 from triptych.ingest.chunk import URGENT, Chunk, route, submission_sequence
+from triptych.ingest.manifest import ItemRequest
 from triptych.queues import jobs
-from triptych.search.request import ItemRequest
 
 blueprint = Blueprint("items", __name__, url_prefix="/v1/collections/<collection>/items")
 
@@ -37,12 +36,12 @@ def create(collection: str) -> ResponseReturnValue:
     wait = _wait_seconds(request.args.get("wait", "0"))
     refuse_when_busy()
     fields, files = read_request(request, ItemRequest, files=("image", "audio", "text"))
-    services().index.ensure(name)
+    engine().index.ensure(name)
     item = _store_item(fields, files)
     chunk = Chunk(
         collection=name,
         sequence=submission_sequence(),
-        fingerprint=layout().fingerprint,
+        fingerprint=engine().layout.fingerprint,
         slip=route(item),
         items=(item,),
         priority=URGENT,
@@ -59,7 +58,7 @@ def create(collection: str) -> ResponseReturnValue:
 def show(collection: str, item: str) -> ResponseReturnValue:
     """The document of an item, with its status and its errors per modality."""
     name, known = collection_name(collection), item_id(item)
-    document = services().index.get(name, known)
+    document = engine().index.get(name, known)
     return jsonify(public(document))
 
 
@@ -67,7 +66,7 @@ def show(collection: str, item: str) -> ResponseReturnValue:
 def delete(collection: str, item: str) -> ResponseReturnValue:
     """Delete an item from the index; its media stay in the store."""
     name, known = collection_name(collection), item_id(item)
-    services().index.delete(name, known, submission_sequence())
+    engine().index.delete(name, known, submission_sequence())
     return "", 204
 
 
@@ -79,13 +78,13 @@ def _store_item(fields: ItemRequest, files: dict[str, bytes]) -> Item:
     given = files.get("text", fields.text)
     if given is not None:
         try:
-            text = read_text(given, services().settings.limits.text_chars)
+            text = read_text(given, engine().settings.limits.text_chars)
         except TooLarge as error:
             error.field = "text"
             raise
         except MediaError as error:
             errors["text"] = error.reason
-    digests = {part: services().store.put(files[part]) for part in MEDIA if part in files}
+    digests = {part: engine().store.put(files[part]) for part in MEDIA if part in files}
     content = [
         fields.text,
         *digests.values(),
@@ -126,7 +125,7 @@ def _await_document(chunk: Chunk, seconds: float) -> Document | None:
             # The item is accepted already: an index that is away, or a collection whose shard is
             # still starting, only means that its document is not there yet.
             with suppress(NotFound, IndexUnavailable):
-                document = services().index.get(chunk.collection, chunk.items[0].id)
+                document = engine().index.get(chunk.collection, chunk.items[0].id)
                 if document["sequence"] >= chunk.sequence:
                     return document
         return None

@@ -31,8 +31,8 @@ from triptych.core.errors import (
 )
 from triptych.gateway.components import ANSWERS, Schema, ref
 from triptych.gateway.refinements import refined
-from triptych.ingest.manifest import ItemLine
-from triptych.search.request import CollectionName, ItemRequest, SearchRequest, SimilarRequest
+from triptych.ingest.manifest import ItemLine, ItemRequest
+from triptych.search.request import CollectionName, SearchRequest, SimilarRequest
 
 blueprint = Blueprint("openapi", __name__)
 

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from triptych.core.errors import Busy, TriptychError
 from triptych.core.names import printable
-from triptych.ingest.manifest import describe
+from triptych.core.values import describe
 
 _DETAIL_CHARS = 2000
 

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from triptych.core.item import MODALITIES
+from triptych.core.values import MetadataName
 from triptych.gateway.components import ANSWERS, Schema
 from triptych.index.model import ADDED, METADATA, SETS
-from triptych.ingest.manifest import MetadataName
 from triptych.search.filtering import SCORE
 from triptych.search.request import SEVERAL
 

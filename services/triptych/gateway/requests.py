@@ -13,7 +13,7 @@ from triptych.core.item import MEDIA
 from triptych.core.names import is_id, printable
 from triptych.core.strict_json import read_object, read_value
 from triptych.fusion.query import AGAINST
-from triptych.gateway.services import services
+from triptych.gateway.services import engine, services
 from triptych.queues import jobs
 from triptych.search.request import (
     CollectionName,
@@ -65,15 +65,15 @@ def item_id(value: str) -> str:
 
 def refuse_when_busy() -> None:
     """Raise Busy while too many chunks wait; called before a body is read."""
-    found = services()
-    waiting = sum(jobs.queue_lengths(found.redis).values())
-    if waiting >= found.settings.queue_bound:
-        raise Busy(f"{waiting} chunks wait, the bound is {found.settings.queue_bound}")
+    bound = engine().settings.queue_bound
+    waiting = sum(jobs.queue_lengths(services().redis).values())
+    if waiting >= bound:
+        raise Busy(f"{waiting} chunks wait, the bound is {bound}")
 
 
 def read_json(request: Request) -> dict[str, Any]:
     """The JSON object in the body. Raises InvalidInput, TooLarge."""
-    limits = services().settings.limits
+    limits = engine().settings.limits
     limit = min(limits.json_bytes, limits.body_bytes)
     hint = "; larger media are accepted as files of a form"
     return read_object(read_body(request, limit, hint), "body")
@@ -200,7 +200,7 @@ def _uploads(request: Request, accepted: Collection[str]) -> dict[str, bytes]:
 
 def read_upload(upload: FileStorage) -> bytes:
     """The bytes of an uploaded file. Raises TooLarge."""
-    limit = services().settings.limits.file_bytes
+    limit = engine().settings.limits.file_bytes
     data = upload.stream.read(limit + 1)
     if len(data) > limit:
         raise TooLarge(f"file {upload.filename!r} is above {limit} bytes", field=upload.name)
@@ -208,7 +208,7 @@ def read_upload(upload: FileStorage) -> bytes:
 
 
 def _bounded(media: dict[str, bytes]) -> dict[str, bytes]:
-    limit = services().settings.limits.file_bytes
+    limit = engine().settings.limits.file_bytes
     for name, data in media.items():
         if len(data) > limit:
             raise TooLarge(f"{name} has {len(data)} bytes, the limit is {limit}", field=name)

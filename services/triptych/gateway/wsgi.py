@@ -3,10 +3,12 @@
 import gc
 
 from triptych.core import logs
+from triptych.core.settings import Settings
 from triptych.gateway.app import create_app
+from triptych.gateway.services import make_services
 
 logs.configure()
-app = create_app()
+app = create_app(make_services(Settings()))
 
 # The models stay for good: without them each collection looks at a tenth of the objects.
 gc.collect()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 Modality = Literal["image", "text", "audio"]
 
@@ -12,6 +12,14 @@ MEDIA: tuple[Modality, ...] = ("image", "audio")
 
 Part = Literal["text", "image", "audio", "speech", "writing"]
 """What an item can have: the three that it is sent with, and the two that may be found in them."""
+
+
+class Words(NamedTuple):
+    """The words of a text as indexes look them up, separated by spaces."""
+
+    stems: str
+    plain: str
+    """Every word in order, not stemmed: for phrases, prefixes and fuzzy words."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,9 @@ class Item:
     writing: Mapping[str, Any] | None = None
     """The writing in ``image``: text, and lines with their places."""
     words: Mapping[str, str] = field(default_factory=dict)
-    """The words of ``text``, ``transcript`` and ``writing`` as the index knows them, each
-    separated by spaces."""
+    """The stems of ``text``, ``transcript`` and ``writing``, separated by spaces."""
+    plain: Mapping[str, str] = field(default_factory=dict)
+    """Every word of the same fields in order, not stemmed, separated by spaces."""
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     source: str | None = None
@@ -52,9 +61,16 @@ class Item:
         return replace(self, image=digest) if part == "image" else replace(self, audio=digest)
 
     def noting(self, note: Mapping[str, Any]) -> Self:
-        """A copy with what an encoder found in it; ``words`` are added to those it has."""
-        words = {**self.words, **note.get("words", {})}
-        return replace(self, **{**note, "words": words})
+        """A copy with what an encoder found in it: keywords, a transcript, writing."""
+        return replace(self, **note)
+
+    def with_words(self, name: str, words: Words) -> Self:
+        """A copy with the words of one of its texts."""
+        return replace(
+            self,
+            words={**self.words, name: words.stems},
+            plain={**self.plain, name: words.plain},
+        )
 
     def failing(self, part: str, reason: str) -> Self:
         """A copy that records why a part can't be used."""

@@ -5,7 +5,6 @@ Each field is an environment variable with the prefix ``TRIPTYCH_`` (``redis_url
 """
 
 import os
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -118,9 +117,3 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             value = tuple(host for part in value.split(",") if (host := part.strip()))
         return value
-
-
-@cache
-def settings() -> Settings:
-    """The settings of this process, read once from its environment."""
-    return Settings()

@@ -1,24 +1,24 @@
 """Extractors: from decoded media of one modality to the blocks that it fills."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
 
-from triptych.core.item import Modality
+from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import Encoders
 from triptych.encoders.cards import Vectors
 from triptych.encoders.image.lite0 import Headed
 from triptych.encoders.protocol import Encoder
-from triptych.encoders.recognition import Embedded, Recognised
+from triptych.encoders.recognition import Embedded
 from triptych.encoders.registry import card_of, check_keywords, open_encoder
 from triptych.encoders.roles import assigned
 from triptych.encoders.weights import WeightsError
 from triptych.media.audio import RATE
 from triptych.media.store import MediaStore
-from triptych.text.analysis import terms
-from triptych.text.languages import detect
 
 _WARM: Mapping[Modality, Any] = {
     "image": np.zeros((224, 224, 3), np.uint8),
@@ -82,20 +82,13 @@ class Extractor:
                 blocks[block] = encoder.embed(found)
                 for note, recognised in zip(notes, found, strict=True):
                     if recognised is not None:
-                        note.update(_note(recognised))
+                        note[recognised.field] = recognised.to_note()
             else:
                 blocks[block] = encoder.encode(batch)
         if self.keywords is not None:
             for note, text in zip(notes, batch, strict=True):
                 note["keywords"] = tuple(self.keywords.keywords(text))
         return Extracted(blocks, notes)
-
-
-def _note(recognised: Recognised) -> dict[str, Any]:
-    """A field of its own, beside the caller's text, and the words it is found by."""
-    language = getattr(recognised, "language", None) or detect(recognised.text)
-    words = " ".join(terms(recognised.text, language))
-    return {recognised.field: recognised.to_note(), "words": {recognised.field: words}}
 
 
 def load_extractor(
@@ -126,3 +119,24 @@ def load_extractor(
     extractor = Extractor(found, keywords)
     extractor([_WARM[modality]])
     return extractor
+
+
+class Extractors(Mapping[Modality, Extractor]):
+    """The extractor of each modality, loaded when it is first asked for."""
+
+    def __init__(self, encoders: Encoders, *, threads: int, store: MediaStore) -> None:
+        self._load = partial(load_extractor, encoders=encoders, threads=threads, store=store)
+        self._loaded: dict[Modality, Extractor] = {}
+        self._lock = Lock()
+
+    def __getitem__(self, modality: Modality) -> Extractor:
+        with self._lock:
+            if modality not in self._loaded:
+                self._loaded[modality] = self._load(modality)
+            return self._loaded[modality]
+
+    def __iter__(self) -> Iterator[Modality]:
+        return iter(MODALITIES)
+
+    def __len__(self) -> int:
+        return len(MODALITIES)

@@ -1,17 +1,16 @@
-"""The layout of this deployment, as its settings have it."""
+"""The layout that the encoders of some settings fill."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 
 from triptych.core.errors import InvalidInput, NotFound
-from triptych.core.settings import Encoders, settings
+from triptych.core.settings import Encoders
 from triptych.encoders.cards import Card
 from triptych.encoders.registry import card_of, check_keywords
 from triptych.encoders.roles import Role, assigned
 from triptych.encoders.weights import WeightsError
 from triptych.fusion.blocks import Block, Layout
-from triptych.media.store import MediaStore, open_store
+from triptych.media.store import MediaStore
 
 
 def make_layout(encoders: Encoders, store: MediaStore) -> Layout:
@@ -66,9 +65,3 @@ def check(environment: Mapping[str, str], store: MediaStore) -> None:
     if encoders.keywords:
         with _named("keywords"):
             check_keywords(encoders.keywords, store)
-
-
-@cache
-def layout() -> Layout:
-    """The layout of this process, made once."""
-    return make_layout(settings().encoders, open_store(settings().media_url))

@@ -4,13 +4,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from triptych.core.settings import Settings, data_home
-from triptych.fusion.layout import layout
+from triptych.fusion.blocks import Layout
 from triptych.index.model import SearchIndex
 
 __all__ = ["SearchIndex", "open_index"]
 
 
-def open_index(settings: Settings) -> SearchIndex:
+def open_index(settings: Settings, layout: Layout) -> SearchIndex:
     """Open the index of ``settings.index_url``. Raises ValueError for a scheme it lacks."""
     url = settings.index_url
     parts = urlsplit(url or (data_home() / "index").absolute().as_uri())
@@ -19,7 +19,7 @@ def open_index(settings: Settings) -> SearchIndex:
 
         return ElasticIndex(
             parts.geturl(),
-            layout=layout(),
+            layout=layout,
             prefix=settings.index_prefix,
             threads=settings.gateway_threads,
         )
@@ -27,5 +27,5 @@ def open_index(settings: Settings) -> SearchIndex:
         from triptych.index.embedded import EmbeddedIndex
 
         root = Path(unquote(parts.path)) / settings.index_prefix
-        return EmbeddedIndex(root, layout=layout())
+        return EmbeddedIndex(root, layout=layout)
     raise ValueError(f"index_url {url!r}: only file:///folder, http:// and https:// are supported")

@@ -20,6 +20,11 @@ SCHEMA_VERSION = 3
 
 WORDED_FIELDS = ("text", "transcript", "writing")
 """The fields of an item whose words are searched."""
+PUBLIC_FIELDS = (
+    "id", "status", "modalities", "tags", "batch", "sequence", "text", "language", "keywords",
+    "transcript", "writing", "media", "metadata", "source", "names", "errors", "fingerprint",
+)  # fmt: skip
+"""What clients see of a document."""
 HIDDEN_FIELDS = ("vector", "features", "words", "plain", "facts")
 """What clients never see of a document."""
 

@@ -9,7 +9,6 @@ from triptych.core.item import MEDIA, MODALITIES, Item
 from triptych.encoders.cards import Vectors
 from triptych.index.documents import facts, pack_features
 from triptych.ingest.chunk import Chunk
-from triptych.text.analysis import plain_words
 
 
 def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
         "transcript": item.transcript,
         "writing": item.writing,
         "words": dict(item.words),
-        "plain": _plain(item),
+        "plain": dict(item.plain),
         "media": media,
         "metadata": dict(item.metadata),
         "facts": facts(item.metadata),
@@ -41,16 +40,6 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
     if modalities and fused.any():  # silence has no vector, and is near to nothing
         body |= {"vector": fused, "features": pack_features(fused)}
     return _without_empty(body)
-
-
-def _plain(item: Item) -> dict[str, str]:
-    """Every word of what has words, not stemmed, in order: for phrases, prefixes, fuzzy words."""
-    texts = {
-        "text": item.text if item.has("text") else None,
-        "transcript": item.transcript and item.transcript["text"],
-        "writing": item.writing and item.writing["text"],
-    }
-    return {name: " ".join(plain_words(text)) for name, text in texts.items() if text}
 
 
 def _without_empty(body: dict[str, Any]) -> dict[str, Any]:

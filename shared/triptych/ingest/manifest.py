@@ -7,58 +7,29 @@ what the workers need, and the lines that could not be read are stored with thei
 import codecs
 import io
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Self
+from typing import Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from triptych.core.errors import InvalidInput
 from triptych.core.item import Item
-from triptych.core.names import check_file_name, check_id, check_text, is_id, printable
+from triptych.core.names import is_id
 from triptych.core.strict_json import read_object
+from triptych.core.values import (
+    FileName,
+    ItemId,
+    Language,
+    MetadataName,
+    Scalar,
+    Tag,
+    Text,
+    describe,
+)
 from triptych.media.store import MediaStore
 
 FOLDER = "batches"
-
-_MAX_VALUE_CHARS = 1024
-_MAX_PROBLEMS = 5
-
-
-def _check_scalar(value: Any) -> Any:
-    """One validator instead of a union: a reason, not one per type that it might have been."""
-    match value:
-        case str() if len(value) <= _MAX_VALUE_CHARS:
-            return check_text(value)
-        case str():
-            raise ValueError(f"{len(value)} characters, the limit is {_MAX_VALUE_CHARS}")
-        case int() if not -(2**63) <= value < 2**63:
-            raise ValueError("a whole number must fit into 64 bits")
-        case float() if not math.isfinite(value):
-            raise ValueError("a number must be finite")
-        case bool() | int() | float() | None:
-            return value
-    raise ValueError("a string, a number, true, false or null is accepted")
-
-
-Text = Annotated[str, AfterValidator(check_text)]
-ItemId = Annotated[str, AfterValidator(check_id)]
-FileName = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(check_file_name)]
-Tag = Annotated[Text, Field(min_length=1, max_length=256)]
-Scalar = Annotated[
-    str | bool | int | float | None,
-    PlainValidator(_check_scalar, json_schema_input_type=str | bool | int | float | None),
-]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
-MetadataName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
 class ItemFields(BaseModel):
@@ -79,6 +50,13 @@ class ItemLine(ItemFields):
 
     image: FileName | None = None
     audio: FileName | None = None
+
+
+class ItemRequest(ItemFields):
+    """One item as JSON; media as base64."""
+
+    image: str | None = Field(None, description="base64")
+    audio: str | None = Field(None, description="base64")
 
 
 @dataclass(frozen=True)
@@ -111,32 +89,6 @@ def _read_line(number: int, line: bytes) -> ItemLine | Rejection:
     if item.text is None and item.image is None and item.audio is None:
         return Rejection(number, f"line {number} has no image, text or audio", item.id)
     return item
-
-
-def describe(error: ValidationError) -> str:
-    """The first problems of a pydantic error in one line, each with its field."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    reasons = [
-        f"{'.'.join(map(str, problem['loc'])) or 'value'}: {_message(problem)}"
-        for problem in problems[:_MAX_PROBLEMS]
-    ]
-    if len(problems) > _MAX_PROBLEMS:
-        reasons.append(f"and {len(problems) - _MAX_PROBLEMS} more")
-    return printable("; ".join(reasons))
-
-
-_WORDING = {
-    "extra_forbidden": "unknown field",
-    "model_type": "an object is accepted",
-    "dict_type": "an object is accepted",
-    "list_type": "a list is accepted",
-}
-"""Where pydantic speaks of Python."""
-
-
-def _message(problem: Mapping[str, Any]) -> str:
-    known = _WORDING.get(problem["type"])
-    return known or str(problem["msg"]).removeprefix("Value error, ")
 
 
 @dataclass(frozen=True)

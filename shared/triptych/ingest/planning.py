@@ -1,11 +1,12 @@
 """The planner: a stored manifest to chunks, reading server-side files into the media store."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from triptych.core.errors import InvalidInput, TooLarge
 from triptych.core.item import Item
+from triptych.core.settings import Settings
 from triptych.ingest.chunk import BULK, Chunk, chunks
 from triptych.ingest.manifest import Entry, Manifest
 from triptych.ingest.server_files import open_inside
@@ -15,48 +16,46 @@ WINDOW = 256
 """Entries that one task plans: a single upload waits for no more than this."""
 
 
-def plan(
-    manifest: Manifest,
-    start: int,
-    store: MediaStore,
-    *,
-    roots: tuple[Path, ...],
-    max_bytes: int,
-    size: int,
-) -> list[Chunk]:
-    """The chunks of ``WINDOW`` entries from ``start`` on, their files in the media store.
+@dataclass(frozen=True)
+class Planner:
+    """Cuts manifests into chunks."""
 
-    All files are read before anything is returned, so that a store that fails half-way leaves
-    nothing half sent.
-    """
-    window = islice(manifest.entries, start, start + WINDOW)
-    items = [import_files(entry, store, roots, max_bytes) for entry in window]
-    common = {
-        "collection": manifest.collection,
-        "sequence": manifest.sequence,
-        "fingerprint": manifest.fingerprint,
-        "batch": manifest.batch,
-        "priority": BULK,
-    }
-    return list(chunks(items, size=size, common=common))
+    store: MediaStore
+    settings: Settings
 
+    def plan(self, manifest: Manifest, start: int) -> list[Chunk]:
+        """The chunks of ``WINDOW`` entries from ``start`` on, their files in the media store.
 
-def import_files(entry: Entry, store: MediaStore, roots: tuple[Path, ...], max_bytes: int) -> Item:
-    """Copy the files that an entry names into the media store; one that can't be is a failure."""
-    item = entry.item
-    for part, name in entry.paths.items():
-        item = replace(item, names={**item.names, part: Path(name).name})
-        try:
-            item = item.with_media(part, store.put(_read_bounded(name, roots, max_bytes)))
-        except InvalidInput as error:
-            item = item.failing(part, error.reason)
-    return item
+        All files are read before anything is returned, so that a store that fails half-way leaves
+        nothing half sent.
+        """
+        window = islice(manifest.entries, start, start + WINDOW)
+        items = [self._import_files(entry) for entry in window]
+        common = {
+            "collection": manifest.collection,
+            "sequence": manifest.sequence,
+            "fingerprint": manifest.fingerprint,
+            "batch": manifest.batch,
+            "priority": BULK,
+        }
+        return list(chunks(items, size=self.settings.chunk_items, common=common))
 
+    def _import_files(self, entry: Entry) -> Item:
+        """Copy the files that an entry names into the media store; one that fails is a failure."""
+        item = entry.item
+        for part, name in entry.paths.items():
+            item = replace(item, names={**item.names, part: Path(name).name})
+            try:
+                item = item.with_media(part, self.store.put(self._read_bounded(name)))
+            except InvalidInput as error:
+                item = item.failing(part, error.reason)
+        return item
 
-def _read_bounded(name: str, roots: tuple[Path, ...], max_bytes: int) -> bytes:
-    """Read a file under one of the roots, checked at the moment it is opened."""
-    with open_inside(roots, name) as file:
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise TooLarge(f"file {name!r} is larger than the limit of {max_bytes} bytes")
-    return data
+    def _read_bounded(self, name: str) -> bytes:
+        """Read a file under one of the roots, checked at the moment it is opened."""
+        limit = self.settings.limits.file_bytes
+        with open_inside(self.settings.import_roots, name) as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise TooLarge(f"file {name!r} is larger than the limit of {limit} bytes")
+        return data

@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 import uuid
-from functools import cache
 from pathlib import Path
 
 import fsspec
@@ -115,9 +114,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@cache
-def open_store(url: str) -> MediaStore:
-    """The store of a URL, one per process."""
-    return MediaStore(url)

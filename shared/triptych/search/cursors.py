@@ -10,7 +10,7 @@ import orjson
 from pydantic import Field, TypeAdapter
 
 from triptych.core.errors import InvalidInput
-from triptych.ingest.manifest import Scalar, Text
+from triptych.core.values import Scalar, Text
 
 BEGIN = "*"
 """The cursor that begins paging."""

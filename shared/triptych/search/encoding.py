@@ -7,9 +7,7 @@ from typing import Any
 from triptych.core.errors import InvalidInput, MediaError, TooLarge
 from triptych.core.item import Modality
 from triptych.encoders.cards import Vectors
-from triptych.fusion.layout import layout
 from triptych.fusion.query import AGAINST, KEYWORD, fuse_query
-from triptych.gateway.services import Services
 from triptych.index.model import Words
 from triptych.media.audio import decode_audio
 from triptych.media.image import decode_image
@@ -24,14 +22,15 @@ from triptych.search.request import (
     all_weights,
     decode_base64,
 )
+from triptych.search.searcher import Searcher
 from triptych.search.syntax import parse
 
 PartsEncoded = Mapping[Modality, Sequence[EncodedPart]]
 
 
-def encode(services: Services, collection: str, request: SearchRequest) -> EncodedQuery:
+def encode(searcher: Searcher, collection: str, request: SearchRequest) -> EncodedQuery:
     """Encode every part of a query. Raises InvalidInput naming the part."""
-    encoder = _Encoder(services, collection, request)
+    encoder = _Encoder(searcher, collection, request)
     liked = encoder.parts(request)
     unlike = encoder.parts(request.against or Parts(), f"{AGAINST}.")
     asked = all_words(liked["text"]) if "text" in liked else Words()
@@ -40,7 +39,9 @@ def encode(services: Services, collection: str, request: SearchRequest) -> Encod
         raise InvalidInput("only what is not wanted is given: say what is", field="text")
     weights = all_weights(request.weights)
     try:
-        fused = fuse_query(like, weights, layout(), against=vectors(unlike), words=asked.labels)
+        fused = fuse_query(
+            like, weights, searcher.layout, against=vectors(unlike), words=asked.labels
+        )
     except ValueError as error:
         raise InvalidInput(str(error), field="weights") from error
     return EncodedQuery(
@@ -58,11 +59,11 @@ def encode(services: Services, collection: str, request: SearchRequest) -> Encod
 class _Encoder:
     """Encodes the parts of one request."""
 
-    def __init__(self, services: Services, collection: str, request: SearchRequest) -> None:
-        self._services = services
-        self._references = References(services.index, collection)
+    def __init__(self, searcher: Searcher, collection: str, request: SearchRequest) -> None:
+        self._searcher = searcher
+        self._references = References(searcher.index, searcher.layout, collection)
         self._request = request
-        self._limits = services.settings.limits
+        self._limits = searcher.settings.limits
         self._fetched: dict[str, bytes] = {}
 
     def parts(self, given: Parts, place: str = "") -> PartsEncoded:
@@ -78,7 +79,7 @@ class _Encoder:
     def _part(self, name: Modality, value: Given, field: str) -> EncodedPart:
         if isinstance(value, str) and refers(value):
             found = self._references.part(value, name, field)
-        elif not self._services.extractors[name].encoders:
+        elif not self._searcher.extractors[name].encoders:
             raise InvalidInput(f"nothing here describes {name}: it has no encoder", field=field)
         elif name == "text":
             found = self._text(str(value), field)
@@ -95,7 +96,7 @@ class _Encoder:
         (value,) = self._request.image
         if not isinstance(value, str) or not refers(value):
             return self._bytes(value, "image")
-        return self._services.store.get(self._references.picture(value, "image"))
+        return self._searcher.store.get(self._references.picture(value, "image"))
 
     def _bytes(self, value: Given, field: str) -> bytes:
         limit = self._limits.file_bytes
@@ -103,7 +104,7 @@ class _Encoder:
             data = value
         elif is_url(value):
             if value not in self._fetched:
-                hosts = self._services.settings.fetch_hosts
+                hosts = self._searcher.settings.fetch_hosts
                 self._fetched[value] = fetch(value, field, hosts=hosts, max_bytes=limit)
             data = self._fetched[value]
         else:
@@ -118,7 +119,7 @@ class _Encoder:
 
         def compute() -> EncodedPart:
             text = clean_text(given, max_chars=self._limits.text_chars)
-            with self._services.slot("text"):
+            with self._searcher.slot("text"):
                 parsed = parse(text, language, operators=syntax == "simple")
                 return EncodedPart(key, self._blocks("text", parsed.text), parsed.words)
 
@@ -128,7 +129,7 @@ class _Encoder:
         key = _digest(name, data)
 
         def compute() -> EncodedPart:
-            with self._services.slot(name):
+            with self._searcher.slot(name):
                 return EncodedPart(key, self._blocks(name, self._decoded(name, data)))
 
         return self._remembered(key, compute, field)
@@ -138,21 +139,21 @@ class _Encoder:
             return decode_audio(data, max_seconds=self._limits.audio_seconds)
         return decode_image(
             data,
-            side=self._services.extractors[name].side,
+            side=self._searcher.extractors[name].side,
             max_pixels=self._limits.image_pixels,
-            background=self._services.settings.background,
+            background=self._searcher.settings.background,
         )
 
     def _blocks(self, name: Modality, decoded: Any) -> Mapping[str, Vectors]:
         if isinstance(decoded, str) and not decoded:
             return {}  # operators alone are nothing to embed
-        blocks = self._services.extractors[name]([decoded]).blocks
+        blocks = self._searcher.extractors[name]([decoded]).blocks
         return {block: rows[0] for block, rows in blocks.items()}
 
     def _remembered(self, key: str, compute: Callable[[], EncodedPart], field: str) -> EncodedPart:
         """What was encoded is kept by its content, so it stays right whatever the index does."""
         try:
-            return self._services.encoded.get(key, compute)
+            return self._searcher.encoded.get(key, compute)
         except (MediaError, TooLarge) as error:
             # Others may have waited for the same, and have it in another field.
             raise type(error)(error.reason, field=field) from error

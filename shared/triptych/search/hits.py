@@ -1,16 +1,13 @@
 """From a scored candidate and its document to a hit of the answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from triptych.core.errors import InvalidInput
 from triptych.core.names import printable
-from triptych.fusion.layout import layout
 from triptych.fusion.scores import Reason
-from triptych.index.documents import HIDDEN_FIELDS, WORDED_FIELDS, Document, public
-from triptych.index.elastic.mapping import mapping
+from triptych.index.documents import PUBLIC_FIELDS, WORDED_FIELDS, Document, public
 from triptych.index.model import ADDED, METADATA, Words
 from triptych.search.filtering import SCORE, is_key
 from triptych.search.highlight import highlights
@@ -60,10 +57,10 @@ def shape(request: SearchRequest, words: Words | None = None) -> Shape:
     if request.fields is None:
         return Shape(None, None, highlighted)
     for place, name in enumerate(request.fields):
-        if name not in _fields() and not is_key(name):
+        if name not in PUBLIC_FIELDS and not is_key(name):
             raise InvalidInput(
                 f"fields.{place}: an item has no {printable(name)!r}; there are "
-                f"{', '.join(_fields())} and {METADATA}KEY",
+                f"{', '.join(PUBLIC_FIELDS)} and {METADATA}KEY",
                 field=f"fields.{place}",
             )
     needed = {
@@ -93,8 +90,3 @@ def reasons(why: Mapping[str, Reason]) -> dict[str, dict[str, Any]]:
 def milliseconds(since: float, until: float) -> float:
     """Between two readings of the clock, as answers have it."""
     return round(1000 * (until - since), 3)
-
-
-@cache
-def _fields() -> Sequence[str]:
-    return [name for name in mapping(layout())["properties"] if name not in HIDDEN_FIELDS]

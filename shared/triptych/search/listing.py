@@ -4,17 +4,17 @@ import time
 from typing import Any
 
 from triptych.core.errors import InvalidInput
-from triptych.gateway.services import Services
 from triptych.index.model import Listing
 from triptych.search import filtering
 from triptych.search.cursors import BEGIN, Cursor, digest_of, read_cursor
 from triptych.search.hits import milliseconds, shape
 from triptych.search.planning import Plan
 from triptych.search.request import SearchRequest
+from triptych.search.searcher import Searcher
 
 
 def listing(
-    services: Services, collection: str, request: SearchRequest, plan: Plan
+    searcher: Searcher, collection: str, request: SearchRequest, plan: Plan
 ) -> dict[str, Any]:
     """Answer a request that searches for nothing; the body of the response."""
     started = time.perf_counter()
@@ -25,7 +25,7 @@ def listing(
     query = digest_of("listing", collection, plan.conditions, plan.sorts)
     snapshot, after = None, None
     if request.cursor == BEGIN:
-        snapshot = services.index.freeze(collection)
+        snapshot = searcher.index.freeze(collection)
     elif request.cursor is not None:
         cursor = read_cursor(request.cursor, query)
         if not isinstance(cursor.place, list):
@@ -33,7 +33,7 @@ def listing(
         snapshot, after = cursor.snapshot, cursor.place
     wanted = shape(request)
     try:
-        page = services.index.list(
+        page = searcher.index.list(
             collection,
             Listing(
                 filter=plan.conditions,

@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from triptych.core.errors import CursorExpired, InvalidInput
-from triptych.fusion.layout import layout
 from triptych.fusion.scores import score
 from triptych.index.model import Condition, IndexQuery, Listing
 from triptych.search import filtering
@@ -63,7 +62,7 @@ def _cursor(search: Search) -> Cursor:
     asked = digest_of(
         "search",
         search.collection,
-        layout().fingerprint,
+        search.searcher.layout.fingerprint,
         search.query.keys,
         all_weights(request.weights),
         request.fusion,
@@ -71,7 +70,7 @@ def _cursor(search: Search) -> Cursor:
         plan.sorts,
     )
     if request.cursor == BEGIN:
-        return Cursor(search.services.index.freeze(search.collection), asked, 0)
+        return Cursor(search.searcher.index.freeze(search.collection), asked, 0)
     cursor = read_cursor(str(request.cursor), asked)
     if isinstance(cursor.place, list):
         raise InvalidInput("cursor is none of a search", field="cursor")
@@ -81,7 +80,7 @@ def _cursor(search: Search) -> Cursor:
 def _ranking(search: Search, cursor: Cursor) -> Ranking:
     """The ranking that the pages are cut from: remembered, or made again by another process."""
     key = digest_of(cursor.snapshot, cursor.query, search.request.explain, search.plan.facets)
-    ranking = search.services.rankings.get(key, lambda: _rank(search, cursor.snapshot))
+    ranking = search.searcher.rankings.get(key, lambda: _rank(search, cursor.snapshot))
     if cursor.ranking and cursor.ranking != ranking.digest:
         # Approximate search need not find the very same twice. Better no page than a wrong one.
         raise CursorExpired("the ranking that this paging began with is gone")
@@ -90,7 +89,7 @@ def _ranking(search: Search, cursor: Cursor) -> Ranking:
 
 def _rank(search: Search, snapshot: str) -> Ranking:
     query, plan, explain = search.query, search.plan, search.request.explain
-    results = search.services.index.search(
+    results = search.searcher.index.search(
         search.collection,
         IndexQuery(
             words=query.words,
@@ -122,7 +121,7 @@ def _hits(search: Search, ranked: Sequence[Ranked], snapshot: str) -> list[Hit]:
     listing = Listing(
         filter=(Condition("id", any_of=ids),), limit=len(ids), fields=search.wanted.needed
     )
-    found = search.services.index.list(search.collection, listing, snapshot=snapshot)
+    found = search.searcher.index.list(search.collection, listing, snapshot=snapshot)
     documents = {document["id"]: document for document in found.documents}
     hits = []
     for entry in ranked:

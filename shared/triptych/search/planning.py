@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from triptych.gateway.services import Services
 from triptych.index.model import Condition, Facet, Sort
 from triptych.search import filtering
 from triptych.search.encoded import EncodedQuery
 from triptych.search.hits import Shape
 from triptych.search.metadata import check_metadata
 from triptych.search.request import SearchRequest
+from triptych.search.searcher import Searcher
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Plan:
 class Search:
     """A search that was read, checked and encoded."""
 
-    services: Services
+    searcher: Searcher
     collection: str
     request: SearchRequest
     plan: Plan
@@ -34,7 +34,7 @@ class Search:
 
 
 def plan(
-    services: Services,
+    searcher: Searcher,
     collection: str,
     request: SearchRequest,
     without: tuple[Condition, ...] = (),
@@ -47,7 +47,7 @@ def plan(
     )
     check_metadata(
         _used(made),
-        lambda keys: services.metadata.known(services.index, collection, keys),
+        lambda keys: searcher.metadata.known(searcher.index, collection, keys),
     )
     return made
 

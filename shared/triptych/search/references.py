@@ -10,7 +10,6 @@ from triptych.core.item import Modality
 from triptych.core.names import is_id, printable
 from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout
-from triptych.fusion.layout import layout
 from triptych.index import SearchIndex
 from triptych.index.documents import Document, unpack_features
 from triptych.search.encoded import EncodedPart
@@ -27,7 +26,8 @@ def refers(value: str) -> bool:
 class References:
     """The items that one request refers to, each read once."""
 
-    def __init__(self, index: SearchIndex, collection: str) -> None:
+    def __init__(self, index: SearchIndex, layout: Layout, collection: str) -> None:
+        self._layout = layout
         self._get = cache(lambda item: index.get(collection, item))
 
     def document(self, value: str, field: str) -> Document:
@@ -40,7 +40,7 @@ class References:
         except NotFound as error:
             hint = "; words that look like this are looked up in quotes" if "text" in field else ""
             raise NotFound(f"{field}: {error}{hint}", field=field) from error
-        if document["fingerprint"] != layout().fingerprint:
+        if document["fingerprint"] != self._layout.fingerprint:
             raise FingerprintMismatch(f"{field}: item {item!r} was indexed with other encoders")
         return document
 
@@ -54,7 +54,7 @@ class References:
                 + (f" that can be used: {reason}" if reason else ""),
                 field=field,
             )
-        return stored_part(document, part, layout())
+        return stored_part(document, part, self._layout)
 
     def picture(self, value: str, field: str) -> str:
         """The digest of an item's picture in the media store. Raises NotFound, InvalidInput."""

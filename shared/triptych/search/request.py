@@ -15,9 +15,9 @@ from pydantic import (
 )
 
 from triptych.core.errors import InvalidInput
+from triptych.core.values import Language
 from triptych.fusion.query import WEIGHTS
 from triptych.fusion.scores import Method
-from triptych.ingest.manifest import ItemFields, Language
 
 SEVERAL = 8
 """Texts, images or sounds of one query."""
@@ -71,13 +71,6 @@ Several = Annotated[
     tuple[Given, ...],
     PlainValidator(_parts, json_schema_input_type=str | list[str] | None),
 ]
-
-
-class ItemRequest(ItemFields):
-    """One item as JSON; media as base64."""
-
-    image: str | None = Field(None, description="base64")
-    audio: str | None = Field(None, description="base64")
 
 
 class _Strict(BaseModel):

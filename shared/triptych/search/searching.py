@@ -5,7 +5,6 @@ from typing import Any
 
 from triptych.core.errors import InvalidInput
 from triptych.fusion.scores import score
-from triptych.gateway.services import Services
 from triptych.index.documents import Document
 from triptych.index.model import Condition, IndexQuery, Results
 from triptych.search import filtering
@@ -15,7 +14,9 @@ from triptych.search.listing import listing
 from triptych.search.paging import WINDOW, page
 from triptych.search.planning import Search, plan
 from triptych.search.ranking import ordered
-from triptych.search.request import SearchRequest
+from triptych.search.references import PREFIX, stored_part
+from triptych.search.request import SearchRequest, SimilarRequest
+from triptych.search.searcher import Searcher
 from triptych.search.verifying import VERIFIED, verified
 
 _CANDIDATES = 20
@@ -23,7 +24,7 @@ _CANDIDATES = 20
 
 
 def search(
-    services: Services,
+    searcher: Searcher,
     collection: str,
     request: SearchRequest,
     without: tuple[Condition, ...] = (),
@@ -31,7 +32,7 @@ def search(
     """Answer a search request; the body of the response.
 
     Args:
-        services: the index and the encoders.
+        searcher: the index and the encoders.
         collection: its name.
         request: what is searched for.
         without: conditions beside those of the request's filter.
@@ -41,12 +42,12 @@ def search(
         NotFound: no collection, or no item, of that name.
     """
     started = time.perf_counter()
-    made = plan(services, collection, request, without)
+    made = plan(searcher, collection, request, without)
     if not request.given:
-        return listing(services, collection, request, made)
+        return listing(searcher, collection, request, made)
     _check_combination(request)
-    query = encode(services, collection, request)
-    asked = Search(services, collection, request, made, query, shape(request, query.asked))
+    query = encode(searcher, collection, request)
+    asked = Search(searcher, collection, request, made, query, shape(request, query.asked))
     encoded = time.perf_counter()
     answer = _best(asked) if request.cursor is None else page(asked)
     answer["took_ms"] = {
@@ -55,6 +56,29 @@ def search(
         "total": milliseconds(started, time.perf_counter()),
     }
     return answer
+
+
+def similar(
+    searcher: Searcher, collection: str, item: str, request: SimilarRequest
+) -> dict[str, Any]:
+    """Search by every part that an item of the collection has; the item is not among the hits.
+
+    Raises:
+        InvalidInput: naming the field; also for an item that has nothing to search by.
+        NotFound: no collection, or no item, of that name.
+    """
+    document = searcher.index.get(collection, item)
+    parts = {
+        part: f"{PREFIX}{item}"
+        for part in document.get("modalities", ())
+        if part == "text" or stored_part(document, part, searcher.layout).has_vectors
+    }
+    if not parts:
+        raise InvalidInput(f"item {item!r} has nothing to search by", field="item")
+    query = SearchRequest.model_validate(
+        {**request.model_dump(by_alias=True, exclude_unset=True), **parts}
+    )
+    return search(searcher, collection, query, (Condition("id", none_of=(item,)),))
 
 
 def index_query(search: Search) -> IndexQuery:
@@ -80,16 +104,16 @@ def _check_combination(request: SearchRequest) -> None:
 
 def _best(search: Search) -> dict[str, Any]:
     """The best hits; the body of the response."""
-    services, request, picture = search.services, search.request, search.query.picture
+    searcher, request, picture = search.searcher, search.request, search.query.picture
     started = time.perf_counter()
-    results = services.index.search(search.collection, index_query(search))
+    results = searcher.index.search(search.collection, index_query(search))
     searched = time.perf_counter()
     hits, documents = _hits(search, results)
     fused = time.perf_counter()
     took = {"search": milliseconds(started, searched), "fuse": milliseconds(searched, fused)}
     if picture is not None:
-        with services.slot("image"):
-            hits = verified(services, picture, hits, documents)[: request.limit]
+        with searcher.slot("image"):
+            hits = verified(searcher, picture, hits, documents)[: request.limit]
         took["verify"] = milliseconds(fused, time.perf_counter())
     answer: dict[str, Any] = {
         "hits": hits,

@@ -9,9 +9,9 @@ from triptych.core.errors import InvalidInput, NotFound
 from triptych.encoders.image.alignment import View, likeness, view
 from triptych.encoders.image.descriptors import SIDE
 from triptych.encoders.image.geometry import rerank, verify
-from triptych.gateway.services import Services
 from triptych.index.documents import Document
 from triptych.media.image import decode_image
+from triptych.search.searcher import Searcher
 
 VERIFIED = 30
 """Hits, the best, whose pictures are compared: some 15 ms each, more for large pictures."""
@@ -20,7 +20,7 @@ Hit = dict[str, Any]
 
 
 def verified(
-    services: Services, picture: bytes, hits: Sequence[Hit], documents: Sequence[Document]
+    searcher: Searcher, picture: bytes, hits: Sequence[Hit], documents: Sequence[Document]
 ) -> list[Hit]:
     """The first hits with ``inliers``, those with the most evidence first; the others follow.
 
@@ -30,11 +30,11 @@ def verified(
     ``documents`` are those of the hits: a hit may show less of its own than is compared here.
     """
     hits, others = hits[:VERIFIED], hits[VERIFIED:]
-    query = _view(services, picture)
+    query = _view(searcher, picture)
     views = {
         place: seen
         for place, document in enumerate(documents[:VERIFIED])
-        if (seen := _stored(services, document)) is not None
+        if (seen := _stored(searcher, document)) is not None
     }
     candidates, places = list(views.values()), list(views)
     inliers, alike = np.zeros(len(hits), np.int64), np.zeros(len(hits), np.float32)
@@ -45,21 +45,21 @@ def verified(
     return [*(found[place] for place in np.argsort(-evidence, kind="stable")), *others]
 
 
-def _stored(services: Services, document: Document) -> View | None:
+def _stored(searcher: Searcher, document: Document) -> View | None:
     digest = document.get("media", {}).get("image")
     if digest is None or "image" not in document.get("modalities", ()):
         return None
     try:
-        return _view(services, services.store.get(digest))
+        return _view(searcher, searcher.store.get(digest))
     except (NotFound, InvalidInput):  # taken away, or indexed under other limits
         return None
 
 
-def _view(services: Services, data: bytes) -> View:
+def _view(searcher: Searcher, data: bytes) -> View:
     picture = decode_image(
         data,
         side=SIDE,
-        max_pixels=services.settings.limits.image_pixels,
-        background=services.settings.background,
+        max_pixels=searcher.settings.limits.image_pixels,
+        background=searcher.settings.background,
     )
     return view(picture)

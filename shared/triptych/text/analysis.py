@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from threading import Lock
 from typing import Any
 
+from triptych.core.item import Words
 from triptych.text.languages import detect, guess
 from triptych.text.stop_words import STOP_WORDS
 
@@ -54,6 +55,16 @@ def terms(text: str, language: str | None = None) -> list[str]:
     overlapping pairs of characters; each Chinese character counts alone, too.
     """
     return [term for _, found in worded(text, language) for term in found]
+
+
+def analyse(text: str, language: str | None = None) -> Words:
+    """The words of a text, for the index: its stems, and every word as it stands.
+
+    ``language`` is an ISO 639-1 code; it is guessed where there is none.
+    """
+    return Words(
+        stems=" ".join(terms(text, language or detect(text))), plain=" ".join(plain_words(text))
+    )
 
 
 def worded(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from triptych.fusion.layout import layout
+from support import layout
 from triptych.index.embedded import EmbeddedIndex
 
 

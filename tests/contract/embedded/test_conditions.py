@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.documents import make
-from triptych.fusion.layout import layout
+from support import layout
 from triptych.index.documents import kind
 from triptych.index.embedded import EmbeddedIndex
 from triptych.index.model import Condition, Facet, Listing, Range, Sort, Value

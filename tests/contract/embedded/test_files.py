@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from contract.documents import make
+from support import layout
 from triptych.core.errors import CursorExpired, FingerprintMismatch, IndexUnavailable, NotFound
 from triptych.core.settings import Settings
-from triptych.fusion.layout import layout
 from triptych.fusion.query import PresenceClass
 from triptych.index import open_index
 from triptych.index.embedded import EmbeddedIndex
@@ -173,11 +173,11 @@ def test_a_collection_is_no_path(index: EmbeddedIndex, name: str):
 def test_where_the_default_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """In the folder for data, also where the setting is empty; or in that of a file URL."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "a b"))
-    open_index(Settings(index_url=None)).ensure("c")
+    open_index(Settings(index_url=None), layout()).ensure("c")
     assert (tmp_path / "a b" / "triptych" / "index" / "triptych" / "c" / DATABASE).exists()
-    assert open_index(Settings(index_url="")).collections() == ["c"]
+    assert open_index(Settings(index_url=""), layout()).collections() == ["c"]
     url = (tmp_path / "ü").as_uri()
-    open_index(Settings(index_url=url, index_prefix="other")).ensure("c")
+    open_index(Settings(index_url=url, index_prefix="other"), layout()).ensure("c")
     assert (tmp_path / "ü" / "other" / "c" / DATABASE).exists()
 
 
@@ -185,4 +185,4 @@ def test_where_the_default_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 def test_other_urls_are_refused(url: str):
     """With those that are supported."""
     with pytest.raises(ValueError, match="only file:///folder, http:// and https://"):
-        open_index(Settings(index_url=url))
+        open_index(Settings(index_url=url), layout())

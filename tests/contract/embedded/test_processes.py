@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from contract.documents import features, look_up, make, word
-from triptych.fusion.layout import layout
+from support import layout
 from triptych.fusion.query import PresenceClass
 from triptych.index.embedded import EmbeddedIndex, writing
 from triptych.index.model import IndexQuery, Listing

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from contract.documents import look_up, make, prefix, word
+from support import layout
 from triptych.core.errors import CursorExpired, InvalidInput
-from triptych.fusion.layout import layout
 from triptych.fusion.query import PresenceClass
 from triptych.index.embedded import EmbeddedIndex, writing
 from triptych.index.embedded import index as module

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.core.errors import InvalidInput
 from triptych.core.settings import Encoders
 from triptych.encoders import artefacts, extractors, registry
 from triptych.encoders.extractors import Extractor, load_extractor
 from triptych.encoders.weights import WeightsError
-from triptych.fusion.layout import layout, make_layout
+from triptych.fusion.layout import make_layout
 from triptych.media.store import MediaStore
 
 SAMPLES = {

@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.core.item import MODALITIES, Item
+from triptych.core.settings import Settings
 from triptych.encoders.cards import unit_rows
+from triptych.engine import Engine
 from triptych.evaluation import judged
 from triptych.evaluation.encoding import Encoded, Gallery
 from triptych.evaluation.judged import Query
-from triptych.fusion.layout import layout
 from triptych.index.embedded import EmbeddedIndex
 from triptych.search.syntax import parse
 from triptych.text.analysis import terms
@@ -28,6 +30,13 @@ def index(tmp_path) -> EmbeddedIndex:
 
 
 @pytest.fixture(scope="session")
+def engine(tmp_path_factory) -> Engine:
+    """Real encoders, and an index of local files."""
+    folder = tmp_path_factory.mktemp("engine").as_uri()
+    return Engine.open(Settings(index_url=folder, media_url=folder))
+
+
+@pytest.fixture(scope="session")
 def gallery() -> Gallery:
     """Forty items of any parts."""
     draw = np.random.default_rng(0)
@@ -36,15 +45,16 @@ def gallery() -> Gallery:
     for row in range(40):
         parts = [part for part in MODALITIES if draw.random() < 0.7] or ["image"]
         given = dict.fromkeys(parts, "x" * 64)
-        words = {}
+        words, plain = {}, {}
         if "text" in parts:
             given["text"] = " ".join(draw.choice(WORDS, 3))
             words = {"text": " ".join(terms(given["text"], "en"))}
-        items.append(Item(id=f"{row:02}", ordinal=row, words=words, **given))
+            plain = {"text": given["text"]}
+        items.append(Item(id=f"{row:02}", ordinal=row, words=words, plain=plain, **given))
         for block in layout().blocks:
             if block.part in parts:
                 fused[row, layout().slices[block.name]] = _near_one(draw, block.dims)
-    return Gallery(items, fused)
+    return Gallery(items, fused, layout())
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.evaluation.galleries import COLLECTION, fill, losing
-from triptych.fusion.layout import layout
 from triptych.index.model import Listing
 
 

@@ -5,22 +5,17 @@ from dataclasses import replace
 import pytest
 
 from triptych.core.errors import InvalidInput
-from triptych.core.settings import settings
 from triptych.evaluation import judged
 from triptych.evaluation.search import BEST_SINGLE, evaluate
 
 
 @pytest.fixture(scope="module")
-def figures(judged_folder, tmp_path_factory):
+def figures(judged_folder, engine):
     """Those of two fusions, by gallery, kind, fusion and metric; and what is left of the index."""
-    from triptych.fusion.layout import layout
-    from triptych.index.embedded import EmbeddedIndex
-
-    index = EmbeddedIndex(tmp_path_factory.mktemp("index"), layout=layout())
-    found = list(evaluate(judged.read(judged_folder), index, settings(), ["linear", "rrf"]))
+    found = list(evaluate(judged.read(judged_folder), engine, ["linear", "rrf"]))
     by_name = {(f.gallery, f.kind, f.fusion, f.metric): f for f in found}
     assert len(by_name) == len(found)
-    return by_name, index
+    return by_name, engine.index
 
 
 def test_every_way_to_ask_is_measured(figures):
@@ -80,9 +75,9 @@ def test_nothing_remains_in_the_index(figures):
     assert index.collections() == []
 
 
-def test_an_item_that_can_not_be_read_is_an_error(judged_folder, index):
+def test_an_item_that_can_not_be_read_is_an_error(judged_folder, engine):
     """With its id: figures of fewer items would be others."""
     found = judged.read(judged_folder)
     bad = replace(found, items=[found.items[0].model_copy(update={"image": __file__})])
     with pytest.raises(InvalidInput, match="item red-circle"):
-        next(evaluate(bad, index, settings(), ["linear"]))
+        next(evaluate(bad, engine, ["linear"]))

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.evaluation import tuning
 from triptych.evaluation.galleries import COLLECTION, fill, losing
 from triptych.evaluation.ranking import ndcg
@@ -35,10 +36,10 @@ def test_the_scores_are_those_of_search(tables, queries, index):
         for signals in (group.signals, ("keyword", "text")):
             if not set(signals) <= set(group.signals):
                 continue
-            found = scores(group, tuning.present(), signals)
+            found = scores(group, tuning.present(layout()), signals)
             weights = dict.fromkeys(WEIGHTS, 0.0) | {name: WEIGHTS[name] for name in signals}
             for row, query in enumerate(q for q in queries if q.query.kind == kind):
-                fused = fused_query(query, weights)
+                fused = fused_query(query, weights, layout())
                 asked = replace(index_query(fused, query.words), candidates=40)
                 candidates = [each.candidate for each in index.search(COLLECTION, asked).found]
                 for entry in score(fused, candidates, "linear"):
@@ -51,7 +52,7 @@ def test_rows_are_measured_as_rankings_are():
     draw = np.random.default_rng(0)
     grades = draw.integers(0, 3, (20, 30))
     scored = draw.integers(0, 12, (20, 30)).astype(np.float64)
-    group = Group("k", "whole", {}, {}, None, grades)
+    group = Group("k", "whole", {}, {}, None, grades, layout())
     expected = [
         ndcg([row[i] for i in sorted(range(30), key=lambda i: (-line[i], i))], row.tolist())
         for row, line in zip(grades, scored, strict=True)
@@ -84,32 +85,34 @@ def planted(count: int = 40) -> Group:
         ("image", "visual", "visual"): image.astype(np.float32),
     }
     whole = dict.fromkeys(("text", "image"), np.ones(count, np.bool_))
-    return Group("text + image", "whole", whole, cosines, None, grades)
+    return Group("text + image", "whole", whole, cosines, None, grades, layout())
 
 
 def test_tuning_finds_what_is_noise():
     """It lowers the weight of what finds nothing, and never makes anything worse."""
     group = planted()
-    now, found = tuning.present(), tuning.tune([group])
+    now, found = tuning.present(layout()), tuning.tune([group])
     assert found.weights["image"] < now.weights["image"]
     best = tuning.singles([group], now)
     before, after = (tuning.objective([group], each, best) for each in (now, found))
     assert after > before + 0.02
-    assert any(line.startswith("WEIGHTS, image: 1.0 →") for line in tuning.changes(now, found))
+    assert any(
+        line.startswith("WEIGHTS, image: 1.0 →") for line in tuning.changes(now, found, layout())
+    )
 
 
 def test_the_best_single_is_the_text():
     """Of the whole query, held against each of its signals."""
     group = planted()
-    text = ndcg_of_rows(group, scores(group, tuning.present(), ("text",)))
-    best = tuning.singles([group], tuning.present())
+    text = ndcg_of_rows(group, scores(group, tuning.present(layout()), ("text",)))
+    best = tuning.singles([group], tuning.present(layout()))
     assert best == {("whole", "text + image"): pytest.approx(text.mean())}
 
 
 def test_nothing_changed_is_nothing_to_set():
     """And a change is said by the name that it has in the code."""
-    now = tuning.present()
-    assert not list(tuning.changes(now, now))
+    now = tuning.present(layout())
+    assert not list(tuning.changes(now, now, layout()))
     key = ("image", "concept", "concept")
     other = replace(
         now,
@@ -117,7 +120,7 @@ def test_nothing_changed_is_nothing_to_set():
         shares={**now.shares, key: 0.7},
         bounds={**now.bounds, ("semantic", "concept"): Bounds(0, 0.5)},
     )
-    alpha, share, bound = tuning.changes(now, other)
+    alpha, share, bound = tuning.changes(now, other, layout())
     assert alpha.endswith("→ 0.9")
     assert share.startswith("COMPARISONS, image, concept with concept:")
     assert bound.startswith("BOUNDS, minilm with conse:")

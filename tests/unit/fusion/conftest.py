@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.core.item import MODALITIES, Modality
 from triptych.encoders.cards import Vectors, unit_rows
-from triptych.fusion.layout import layout
 from triptych.fusion.query import COMPARISONS, FusedQuery, fuse_query
 from triptych.fusion.scores import Candidate
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.encoders.cards import Card
 from triptych.fusion.blocks import Block, Layout, Rows, fuse
-from triptych.fusion.layout import layout
 
 
 def small_layout(**change: object) -> Layout:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.fusion.calibration import BOUNDS, UNIT, Bounds, bounds
-from triptych.fusion.layout import layout
 from triptych.fusion.query import COMPARISONS
 
 

@@ -9,9 +9,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from support import layout
 from triptych.core.item import MODALITIES
 from triptych.core.settings import Limits, Settings
 from triptych.encoders.extractors import Extractor
+from triptych.engine import Engine
 from triptych.gateway.app import create_app
 from triptych.gateway.services import Services
 from triptych.media.store import MediaStore
@@ -74,17 +76,14 @@ def nothing() -> Nothing:
 def app(lists: Lists, nothing: Nothing) -> Flask:
     """The application."""
     settings = Settings(limits=LIMITS, queue_bound=10)
-    services = Services(
-        settings=settings,
+    engine = Engine(
+        settings,
         store=MediaStore(f"memory://{uuid.uuid4().hex}"),
-        queue=Nothing(),
-        redis=lists,
-        progress=Nothing(),
+        layout=layout(),
         index=nothing,
         extractors={modality: Extractor({"block": Small()}) for modality in MODALITIES},
-        waiters=threading.Semaphore(1),
     )
-    return create_app(settings, services)
+    return create_app(Services(engine, Nothing(), lists, Nothing(), threading.Semaphore(1)))
 
 
 @pytest.fixture
@@ -106,19 +105,17 @@ def make_client(seeded: dict[str, Seeded], shelf: Shelf) -> Callable[..., FlaskC
 
     def make(**changes: Any) -> FlaskClient:
         settings = Settings(limits=Limits(file_bytes=2**20, body_bytes=2**24), **changes)
-        services = Services(
-            settings=settings,
+        engine = Engine(
+            settings,
             store=MediaStore(f"memory://{uuid.uuid4().hex}"),
-            queue=Nothing(),
-            redis=Nothing(),
-            progress=Nothing(),
+            layout=layout(),
             index=shelf,
             extractors={
                 part: Extractor({blocks[part]: encoder}) for part, encoder in seeded.items()
             },
-            waiters=threading.Semaphore(1),
         )
-        return create_app(settings, services).test_client()
+        services = Services(engine, Nothing(), Nothing(), Nothing(), threading.Semaphore(1))
+        return create_app(services).test_client()
 
     return make
 

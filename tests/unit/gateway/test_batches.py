@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+from support import changed
 from triptych.queues import jobs
 
 
@@ -20,7 +21,8 @@ def test_only_the_first_rejections_are_listed(app, http, monkeypatch):
     """All are counted: the answer to a bad manifest must not be larger than it."""
     monkeypatch.setattr(jobs, "send_task", lambda *_, **__: None)
     found = app.extensions["triptych"]
-    app.extensions["triptych"] = replace(found, index=Willing(), progress=Willing())
+    engine = changed(found.engine, index=Willing())
+    app.extensions["triptych"] = replace(found, engine=engine, progress=Willing())
     response = http.post(
         "/v1/collections/c/batches", data=b"0\n" * 150, content_type="application/x-ndjson"
     )
@@ -31,7 +33,7 @@ def test_only_the_first_rejections_are_listed(app, http, monkeypatch):
 
 def test_a_manifest_in_pieces_is_not_cut(app, http):
     """Above the limit it is refused: what is behind it would be lost without a word."""
-    limit = app.extensions["triptych"].settings.limits.body_bytes
+    limit = app.extensions["triptych"].engine.settings.limits.body_bytes
     response = http.post(
         "/v1/collections/c/batches",
         input_stream=io.BytesIO(b"0\n" * limit),

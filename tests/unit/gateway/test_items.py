@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from support import changed
 from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.gateway import items
 from triptych.queues import jobs
@@ -43,7 +44,8 @@ def sent(monkeypatch) -> list:
 
 def use(app, index: Index) -> Index:
     """Let the application ask this index."""
-    app.extensions["triptych"] = replace(app.extensions["triptych"], index=index)
+    found = app.extensions["triptych"]
+    app.extensions["triptych"] = replace(found, engine=changed(found.engine, index=index))
     return index
 
 
@@ -92,9 +94,10 @@ def test_pauses_grow(app, http, sent, monkeypatch):
 
 def test_a_text_above_the_limit_is_too_large(app, http, sent):
     """As a field and as a file: nothing is sent or stored."""
-    limits = app.extensions["triptych"].settings.limits.model_copy(update={"text_chars": 5})
-    settings = app.extensions["triptych"].settings.model_copy(update={"limits": limits})
-    app.extensions["triptych"] = replace(app.extensions["triptych"], settings=settings)
+    found = app.extensions["triptych"]
+    limits = found.engine.settings.limits.model_copy(update={"text_chars": 5})
+    settings = found.engine.settings.model_copy(update={"limits": limits})
+    app.extensions["triptych"] = replace(found, engine=changed(found.engine, settings=settings))
     use(app, Index(NotFound("not yet")))
     file = {"text": (io.BytesIO(b"123456"), "a.txt")}
     for arguments in ({"json": {"text": "123456"}}, {"data": file}):

@@ -9,9 +9,9 @@ import schemathesis
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from support import layout
 from triptych.core import errors
 from triptych.core.errors import InvalidInput
-from triptych.fusion.layout import layout
 from triptych.gateway import openapi
 from triptych.gateway.openapi import OPERATIONS
 from triptych.index.documents import HIDDEN_FIELDS

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from typing import Never
 
 import pytest
@@ -10,6 +11,7 @@ from gunicorn.http.errors import InvalidChunkSize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support import changed
 from triptych.core import errors
 from triptych.gateway.app import create_app
 
@@ -160,8 +162,10 @@ def test_the_same_origin_may(http, nothing):
 
 def test_only_trusted_hosts_are_answered(app):
     """A name that an attacker points at this machine is none."""
-    chosen = app.extensions["triptych"].settings.model_copy(update={"trusted_hosts": ("a.org",)})
-    http = create_app(chosen, app.extensions["triptych"]).test_client()
+    found = app.extensions["triptych"]
+    settings = found.engine.settings.model_copy(update={"trusted_hosts": ("a.org",)})
+    engine = changed(found.engine, settings=settings)
+    http = create_app(replace(found, engine=engine)).test_client()
     assert http.get("/healthz", headers={"Host": "a.org:8080"}).status_code == 200
     assert problem(http.get("/healthz", headers={"Host": "evil.org"}))["status"] == 400
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask, request
 
+from support import changed
 from triptych.core.errors import Busy, InvalidInput, TooLarge
 from triptych.gateway.requests import (
     collection_name,
@@ -16,7 +17,7 @@ from triptych.gateway.requests import (
     read_search,
     refuse_when_busy,
 )
-from triptych.search.request import ItemRequest
+from triptych.ingest.manifest import ItemRequest
 
 FILES = ("image", "audio", "text")
 
@@ -124,7 +125,7 @@ def test_a_field_given_twice_is_refused(app):
 
 def test_files_are_bounded(app):
     """In a form and in JSON; exactly the limit is fine."""
-    limit = app.extensions["triptych"].settings.limits.file_bytes
+    limit = app.extensions["triptych"].engine.settings.limits.file_bytes
     assert read(app, **form(image=b"x" * limit))[1] == {"image": b"x" * limit}
     with pytest.raises(TooLarge) as caught:
         read(app, **form(image=b"x" * (limit + 1)))
@@ -135,7 +136,7 @@ def test_files_are_bounded(app):
 
 def test_bodies_in_pieces_are_bounded(app):
     """They say no length before; a longer one is refused, not cut."""
-    limit = app.extensions["triptych"].settings.limits.body_bytes
+    limit = app.extensions["triptych"].engine.settings.limits.body_bytes
     for size in (limit, limit + 1, 2 * limit):
         with app.test_request_context(
             "/",
@@ -154,9 +155,9 @@ def test_bodies_in_pieces_are_bounded(app):
 def test_json_is_bounded(app):
     """Below other bodies, and with a way out."""
     found = app.extensions["triptych"]
-    limits = found.settings.limits.model_copy(update={"json_bytes": 100})
-    settings = found.settings.model_copy(update={"limits": limits})
-    app.extensions["triptych"] = replace(found, settings=settings)
+    limits = found.engine.settings.limits.model_copy(update={"json_bytes": 100})
+    settings = found.engine.settings.model_copy(update={"limits": limits})
+    app.extensions["triptych"] = replace(found, engine=changed(found.engine, settings=settings))
     with pytest.raises(TooLarge, match="more than 100 bytes; larger media are accepted as files"):
         read(app, json={"text": "x" * 100})
     assert read(app, json={"text": "x" * 80})[0].text == "x" * 80

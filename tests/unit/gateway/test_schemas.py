@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from triptych.core.errors import InvalidInput
 from triptych.fusion.query import WEIGHTS
-from triptych.search.request import ItemRequest, SearchRequest, all_weights, decode_base64
+from triptych.ingest.manifest import ItemRequest
+from triptych.search.request import SearchRequest, all_weights, decode_base64
 
 
 def test_a_search_has_defaults():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from triptych.core.item import Item
-from triptych.fusion.layout import layout
+from support import layout
+from triptych.core.item import Item, Words
 from triptych.index.documents import facts, kind, pack_features, parts, public, unpack_features
 from triptych.index.elastic.mapping import mapping
 from triptych.ingest.chunk import Chunk
@@ -99,13 +99,11 @@ def test_clients_see_no_vectors():
 
 def test_plain_words_are_those_of_every_part():
     """Text, speech and writing; none of a text that can't be used, or that has no words."""
-    item = Item("a", text="The Cats", image="d1", audio="d2")
+    item = Item("a", text="The Cats", image="d1").with_words("text", Words("cat", "the cats"))
+    assert document_of(item)["words"] == {"text": "cat"}
     assert document_of(item)["plain"] == {"text": "the cats"}
-    heard = item.noting({"transcript": {"text": "Hello, you."}, "writing": {"text": "No EXIT"}})
-    assert document_of(heard)["plain"] == {
-        "text": "the cats", "transcript": "hello you", "writing": "no exit",
-    }  # fmt: skip
-    assert set(document_of(heard.failing("text", "why"))["plain"]) == {"transcript", "writing"}
+    both = item.with_words("writing", Words("exit", "no exit"))
+    assert document_of(both)["plain"] == {"text": "the cats", "writing": "no exit"}
     assert "plain" not in document_of(Item("a", image="d1"))
     known = mapping(layout())["properties"]
     assert set(known["plain"]["properties"]) == set(known["words"]["properties"])

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from support import layout
 from triptych.core.item import Item
-from triptych.fusion.layout import layout
 from triptych.index.model import Outcome, Versioned
 from triptych.ingest.chunk import Chunk
 
@@ -34,29 +34,10 @@ class Index:
         return Outcome(item_id, "written")
 
 
-class Counts:
-    """Remembers which ordinals are done and failed."""
-
-    def __init__(self) -> None:
-        self.done: set[int] = set()
-        self.failed: set[int] = set()
-
-    def mark(self, _: str, *, done: Sequence[int], failed: Sequence[int]) -> None:
-        """Add the ordinals."""
-        self.done |= set(done)
-        self.failed |= set(failed)
-
-
 @pytest.fixture
 def index() -> Index:
     """An empty index."""
     return Index()
-
-
-@pytest.fixture
-def counts() -> Counts:
-    """Nothing counted yet."""
-    return Counts()
 
 
 @pytest.fixture

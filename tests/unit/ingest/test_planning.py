@@ -6,8 +6,9 @@ import uuid
 import pytest
 
 from triptych.core.item import Item
+from triptych.core.settings import Limits, Settings
 from triptych.ingest.manifest import Entry, Manifest
-from triptych.ingest.planning import WINDOW, plan
+from triptych.ingest.planning import WINDOW, Planner
 from triptych.media.store import MediaStore
 
 MAX_BYTES = 10
@@ -34,7 +35,8 @@ def planned(store, root, *entries: Entry, size: int = 10):
     """The chunks of a batch of these entries."""
     manifest = Manifest("b", "photos", 42, "print", len(entries), entries)
     roots = () if root is None else (root,)
-    return plan(manifest, 0, store, roots=roots, max_bytes=MAX_BYTES, size=size)
+    settings = Settings(import_roots=roots, chunk_items=size, limits=Limits(file_bytes=MAX_BYTES))
+    return Planner(store, settings).plan(manifest, 0)
 
 
 def test_files_are_imported(store, root):
@@ -99,7 +101,7 @@ def test_a_batch_is_planned_in_windows(store, root):
     found = [
         item.ordinal
         for start in range(0, len(entries), WINDOW)
-        for chunk in plan(manifest, start, store, roots=(), max_bytes=1, size=10)
+        for chunk in Planner(store, Settings(chunk_items=10)).plan(manifest, start)
         for item in chunk.items
     ]
     assert found == list(range(len(entries)))

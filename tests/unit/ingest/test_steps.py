@@ -1,4 +1,4 @@
-"""What an image, text or audio worker does with a chunk."""
+"""What a step does with a chunk."""
 
 import weakref
 from dataclasses import replace
@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.core.errors import MediaError, NotFound, StoreUnavailable, TooLarge
 from triptych.core.item import Item
 from triptych.encoders.extractors import Extracted
-from triptych.ingest.steps import add_features
+from triptych.ingest.steps import Step
 
 
 def decode(item: Item) -> tuple[Item, str]:
@@ -22,7 +23,12 @@ def decode(item: Item) -> tuple[Item, str]:
     }
     if item.text in errors:
         raise errors[item.text]
-    return replace(item, words={"text": f"words of {item.text}"}), item.text
+    return replace(item, language="en"), item.text
+
+
+def describe(chunk, decode, extract):
+    """The chunk after its texts were described."""
+    return Step("text", decode, extract, layout())(chunk)
 
 
 def extract(batch):
@@ -36,12 +42,13 @@ def test_one_bad_item_spoils_nothing(make_chunk):
     """It gets its reason; the others get their features, each its own."""
     texts = ["a", "bad", "ccc", None, "big", "gone", "dd"]
     chunk = make_chunk(*(Item(str(i), text=text) for i, text in enumerate(texts)))
-    after = add_features(chunk, "text", decode, extract)
+    after = describe(chunk, decode, extract)
     assert after.features["semantic"].rows == (0, 2, 6)
     assert after.features["semantic"].vectors.tolist() == [[1], [3], [2]]
     reasons = [item.errors.get("text") for item in after.items]
     assert reasons == [None, "cut", None, None, "too big", "not there", None]
-    assert after.items[2].words == {"text": "words of ccc"}
+    assert after.items[2].words == {"text": "ccc"}
+    assert after.items[2].plain == {"text": "ccc"}
     assert [item.keywords for item in after.items[:3]] == [("a",), (), ("ccc",)]
     assert [item.id for item in after.items] == [item.id for item in chunk.items]
     assert after.slip == ("fusion",)
@@ -50,21 +57,21 @@ def test_one_bad_item_spoils_nothing(make_chunk):
 def test_an_item_that_failed_before_is_left_alone(make_chunk):
     """Its first reason stays."""
     chunk = make_chunk(Item("a", text="x").failing("text", "first"))
-    after = add_features(chunk, "text", decode, extract)
+    after = describe(chunk, decode, extract)
     assert after.items[0].errors == {"text": "first"}
     assert after.features == {}
 
 
 def test_nothing_to_do_moves_on(make_chunk):
     """The models are not run, the slip gets shorter."""
-    after = add_features(make_chunk(Item("a", image="d")), "text", decode, extract)
+    after = describe(make_chunk(Item("a", image="d")), decode, extract)
     assert (after.slip, after.features) == (("fusion",), {})
 
 
 def test_other_models_are_refused(make_chunk):
     """Every item with the reason, no features."""
     chunk = make_chunk(Item("a", text="x"), Item("b", text="y"), fingerprint="other")
-    after = add_features(chunk, "text", decode, extract)
+    after = describe(chunk, decode, extract)
     assert after.features == {}
     assert all("made for models other" in item.errors["text"] for item in after.items)
     assert after.slip == ("fusion",)
@@ -73,7 +80,7 @@ def test_other_models_are_refused(make_chunk):
 def test_a_store_that_is_away_is_not_the_items_fault(make_chunk):
     """The chunk is to come again."""
     with pytest.raises(StoreUnavailable):
-        add_features(make_chunk(Item("a", text="away")), "text", decode, extract)
+        describe(make_chunk(Item("a", text="away")), decode, extract)
 
 
 def test_a_defect_of_one_item_is_its_own(make_chunk):
@@ -85,7 +92,7 @@ def test_a_defect_of_one_item_is_its_own(make_chunk):
         return extract(batch)
 
     chunk = make_chunk(*(Item(str(i), text=text) for i, text in enumerate(["a", "boom", "ccc"])))
-    after = add_features(chunk, "text", decode, fragile)
+    after = describe(chunk, decode, fragile)
     assert after.features["semantic"].rows == (0, 2)
     assert after.features["semantic"].vectors.tolist() == [[1], [3]]
     assert "ValueError: no such thing" in after.items[1].errors["text"]
@@ -100,7 +107,7 @@ def test_a_defect_in_decoding_one_item_is_its_own(make_chunk):
         return decode(item)
 
     chunk = make_chunk(*(Item(str(i), text=text) for i, text in enumerate(["a", "boom", "ccc"])))
-    after = add_features(chunk, "text", fragile, extract)
+    after = describe(chunk, fragile, extract)
     assert after.features["semantic"].rows == (0, 2)
     assert after.items[1].errors["text"] == "internal error: RuntimeError: no such thing"
 
@@ -117,7 +124,7 @@ def test_no_more_than_one_large_medium_is_held(make_chunk, monkeypatch):
         return item, samples
 
     chunk = make_chunk(*(Item(str(i), text="x") for i in range(3)))
-    after = add_features(chunk, "text", large, extract)
+    after = describe(chunk, large, extract)
     assert after.features["semantic"].vectors.tolist() == [[100], [100], [100]]
 
 
@@ -132,6 +139,6 @@ def test_decoded_media_is_dropped_before_it_is_too_much(make_chunk, monkeypatch)
 
     texts = ["x" * size for size in (60, 60, 10, 200, 5)]
     chunk = make_chunk(*(Item(str(i), text=text) for i, text in enumerate(texts)))
-    after = add_features(chunk, "text", decode, noting)
+    after = describe(chunk, decode, noting)
     assert batches == [2, 2, 1]
     assert after.features["semantic"].vectors[:, 0].tolist() == [60, 60, 10, 200, 5]

@@ -107,7 +107,7 @@ def test_each_worker_has_its_own_ready_file():
     """A file of an earlier run is removed, and readiness is its return."""
     workers = [part for name, part in build(image_workers=3).items() if name.startswith("worker")]
     files = [Path(part.env["TRIPTYCH_READY_FILE"]) for part in workers]
-    assert len(set(files)) == 4
+    assert len(set(files)) == 5
     for part, file in zip(workers, files, strict=True):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
@@ -126,6 +126,7 @@ def test_only_the_image_worker_has_many_processes():
         "worker-text": "1",
         "worker-audio": "1",
         "worker-fusion": "1",
+        "worker-plan": "1",
     }
 
 

@@ -2,25 +2,26 @@
 
 import argparse
 import os
-from importlib import import_module
 
 from triptych.core.threads import limit_threads
 
-QUEUES = {"image": "image", "text": "text", "audio": "audio", "fusion": "fusion,plan"}
+KINDS = ("image", "text", "audio", "fusion", "plan")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a worker until it is told to stop."""
     parser = argparse.ArgumentParser(prog="triptych-worker", description=__doc__)
-    parser.add_argument("kind", choices=QUEUES)
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--concurrency", type=int, default=1, help="processes, each of one thread")
     options = parser.parse_args(arguments)
     limit_threads()
-    app = import_module(f"triptych.workers.{options.kind}").app
-    app.worker_main(
+    from triptych.core.settings import Settings
+    from triptych.workers.worker import Worker
+
+    Worker(options.kind, Settings()).app.worker_main(
         [
             "worker",
-            f"--queues={QUEUES[options.kind]}",
+            f"--queues={options.kind}",
             f"--concurrency={options.concurrency}",
             f"--hostname={options.kind}-{os.getpid()}@%h",
             "--pool=prefork",

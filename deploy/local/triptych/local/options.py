@@ -10,7 +10,7 @@ from triptych.core.settings import data_home
 from triptych.core.threads import usable_cpus
 from triptych.local.errors import StackError
 
-WORKER_KINDS = ("image", "text", "audio", "fusion")
+WORKER_KINDS = ("image", "text", "audio", "fusion", "plan")
 ELASTICSEARCH = "elasticsearch"
 PART_NAMES = (
     "valkey",

@@ -22,7 +22,7 @@ from triptych.local.process import alive, stop, this_process
 from triptych.local.show import Say, print_line, print_table
 from triptych.local.stack import Stack, _quiet
 from triptych.local.state import State, forget, last_index, load, remember_index
-from triptych.media.store import open_store
+from triptych.media.store import MediaStore
 
 _SUPERVISOR_SECONDS = 120.0
 _INTERRUPTED = 130
@@ -223,7 +223,7 @@ def _check_settings(options: StackOptions) -> None:
     if set(options.parts) <= set(STORES):
         return
     try:
-        check({**os.environ, **options.env}, open_store(media_url(options.home)))
+        check({**os.environ, **options.env}, MediaStore(media_url(options.home)))
     except TriptychError as error:
         raise BadSetting(str(error)) from error
 

@@ -24,7 +24,7 @@ from triptych.encoders.registry import card_of, open_encoder
 from triptych.encoders.weights import WeightsError
 from triptych.fusion.layout import make_layout
 from triptych.media.audio import RATE
-from triptych.media.store import open_store
+from triptych.media.store import MediaStore
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SIDE, DIMS = 8, 8
@@ -314,7 +314,7 @@ def test_the_card_names_what_was_fetched(hub, models_folder, tmp_path):
     digests = [hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files]
     assert (card.source, card.dims) == (f"tiny/clip@{COMMIT}", DIMS)
     assert card.weights == tuple(digests)
-    assert card_of(reference, open_store(tmp_path.as_uri())) == card
+    assert card_of(reference, MediaStore(tmp_path.as_uri())) == card
     assert {Path(place).suffix for place in hub if "/resolve/" in place} == {".onnx", ".json"}
 
 
@@ -341,7 +341,7 @@ def test_what_is_there_needs_no_network(hub, monkeypatch):
 
 def test_a_picture_encoder_compares_with_its_own_texts(hub, tmp_path):
     """In the space of the other half; the texts of another model are refused."""
-    store = open_store(tmp_path.as_uri())
+    store = MediaStore(tmp_path.as_uri())
     text = open_encoder(named("clip-text", "clip"))
     pictures = open_encoder(named("clip-image", "clip"), text=text)
     assert pictures.card.built_on == (text.card.fingerprint,)
@@ -355,7 +355,7 @@ def test_a_picture_encoder_compares_with_its_own_texts(hub, tmp_path):
 
 def test_a_deployment_may_be_made_of_them(hub, tmp_path):
     """Settings, layout and extractors: pictures and words fill blocks of one space."""
-    store = open_store(tmp_path.as_uri())
+    store = MediaStore(tmp_path.as_uri())
     encoders = Encoders(
         semantic=named("clip-text", "clip"), concept=named("clip-image", "clip"),
         visual=named("siglip-image", "siglip"), acoustic=named("clap-audio", "clap"),
@@ -383,7 +383,7 @@ def test_a_deployment_may_be_made_of_them(hub, tmp_path):
 )  # fmt: skip
 def test_a_reference_names_a_commit(hub, tmp_path, version):
     """A branch moves; nothing is asked of the hub."""
-    for call in (open_encoder, lambda reference: card_of(reference, open_store(tmp_path.as_uri()))):
+    for call in (open_encoder, lambda reference: card_of(reference, MediaStore(tmp_path.as_uri()))):
         with pytest.raises(InvalidInput, match="clip-image@OWNER/NAME:COMMIT"):
             call(f"clip-image@{version}")
     assert not hub

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.core.errors import Busy, FingerprintMismatch, InvalidInput, MediaError, TooLarge
 from triptych.encoders.extractors import Extractor
-from triptych.fusion.layout import layout
 from triptych.search.encoded import EncodedPart, all_words, mean
 from triptych.search.encoding import encode
 from triptych.search.references import stored_part
@@ -22,10 +22,10 @@ from unit.gateway.shelf import Seeded, document, numbered, vector
 
 
 @pytest.fixture
-def services(make_client, shelf):
+def searcher(make_client, shelf):
     """Those of a gateway with three cats."""
     shelf.documents |= {one["id"]: one for one in numbered(3)}
-    return make_client().application.extensions["triptych"]
+    return make_client().application.extensions["triptych"].engine.searcher
 
 
 def png(value: int, size: int = 8) -> str:
@@ -34,31 +34,31 @@ def png(value: int, size: int = 8) -> str:
     return base64.b64encode(data.tobytes()).decode()
 
 
-def ask(services, **body):
+def ask(searcher, **body):
     """The encoded query."""
-    return encode(services, "c", SearchRequest.model_validate(body))
+    return encode(searcher, "c", SearchRequest.model_validate(body))
 
 
-def test_equal_queries_are_encoded_once(services, seeded):
+def test_equal_queries_are_encoded_once(searcher, seeded):
     """Whatever else they ask for; another text, language or syntax is another one."""
     for filters in ({}, {"tags": "all"}, {"tags": "none"}):
-        ask(services, text="cat", image=png(5), filter=filters, limit=5, weights={"text": 2})
+        ask(searcher, text="cat", image=png(5), filter=filters, limit=5, weights={"text": 2})
     assert (seeded["text"].seen, len(seeded["image"].seen)) == (["cat"], 1)
-    ask(services, text="cat", language="en")
-    ask(services, text="cat", syntax="none")
-    ask(services, text="dog", image=png(6))
+    ask(searcher, text="cat", language="en")
+    ask(searcher, text="cat", syntax="none")
+    ask(searcher, text="dog", image=png(6))
     assert seeded["text"].seen == ["cat", "cat", "cat", "dog"]
     assert len(seeded["image"].seen) == 2
 
 
-def test_uploads_and_base64_are_the_same(services, seeded):
+def test_uploads_and_base64_are_the_same(searcher, seeded):
     """The bytes count, not how they came; a picture as a sound is something else."""
     data = base64.b64decode(png(5))
-    ask(services, image=png(5))
-    ask(services, image=[data, png(5)], **{"not": {"image": data}}, text="cat")
+    ask(searcher, image=png(5))
+    ask(searcher, image=[data, png(5)], **{"not": {"image": data}}, text="cat")
     assert len(seeded["image"].seen) == 1
     with pytest.raises(MediaError) as caught:
-        ask(services, audio=data)
+        ask(searcher, audio=data)
     assert caught.value.field == "audio"
 
 
@@ -73,11 +73,11 @@ def test_queries_at_the_same_time_are_encoded_once(make_client, shelf):
 
     began, go_on = threading.Event(), threading.Event()
     slow = Slow(256)
-    made = make_client().application.extensions["triptych"]
+    made = make_client().application.extensions["triptych"].engine.searcher
     extractors = {**made.extractors, "image": Extractor({"visual": slow})}
-    services = replace(made, extractors=extractors)
+    searcher = replace(made, extractors=extractors)
     with ThreadPoolExecutor(8) as pool:
-        found = [pool.submit(ask, services, image=png(5)) for _ in range(8)]
+        found = [pool.submit(ask, searcher, image=png(5)) for _ in range(8)]
         assert began.wait(30)
         go_on.set()
         keys = [one.result(30).keys["image"] for one in found]
@@ -85,7 +85,7 @@ def test_queries_at_the_same_time_are_encoded_once(make_client, shelf):
     assert keys == keys[:1] * 8
 
 
-def test_no_more_are_encoded_at_once_than_slots(services, make_client):
+def test_no_more_are_encoded_at_once_than_slots(searcher, make_client):
     """Others wait; an error gives its slot back."""
 
     class Counted(Seeded):
@@ -102,34 +102,34 @@ def test_no_more_are_encoded_at_once_than_slots(services, make_client):
 
     lock, together = threading.Lock(), threading.Event()
     counted = Counted(256)
-    extractors = {**services.extractors, "image": Extractor({"visual": counted})}
-    slots = {**services.slots, "image": threading.Semaphore(2)}
-    services = replace(services, extractors=extractors, slots=slots)
+    extractors = {**searcher.extractors, "image": Extractor({"visual": counted})}
+    slots = {**searcher.slots, "image": threading.Semaphore(2)}
+    searcher = replace(searcher, extractors=extractors, slots=slots)
     for _ in range(3):
         with pytest.raises(MediaError):
-            ask(services, image="aGVsbG8=")
+            ask(searcher, image="aGVsbG8=")
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda value: ask(services, image=png(value)), range(1, 7)))
+        list(pool.map(lambda value: ask(searcher, image=png(value)), range(1, 7)))
     assert (len(counted.seen), counted.most) == (6, 2)
 
 
-def test_a_text_does_not_wait_for_pictures(services):
+def test_a_text_does_not_wait_for_pictures(searcher):
     """Nor a picture for sounds: all slots of one kind may be taken for long."""
-    taken = {**services.slots, "image": threading.Semaphore(0), "audio": threading.Semaphore(0)}
+    taken = {**searcher.slots, "image": threading.Semaphore(0), "audio": threading.Semaphore(0)}
     with ThreadPoolExecutor(1) as pool:
-        services = replace(services, slots=taken)
-        assert pool.submit(ask, services, text="quick").result(30).keys["text"]
+        searcher = replace(searcher, slots=taken)
+        assert pool.submit(ask, searcher, text="quick").result(30).keys["text"]
 
 
-def test_nobody_waits_for_long(services, monkeypatch):
+def test_nobody_waits_for_long(searcher, monkeypatch):
     """The thread is needed by others."""
-    monkeypatch.setattr("triptych.gateway.services._PATIENCE_SECONDS", 0.01)
-    services = replace(services, slots={**services.slots, "image": threading.Semaphore(0)})
+    monkeypatch.setattr("triptych.search.searcher._PATIENCE_SECONDS", 0.01)
+    searcher = replace(searcher, slots={**searcher.slots, "image": threading.Semaphore(0)})
     with pytest.raises(Busy, match="other image queries take too long"):
-        ask(services, image=png(1))
+        ask(searcher, image=png(1))
 
 
-def test_errors_name_their_own_field(services):
+def test_errors_name_their_own_field(searcher):
     """Though what failed was the same picture."""
     broken = base64.b64encode(b"no picture").decode()
     for body, field in (
@@ -138,13 +138,13 @@ def test_errors_name_their_own_field(services):
         ({"image": png(1), "not": {"image": broken}}, "not.image"),
     ):
         with pytest.raises(MediaError) as caught:
-            ask(services, **body)
+            ask(searcher, **body)
         assert caught.value.field == field
 
 
-def _somebody_waits(services) -> bool:
+def _somebody_waits(searcher) -> bool:
     """Whether a thread waits for what another one encodes."""
-    return any(future._condition._waiters for future in services.encoded._futures.values())
+    return any(future._condition._waiters for future in searcher.encoded._futures.values())
 
 
 def test_an_error_of_two_at_once_has_the_field_of_each(make_client):
@@ -154,28 +154,28 @@ def test_an_error_of_two_at_once_has_the_field_of_each(make_client):
         def encode(self, _):
             began.set()
             deadline = time.monotonic() + 30
-            while not _somebody_waits(services) and time.monotonic() < deadline:
+            while not _somebody_waits(searcher) and time.monotonic() < deadline:
                 time.sleep(0.01)
             raise MediaError("no good")
 
     began = threading.Event()
-    made = make_client().application.extensions["triptych"]
+    made = make_client().application.extensions["triptych"].engine.searcher
     extractors = {**made.extractors, "image": Extractor({"visual": Broken(256)})}
-    services = replace(made, extractors=extractors)
+    searcher = replace(made, extractors=extractors)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(ask, services, image=png(5))
+        first = pool.submit(ask, searcher, image=png(5))
         assert began.wait(30)
-        second = pool.submit(ask, services, text="cat", **{"not": {"image": png(5)}})
+        second = pool.submit(ask, searcher, text="cat", **{"not": {"image": png(5)}})
         errors = [first.exception(30), second.exception(30)]
     assert [error.field for error in errors] == ["image", "not.image"]
     assert errors[0].__cause__ is errors[1].__cause__
 
 
-def test_limits(services):
+def test_limits(searcher):
     """A picture of many pixels, a file of many bytes, a text of many letters."""
-    bytes_ = services.settings.limits.file_bytes
-    limits = services.settings.limits.model_copy(update={"image_pixels": 100, "text_chars": 10})
-    services = replace(services, settings=services.settings.model_copy(update={"limits": limits}))
+    bytes_ = searcher.settings.limits.file_bytes
+    limits = searcher.settings.limits.model_copy(update={"image_pixels": 100, "text_chars": 10})
+    searcher = replace(searcher, settings=searcher.settings.model_copy(update={"limits": limits}))
     for body, field in (
         ({"image": png(1, size=11)}, "image"),
         ({"image": b"x" * (bytes_ + 1)}, "image"),
@@ -183,39 +183,39 @@ def test_limits(services):
         ({"text": "x" * 11}, "text"),
     ):
         with pytest.raises((MediaError, TooLarge)) as caught:
-            ask(services, **body)
+            ask(searcher, **body)
         assert caught.value.field == field
-    assert ask(services, text="x" * 10, image=png(1, size=10)).keys
+    assert ask(searcher, text="x" * 10, image=png(1, size=10)).keys
 
 
-def test_a_part_without_encoder_is_refused(services):
+def test_a_part_without_encoder_is_refused(searcher):
     """Unless an item is the query: what it has was encoded before."""
-    extractors = {**services.extractors, "audio": Extractor({})}
-    services = replace(services, extractors=extractors)
+    extractors = {**searcher.extractors, "audio": Extractor({})}
+    searcher = replace(searcher, extractors=extractors)
     with pytest.raises(InvalidInput, match="no encoder") as caught:
-        ask(services, audio="AAAA")
+        ask(searcher, audio="AAAA")
     assert caught.value.field == "audio"
 
 
-def test_an_item_of_other_encoders_is_no_query(services, shelf):
+def test_an_item_of_other_encoders_is_no_query(searcher, shelf):
     """Its vectors can't be compared."""
     shelf.documents["old"] = {**document("old", text="cat"), "fingerprint": "0" * 16}
     with pytest.raises(FingerprintMismatch):
-        ask(services, text="item:old")
+        ask(searcher, text="item:old")
 
 
-def test_an_item_is_read_anew(services, shelf):
+def test_an_item_is_read_anew(searcher, shelf):
     """What it has may change, so it is not remembered."""
-    first = ask(services, text="item:i001").keys
-    assert ask(services, text="item:i001").keys == first
+    first = ask(searcher, text="item:i001").keys
+    assert ask(searcher, text="item:i001").keys == first
     shelf.documents["i001"] = document("i001", text="dog")
-    assert ask(services, text="item:i001").keys != first
+    assert ask(searcher, text="item:i001").keys != first
 
 
-def test_items_have_the_blocks_of_the_part_alone(services, shelf):
+def test_items_have_the_blocks_of_the_part_alone(searcher, shelf):
     """A picture does not bring the text along."""
     shelf.documents["both"] = document("both", text="cat", blocks={"visual": vector("x", 256)})
-    query = ask(services, image="item:both")
+    query = ask(searcher, image="item:both")
     assert {term.signal for term in query.fused.terms} == {"image"}
     stored = stored_part(shelf.documents["both"], "image", layout())
     assert set(stored.blocks) == {"concept", "visual"}

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.cli.variations import wav
-from triptych.fusion.layout import layout
 from unit.gateway.shelf import document, numbered, vector
 
 
@@ -236,18 +236,18 @@ def test_a_form_has_the_same_parts(make_client, seeded):
 def test_verification_takes_the_picture_of_an_item(make_client, shelf):
     """From the media store, without a word about where it comes from."""
     client = make_client()
-    services = client.application.extensions["triptych"]
-    digest = services.store.put(png(7))
+    engine = client.application.extensions["triptych"].engine
+    digest = engine.store.put(png(7))
     shelf.documents["seen"]["media"] = {"image": digest}
     body = {"image": "item:seen", "verify": True, "fields": [], "limit": 1}
     answer = client.post("/v1/collections/c/search", json=body).json
     assert (ids(answer), answer["hits"][0]["item"]) == (["seen"], {})
     assert "inliers" in answer["hits"][0]
     assert "verify" in answer["took_ms"]
-    taken = {**services.slots, "image": threading.Semaphore(0)}
-    client.application.extensions["triptych"] = replace(services, slots=taken)
+    taken = {**engine.searcher.slots, "image": threading.Semaphore(0)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("triptych.gateway.services._PATIENCE_SECONDS", 0.01)
+        patch.setattr(engine, "searcher", replace(engine.searcher, slots=taken))
+        patch.setattr("triptych.search.searcher._PATIENCE_SECONDS", 0.01)
         response = client.post("/v1/collections/c/search", json=body)
     assert response.status_code == 429
     assert response.headers["retry-after"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from support import layout
 from triptych.core.errors import IndexUnavailable
-from triptych.fusion.layout import layout
 from triptych.index.elastic.index import ElasticIndex
 from triptych.index.model import Versioned
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from support import layout
 from triptych.core.settings import Settings
-from triptych.fusion.layout import layout
 from triptych.fusion.query import PresenceClass
 from triptych.index import open_index
 from triptych.index.documents import WORDED_FIELDS
@@ -194,4 +194,4 @@ def test_names_tell_what_an_index_was_built_with():
 def test_an_index_of_another_scheme_is_refused():
     """With what is supported."""
     with pytest.raises(ValueError, match="http"):
-        open_index(Settings(index_url="ftp://tmp/index"))
+        open_index(Settings(index_url="ftp://tmp/index"), layout())

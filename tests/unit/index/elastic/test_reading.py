@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from triptych.fusion.layout import layout
+from support import layout
 from triptych.index.documents import pack_features
 from triptych.index.elastic.reading import (
     read_metadata,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from triptych.fusion.layout import layout
+from support import layout
 from triptych.index.embedded.blocks import Blocks, runs
 
 DIMS = layout().dims

@@ -1,0 +1,155 @@
+"""Accepting a batch: everything durable first, so that what was accepted is never lost."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from triptych.core.errors import InvalidInput, MediaError, TooLarge
+from triptych.core.item import MEDIA, Item, Modality
+from triptych.core.names import derive_id, printable
+from triptych.core.settings import Limits
+from triptych.ingest.chunk import submission_sequence
+from triptych.ingest.grouping import group_files
+from triptych.ingest.manifest import (
+    Entry,
+    ItemLine,
+    Manifest,
+    Rejection,
+    read_lines,
+    write_manifest,
+)
+from triptych.media.store import MediaStore
+from triptych.media.text import clean_text, decode_text
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A batch that is stored and will be worked off, and the lines of it that failed already."""
+
+    manifest: Manifest
+    rejected: Sequence[Rejection]
+
+
+@dataclass(frozen=True)
+class Acceptor:
+    """Puts batches into the media store."""
+
+    store: MediaStore
+    limits: Limits
+    fingerprint: str
+    """Of the layout that the items will be encoded for."""
+
+    def manifest(
+        self, collection: str, data: bytes, uploads: Mapping[str, bytes] | None = None
+    ) -> Accepted:
+        """Accept a JSONL manifest whose files are uploads, or on the server under a root.
+
+        Raises:
+            InvalidInput, TooLarge: there are no items, or too many.
+            StoreUnavailable: nothing is accepted.
+        """
+        rejected: list[Rejection] = []
+
+        def entries() -> Iterator[Entry]:
+            for number, line in read_lines(data):
+                if isinstance(line, Rejection):
+                    rejected.append(line)
+                    yield _rejected_entry(line)
+                    continue
+                item = _item(line, number, self.limits.text_chars)
+                files: dict[Modality, str] = {p: name for p in MEDIA if (name := getattr(line, p))}
+                if uploads is None:
+                    yield Entry(item, dict(files.items()))
+                else:
+                    yield Entry(self._with_files(item, files, uploads))
+
+        return Accepted(self._stored(collection, entries()), rejected)
+
+    def files(self, collection: str, uploads: Mapping[str, bytes]) -> Accepted:
+        """Accept files by name; those of one stem are one item. Raises as ``manifest``."""
+        groups, unknown = group_files(uploads)
+        entries = [Entry(self._with_files(Item(id=g.id), g.files, uploads)) for g in groups]
+        taken = {group.id for group in groups}
+        rejected = []
+        for name in unknown:
+            reason = f"file '{printable(name)}' is of no known kind by its extension"
+            item_id = derive_id(name)
+            rejection = Rejection(0, reason, None if item_id in taken else item_id)
+            rejected.append(rejection)
+            entries.append(_rejected_entry(rejection, name))
+        return Accepted(self._stored(collection, entries), rejected)
+
+    def _stored(self, collection: str, entries: Iterable[Entry]) -> Manifest:
+        limit = self.limits.batch_items
+        numbered = [
+            replace(entry, item=replace(entry.item, ordinal=ordinal))
+            for ordinal, entry in enumerate(islice(entries, limit + 1))
+        ]
+        if not numbered:
+            raise InvalidInput("batch is empty")
+        if len(numbered) > limit:
+            raise TooLarge(f"batch has more than {limit} items")
+        manifest = Manifest(
+            batch=uuid.uuid4().hex,
+            collection=collection,
+            sequence=submission_sequence(),
+            fingerprint=self.fingerprint,
+            total=len(numbered),
+            entries=numbered,
+        )
+        write_manifest(self.store, manifest)
+        return manifest
+
+    def _with_files(
+        self, item: Item, files: Mapping[Modality, str], uploads: Mapping[str, bytes]
+    ) -> Item:
+        """Store the named uploads as parts of the item; one that is not there is a failure."""
+        for part, name in files.items():
+            shown = printable(name)
+            item = replace(item, names={**item.names, part: shown})
+            if name not in uploads:
+                item = item.failing(part, f"file '{shown}' is not among the uploaded files")
+            elif part == "text":
+                item = _with_text(item, uploads[name], self.limits.text_chars)
+            else:
+                item = item.with_media(part, self.store.put(uploads[name]))
+        return item
+
+
+def _rejected_entry(rejection: Rejection, file: str | None = None) -> Entry:
+    """A line or file that is no item becomes a failed item, so that the batch tells of it."""
+    names = {} if file is None else {"item": printable(file)}
+    item = Item(id=rejection.id or _new_id(rejection.line), names=names)
+    return Entry(item.failing("item", rejection.reason))
+
+
+def _new_id(line: int) -> str:
+    return f"line-{line}-{uuid.uuid4().hex[:8]}"
+
+
+def _item(line: ItemLine, number: int, max_chars: int) -> Item:
+    files = "+".join(filter(None, (line.image, line.audio)))
+    item = Item(
+        id=line.id or (derive_id(files) if files else _new_id(number)),
+        language=line.language,
+        tags=tuple(line.tags),
+        metadata=line.metadata,
+        source=line.source,
+    )
+    return item if line.text is None else _with_text(item, line.text, max_chars)
+
+
+def _with_text(item: Item, given: str | bytes, max_chars: int) -> Item:
+    """A copy with this text; one that can't be used is a failure, and goes no further."""
+    try:
+        return replace(item, text=read_text(given, max_chars))
+    except (MediaError, TooLarge) as error:
+        return item.failing("text", error.reason)
+
+
+def read_text(given: str | bytes, max_chars: int) -> str:
+    """The clean text of a field or a file. Raises MediaError, TooLarge."""
+    if isinstance(given, bytes):
+        return decode_text(given, max_chars=max_chars)
+    return clean_text(given, max_chars=max_chars)

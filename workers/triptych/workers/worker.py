@@ -1,0 +1,119 @@
+"""One kind of worker: a Celery application whose tasks call the steps of an engine."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import redis
+import structlog
+from celery import Celery
+from celery.signals import worker_process_init
+
+from triptych.core import logs
+from triptych.core.errors import NotFound, Unavailable
+from triptych.core.item import MODALITIES, Modality
+from triptych.core.settings import Settings
+from triptych.engine import Engine
+from triptych.ingest.chunk import BULK, FUSION, Chunk
+from triptych.ingest.manifest import read_manifest
+from triptych.ingest.planning import WINDOW
+from triptych.ingest.progress import Progress
+from triptych.queues import jobs
+from triptych.text.analysis import terms
+from triptych.workers.runtime import patient, tell_ready
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """The processes that carry out the tasks of one kind."""
+
+    def __init__(self, kind: str, settings: Settings) -> None:
+        self.kind = kind
+        self.settings = settings
+        self.app: Celery = jobs.make_celery(settings)
+        tasks: dict[str, Callable[[dict[str, Any]], None]] = {
+            FUSION: self.write,
+            jobs.PLAN: self.plan,
+        }
+        self.app.task(name=jobs.task_name(kind))(tasks.get(kind, self.describe))
+        worker_process_init.connect(self._prepare, weak=False)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine of this process."""
+        return Engine.open(self.settings)
+
+    @cached_property
+    def progress(self) -> Progress:
+        """The batch counters."""
+        client = redis.Redis.from_url(
+            self.settings.redis_url, socket_connect_timeout=3, socket_timeout=30
+        )
+        return Progress(client, ttl=self.settings.batch_ttl)
+
+    def _prepare(self, **_: object) -> None:
+        """Load models in each pool process before it takes work, then say that it is ready."""
+        logs.configure()
+        if self.kind in MODALITIES:
+            terms("the first call loads the stemmer")
+        modalities: list[Modality] = [known for known in MODALITIES if known == self.kind]
+        self.engine.load(*modalities)
+        tell_ready()
+
+    def describe(self, message: dict[str, Any]) -> None:
+        """Take one step of a chunk's routing slip and pass the chunk on.
+
+        A defect in a step must not lose the chunk: its items go on to the index as failed.
+        """
+        with patient():
+            chunk = Chunk.from_message(message)
+            try:
+                after = self.engine.step(chunk)
+            except Unavailable:
+                raise
+            except Exception as error:
+                step = chunk.slip[0]
+                log.exception("step failed", queue=step, collection=chunk.collection)
+                reason = f"internal error in {step}: {type(error).__name__}: {error}"
+                after = chunk.advance([item.failing(step, reason) for item in chunk.items], {})
+            jobs.send(self.app, after)
+
+    def write(self, message: dict[str, Any]) -> None:
+        """Write the documents of a chunk, then count its items. Doing it twice changes nothing."""
+        chunk = Chunk.from_message(message)
+        with patient():
+            everything = frozenset(item.ordinal for item in chunk.items)
+            try:
+                failed = self.engine.write(chunk)
+            except Unavailable:
+                raise
+            except NotFound as error:
+                log.warning("collection is gone", reason=error.reason, batch=chunk.batch)
+                failed = everything
+            except Exception:
+                # A defect must not leave a batch that never ends: its items count as failed.
+                log.exception("chunk not indexed", collection=chunk.collection, batch=chunk.batch)
+                failed = everything
+            if chunk.batch is not None:
+                self.progress.mark(chunk.batch, done=everything, failed=failed)
+
+    def plan(self, message: dict[str, Any]) -> None:
+        """Cut the next part of a batch into chunks, send them, and ask for the part after."""
+        batch, start = message["batch"], message.get("start", 0)
+        sent: set[int] = set()
+        with patient():
+            manifest = read_manifest(self.engine.store, batch)
+            try:
+                for chunk in self.engine.plan(manifest, start):
+                    jobs.send(self.app, chunk)
+                    sent.update(item.ordinal for item in chunk.items)
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("part of a batch can't be planned", batch=batch, start=start)
+                lost = set(range(start, min(start + WINDOW, manifest.total))) - sent
+                self.progress.mark(batch, done=lost, failed=lost)
+            if start + WINDOW < manifest.total:
+                after = {"batch": batch, "start": start + WINDOW}
+                jobs.send_task(self.app, jobs.PLAN, after, priority=BULK)
