@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from support import changed, ids, layout
+from triptych.core.errors import NotFound
 from triptych.core.item import Item
 from triptych.core.settings import Settings
 from triptych.fusion.blocks import Rows, fuse
