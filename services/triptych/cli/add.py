@@ -49,7 +49,7 @@ def add(
     except (ClientError, OSError) as error:
         raise failure(error) from error
     for name, reason in skipped.items():
-        errors.print(f"skipped: {name}: {reason}", style="yellow", markup=False, soft_wrap=True)
+        errors.print(f"skipped: {name}: {reason}", style="yellow", markup=False)
     if as_json:
         print_json({**vars(report), "skipped": skipped})
     else:

@@ -43,7 +43,7 @@ def print_answer(answer: Mapping[str, Any], *, after: int = 0, more: bool = True
     found = f"{'at least ' if total['relation'] == 'gte' else ''}{total['value']} found"
     console.print(f"[dim]{found}, {took['total']:.0f} ms: {stages}[/dim]")
     if more and "cursor" in answer:
-        console.print(f"[dim]more: --cursor {escape(answer['cursor'])}[/dim]", soft_wrap=True)
+        console.print(f"[dim]more: --cursor {escape(answer['cursor'])}[/dim]")
 
 
 def _weight(hits: Iterable[Mapping[str, Any]], signal: str) -> str:

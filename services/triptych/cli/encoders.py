@@ -153,5 +153,4 @@ def _print_result(result: Result, *, as_json: bool) -> None:
         f"  {bounds}{goal}  {about}, n={result.queries}",
         markup=False,
         highlight=False,
-        soft_wrap=True,
     )

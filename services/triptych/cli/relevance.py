@@ -148,4 +148,4 @@ def _print_changes(now: Parameters, found: Parameters, layout: Layout) -> None:
 
 
 def _print(line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(line, markup=False, highlight=False)

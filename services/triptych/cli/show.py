@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-console = Console()
-errors = Console(stderr=True)
+# Only the terminal wraps: a program that reads a line, or a path in it, gets it whole.
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -22,7 +23,7 @@ def failure(error: Exception) -> typer.Exit:
     """Tell what went wrong; raise what is returned to end the command with exit code 2."""
     if isinstance(error, BrokenPipeError):
         raise error  # nobody reads on, as after ``| head``, which click ends in silence
-    errors.print(f"error: {error}", markup=False, style="red", soft_wrap=True)
+    errors.print(f"error: {error}", markup=False, style="red")
     return typer.Exit(2)
 
 
