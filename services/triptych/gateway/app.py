@@ -9,6 +9,7 @@ from triptych.core.errors import CrossOrigin
 from triptych.gateway import batches, collections, health, items, openapi, problems, search
 from triptych.gateway.forms import FormRequest
 from triptych.gateway.services import Services
+from triptych.search.answer import dumps
 
 _FORM_MEMORY_BYTES = 16 * 2**20
 _FORM_PARTS = 10_000
@@ -16,17 +17,17 @@ _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class _OrjsonProvider(JSONProvider):
-    """JSON by orjson, which takes dataclasses as they are."""
+    """JSON by orjson; answers are dataclasses."""
 
     def dumps(self, obj: object, **_: object) -> str:
-        return orjson.dumps(obj).decode()
+        return dumps(obj).decode()
 
     def loads(self, s: str | bytes, **_: object) -> object:
         return orjson.loads(s)
 
     def response(self, *args: object, **kwargs: object) -> Response:
         value = self._prepare_response_obj(args, kwargs)
-        return Response(orjson.dumps(value), mimetype="application/json")
+        return Response(dumps(value), mimetype="application/json")
 
 
 def create_app(services: Services) -> Flask:

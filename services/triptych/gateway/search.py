@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from flask import Blueprint, request
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import NotFound
@@ -17,7 +17,7 @@ blueprint = Blueprint("search", __name__, url_prefix="/v1/collections/<collectio
 def search(collection: str) -> ResponseReturnValue:
     """Find items by text, image, audio or any mix; without any of them, list items."""
     name = collection_name(collection)
-    return engine().search(name, read_search(request))
+    return jsonify(engine().search(name, read_search(request)))
 
 
 @blueprint.route("/items/<path:item>/similar", methods=["GET", "POST"])
@@ -26,7 +26,7 @@ def similar(collection: str, item: str) -> ResponseReturnValue:
     name, known = collection_name(collection), item_id(item)
     options = read_similar(request)
     try:
-        return engine().similar(name, known, options)
+        return jsonify(engine().similar(name, known, options))
     except NotFound:
         if request.method == "GET":
             with suppress(NotFound):  # the id of an item, too, may end like this path

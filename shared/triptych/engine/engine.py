@@ -6,7 +6,7 @@ evaluation and notebooks are shells over it.
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 from triptych.core.item import Modality
 from triptych.core.settings import Settings
@@ -23,6 +23,7 @@ from triptych.ingest.planning import Planner
 from triptych.ingest.steps import Step
 from triptych.media.store import MediaStore
 from triptych.search import searching
+from triptych.search.answer import Answer
 from triptych.search.request import SearchRequest, SimilarRequest
 from triptych.search.searcher import Searcher
 
@@ -121,10 +122,10 @@ class Engine:
 
     # Ask
 
-    def search(self, collection: str, request: SearchRequest) -> dict[str, Any]:
+    def search(self, collection: str, request: SearchRequest) -> Answer:
         """Answer a query, or list items where nothing is searched for."""
         return searching.search(self.searcher, collection, request)
 
-    def similar(self, collection: str, item: str, request: SimilarRequest) -> dict[str, Any]:
+    def similar(self, collection: str, item: str, request: SimilarRequest) -> Answer:
         """Find items by every part that one of the collection has."""
         return searching.similar(self.searcher, collection, item, request)

@@ -4,10 +4,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from triptych.index.documents import WORDED_FIELDS, Document
 from triptych.index.model import LABELLED, Clause, Words
+from triptych.search.answer import Snippet
 from triptych.text.analysis import only_stop_words, plain_words, spans, worded
 
 _MAX_CHARS = 20_000
@@ -31,13 +32,12 @@ class _Place(NamedTuple):
     terms: frozenset[str]
 
 
-def highlights(document: Document, words: Words) -> dict[str, list[dict[str, Any]]]:
+def highlights(document: Document, words: Words) -> dict[str, list[Snippet]]:
     """What of a document is found by words: snippets by field, in the order of the text.
 
-    A snippet is a ``text`` of about 160 characters and ``spans``, each the beginning and the end,
-    in code points of it, of a word or phrase that a clause with a label matches. There are up to
-    three of a field, those with the most different words, from its first 20,000 characters. A
-    field without any is left out.
+    A snippet has about 160 characters, and the spans of the words and phrases that a clause with a
+    label matches. There are up to three of a field, those with the most different words, from its
+    first 20,000 characters. A field without any is left out.
     """
     found = {}
     for field in WORDED_FIELDS:
@@ -181,9 +181,7 @@ def is_within(word: str, asked: str, edits: int) -> bool:
     return row.get(len(asked), far) <= edits
 
 
-def _snippets(
-    text: str, places: Sequence[_Place], marks: Sequence[Mark]
-) -> Iterator[dict[str, Any]]:
+def _snippets(text: str, places: Sequence[_Place], marks: Sequence[Mark]) -> Iterator[Snippet]:
     """The groups of marks with the most different words, each in its surroundings."""
     groups = _groups(marks)
     different = [len({text[start:end].casefold() for start, end in group}) for group in groups]
@@ -202,7 +200,7 @@ def _snippets(
             whole = bisect_right(ends, end)  # words that end before
             end = max(ends[whole - 1] if whole else 0, group[-1][1])
         done = end
-        yield {"text": text[start:end], "spans": [[a - start, b - start] for a, b in group]}
+        yield Snippet(text[start:end], [(a - start, b - start) for a, b in group])
 
 
 def _groups(marks: Sequence[Mark]) -> list[list[Mark]]:

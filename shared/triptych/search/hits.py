@@ -1,6 +1,6 @@
 """From a scored candidate and its document to a hit of the answer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +8,11 @@ from triptych.core.errors import InvalidInput
 from triptych.core.names import printable
 from triptych.fusion.scores import Reason
 from triptych.index.documents import PUBLIC_FIELDS, WORDED_FIELDS, Document, public
-from triptych.index.model import ADDED, METADATA, Words
-from triptych.search.filtering import SCORE, is_key
+from triptych.index.model import ADDED, METADATA, Counts, Words
+from triptych.search.answer import FacetCount, Hit
+from triptych.search.filtering import SCORE, as_asked, is_key
 from triptych.search.highlight import highlights
-from triptych.search.request import SearchRequest
-
-Hit = dict[str, Any]
+from triptych.search.request import FacetRequest, SearchRequest
 
 _COMPARED = ("media", "modalities")
 """What verification reads of a document."""
@@ -30,12 +29,15 @@ class Shape:
     words: Words | None
     """What is highlighted, if anything."""
 
-    def hit(self, item_id: str, score: float | None, document: Document) -> Hit:
-        """A hit without its reasons."""
-        hit: Hit = {"id": item_id, "score": score, "item": self.item(document)}
-        if self.words is not None:
-            hit["highlights"] = highlights(document, self.words)
-        return hit
+    def hit(
+        self,
+        document: Document,
+        score: float | None = None,
+        why: Mapping[str, Reason] | None = None,
+    ) -> Hit:
+        """A document as a hit."""
+        marked = None if self.words is None else highlights(document, self.words)
+        return Hit(document["id"], score, self.item(document), marked, why)
 
     def item(self, document: Document) -> Mapping[str, Any]:
         """The fields that were asked for, of those that the item has."""
@@ -79,11 +81,15 @@ def sorted_by(fields: Iterable[str]) -> set[str]:
     return {read.get(field, field.partition(".")[0]) for field in fields}
 
 
-def reasons(why: Mapping[str, Reason]) -> dict[str, dict[str, Any]]:
-    """The reasons of a hit as they are answered: without what a signal does not have."""
+def facet_counts(
+    requested: Sequence[FacetRequest], counts: Mapping[str, Counts]
+) -> dict[str, list[FacetCount]] | None:
+    """The counts of an index for an answer; None where none were requested."""
+    if not requested:
+        return None
     return {
-        name: {key: value for key, value in vars(reason).items() if value != {}}
-        for name, reason in why.items()
+        field: [FacetCount(**entry) for entry in entries]
+        for field, entries in as_asked(requested, counts).items()
     }
 
 

@@ -1,22 +1,19 @@
 """A listing: the items of a collection by a filter and an order alone, nothing searched for."""
 
 import time
-from typing import Any
 
 from triptych.core.errors import InvalidInput
 from triptych.index.model import Listing
-from triptych.search import filtering
+from triptych.search.answer import Answer, Total
 from triptych.search.cursors import BEGIN, Cursor, digest_of, read_cursor
-from triptych.search.hits import milliseconds, shape
+from triptych.search.hits import facet_counts, milliseconds, shape
 from triptych.search.planning import Plan
 from triptych.search.request import SearchRequest
 from triptych.search.searcher import Searcher
 
 
-def listing(
-    searcher: Searcher, collection: str, request: SearchRequest, plan: Plan
-) -> dict[str, Any]:
-    """Answer a request that searches for nothing; the body of the response."""
+def listing(searcher: Searcher, collection: str, request: SearchRequest, plan: Plan) -> Answer:
+    """Answer a request that searches for nothing."""
     started = time.perf_counter()
     if request.against is not None and request.against.given:
         raise InvalidInput("only what is not wanted is given: say what is", field="not")
@@ -48,14 +45,13 @@ def listing(
     except InvalidInput as error:  # the snapshot is over, or the cursor is forged
         error.field = "cursor"
         raise
-    answer: dict[str, Any] = {
-        "hits": [wanted.hit(document["id"], None, document) for document in page.documents],
-        "total": {"value": page.total, "relation": "eq"},
-    }
-    if plan.facets:
-        answer["facets"] = filtering.as_asked(request.facets, page.facets)
-    if snapshot is not None and page.last is not None:
-        answer["cursor"] = Cursor(snapshot, query, page.last).write()
+    has_next = snapshot is not None and page.last is not None
+    hits = [wanted.hit(document) for document in page.documents]
     took = milliseconds(started, time.perf_counter())
-    answer["took_ms"] = {"search": took, "total": took}
-    return answer
+    return Answer(
+        hits,
+        Total(page.total, "eq"),
+        {"search": took, "total": took},
+        facet_counts(request.facets, page.facets),
+        Cursor(str(snapshot), query, page.last).write() if has_next else None,
+    )

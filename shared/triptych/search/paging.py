@@ -3,16 +3,13 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
-
-import orjson
 
 from triptych.core.errors import CursorExpired, InvalidInput
 from triptych.fusion.scores import score
 from triptych.index.model import Condition, IndexQuery, Listing
-from triptych.search import filtering
+from triptych.search.answer import Answer, Hit, PackedReasons, Total
 from triptych.search.cursors import BEGIN, Cursor, digest_of, read_cursor
-from triptych.search.hits import Hit, milliseconds, reasons, sorted_by
+from triptych.search.hits import facet_counts, milliseconds, sorted_by
 from triptych.search.planning import Search
 from triptych.search.ranking import Ranked, Ranking, ordered
 from triptych.search.request import all_weights
@@ -21,8 +18,8 @@ WINDOW = 1000
 """The best of each list that paging, and sorting by fields, reach."""
 
 
-def page(search: Search) -> dict[str, Any]:
-    """Answer one page of a search; the body of the response.
+def page(search: Search) -> Answer:
+    """Answer one page of a search.
 
     Raises:
         InvalidInput: the cursor is none, or belongs to another query.
@@ -38,22 +35,17 @@ def page(search: Search) -> dict[str, Any]:
     except InvalidInput as error:  # the snapshot is over, or the cursor is forged
         error.field = "cursor"
         raise
-    answer: dict[str, Any] = {
-        "hits": hits,
-        "total": {
-            "value": ranking.total,
-            "relation": "eq" if ranking.total_is_exact else "gte",
-        },
-        "took_ms": {
+    is_last = last >= len(ranking.hits)
+    return Answer(
+        hits,
+        Total(ranking.total, "eq" if ranking.total_is_exact else "gte"),
+        {
             "rank": milliseconds(started, ranked),
             "documents": milliseconds(ranked, time.perf_counter()),
         },
-    }
-    if search.plan.facets:
-        answer["facets"] = filtering.as_asked(search.request.facets, ranking.facets)
-    if last < len(ranking.hits):
-        answer["cursor"] = replace(cursor, place=last, ranking=ranking.digest).write()
-    return answer
+        facet_counts(search.request.facets, ranking.facets),
+        None if is_last else replace(cursor, place=last, ranking=ranking.digest).write(),
+    )
 
 
 def _cursor(search: Search) -> Cursor:
@@ -107,7 +99,7 @@ def _rank(search: Search, snapshot: str) -> Ranking:
         Ranked(
             candidates[hit.index].id,
             hit.score,
-            orjson.dumps(reasons(hit.why)) if explain else b"",
+            PackedReasons(hit.why) if explain else None,
         )
         for hit in ordered(scored, results.found, plan.sorts)
     ]
@@ -123,10 +115,4 @@ def _hits(search: Search, ranked: Sequence[Ranked], snapshot: str) -> list[Hit]:
     )
     found = search.searcher.index.list(search.collection, listing, snapshot=snapshot)
     documents = {document["id"]: document for document in found.documents}
-    hits = []
-    for entry in ranked:
-        hit = search.wanted.hit(entry.id, entry.score, documents[entry.id])
-        if entry.why:
-            hit["why"] = orjson.Fragment(entry.why)
-        hits.append(hit)
-    return hits
+    return [search.wanted.hit(documents[hit.id], hit.score, hit.why) for hit in ranked]

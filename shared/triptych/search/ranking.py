@@ -8,6 +8,7 @@ from typing import Any
 from triptych.fusion.scores import Scored
 from triptych.index.documents import Document, kind
 from triptych.index.model import ADDED, METADATA, Counts, Found, Sort
+from triptych.search.answer import PackedReasons
 from triptych.search.filtering import SCORE
 
 _KINDS = ("number", "string", "boolean")
@@ -20,8 +21,8 @@ class Ranked:
 
     id: str
     score: float
-    why: bytes
-    """Its reasons as JSON, a tenth of what they are as objects; empty if nobody asked."""
+    why: PackedReasons | None
+    """None without ``explain``."""
 
 
 @dataclass(frozen=True)

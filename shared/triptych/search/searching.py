@@ -1,15 +1,15 @@
 """A search: encode the query, one index request, score exactly, explain."""
 
 import time
-from typing import Any
+from dataclasses import replace
 
 from triptych.core.errors import InvalidInput
 from triptych.fusion.scores import score
 from triptych.index.documents import Document
 from triptych.index.model import Condition, IndexQuery, Results
-from triptych.search import filtering
+from triptych.search.answer import Answer, Hit, Total
 from triptych.search.encoding import encode
-from triptych.search.hits import Hit, milliseconds, reasons, shape
+from triptych.search.hits import facet_counts, milliseconds, shape
 from triptych.search.listing import listing
 from triptych.search.paging import WINDOW, page
 from triptych.search.planning import Search, plan
@@ -28,8 +28,8 @@ def search(
     collection: str,
     request: SearchRequest,
     without: tuple[Condition, ...] = (),
-) -> dict[str, Any]:
-    """Answer a search request; the body of the response.
+) -> Answer:
+    """Answer a search request.
 
     Args:
         searcher: the index and the encoders.
@@ -50,17 +50,15 @@ def search(
     asked = Search(searcher, collection, request, made, query, shape(request, query.asked))
     encoded = time.perf_counter()
     answer = _best(asked) if request.cursor is None else page(asked)
-    answer["took_ms"] = {
+    took = {
         "encode": milliseconds(started, encoded),
-        **answer["took_ms"],
+        **answer.took_ms,
         "total": milliseconds(started, time.perf_counter()),
     }
-    return answer
+    return replace(answer, took_ms=took)
 
 
-def similar(
-    searcher: Searcher, collection: str, item: str, request: SimilarRequest
-) -> dict[str, Any]:
+def similar(searcher: Searcher, collection: str, item: str, request: SimilarRequest) -> Answer:
     """Search by every part that an item of the collection has; the item is not among the hits.
 
     Raises:
@@ -102,8 +100,8 @@ def _check_combination(request: SearchRequest) -> None:
         )
 
 
-def _best(search: Search) -> dict[str, Any]:
-    """The best hits; the body of the response."""
+def _best(search: Search) -> Answer:
+    """The best hits."""
     searcher, request, picture = search.searcher, search.request, search.query.picture
     started = time.perf_counter()
     results = searcher.index.search(search.collection, index_query(search))
@@ -115,17 +113,12 @@ def _best(search: Search) -> dict[str, Any]:
         with searcher.slot("image"):
             hits = verified(searcher, picture, hits, documents)[: request.limit]
         took["verify"] = milliseconds(fused, time.perf_counter())
-    answer: dict[str, Any] = {
-        "hits": hits,
-        "total": {
-            "value": results.total,
-            "relation": "eq" if results.total_is_exact else "gte",
-        },
-        "took_ms": took,
-    }
-    if search.plan.facets:
-        answer["facets"] = filtering.as_asked(request.facets, results.facets)
-    return answer
+    return Answer(
+        hits,
+        Total(results.total, "eq" if results.total_is_exact else "gte"),
+        took,
+        facet_counts(request.facets, results.facets),
+    )
 
 
 def _hits(search: Search, results: Results) -> tuple[list[Hit], list[Document]]:
@@ -142,9 +135,7 @@ def _hits(search: Search, results: Results) -> tuple[list[Hit], list[Document]]:
     hits, documents = [], []
     for entry in ordered(scored, results.found, sorts)[:limit]:
         found = results.found[entry.index]
-        hit = search.wanted.hit(found.candidate.id, entry.score, found.document)
-        if request.explain:
-            hit["why"] = reasons(entry.why)
-        hits.append(hit)
+        why = entry.why if request.explain else None
+        hits.append(search.wanted.hit(found.document, entry.score, why))
         documents.append(found.document)
     return hits, documents

@@ -1,7 +1,7 @@
 """Geometric verification of hits: near-duplicates of the picture that was asked for come first."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,12 +11,11 @@ from triptych.encoders.image.descriptors import SIDE
 from triptych.encoders.image.geometry import rerank, verify
 from triptych.index.documents import Document
 from triptych.media.image import decode_image
+from triptych.search.answer import Hit
 from triptych.search.searcher import Searcher
 
 VERIFIED = 30
 """Hits, the best, whose pictures are compared: some 15 ms each, more for large pictures."""
-
-Hit = dict[str, Any]
 
 
 def verified(
@@ -41,7 +40,7 @@ def verified(
     inliers[places] = verify(query.features, [other.features for other in candidates])
     alike[places] = likeness(query, candidates)
     evidence = rerank(np.zeros_like(alike), inliers, alike)
-    found = [{**hit, "inliers": count} for hit, count in zip(hits, inliers.tolist(), strict=True)]
+    found = [replace(hit, inliers=count) for hit, count in zip(hits, inliers.tolist(), strict=True)]
     return [*(found[place] for place in np.argsort(-evidence, kind="stable")), *others]
 
 

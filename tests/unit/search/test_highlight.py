@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from triptych.index.model import LABELLED, Clause
+from triptych.search.answer import Snippet
 from triptych.search.highlight import highlights, is_within
 from triptych.search.syntax import parse
 from triptych.text.analysis import plain_words, terms
@@ -21,9 +22,7 @@ def marked(query: str, text: str, language: str | None = None) -> list[str]:
     """The words of a text that a query marks."""
     found = highlights({"text": text, "language": language}, parse(query, language).words)
     return [
-        snippet["text"][start:end]
-        for snippet in found.get("text", ())
-        for start, end in snippet["spans"]
+        snippet.text[start:end] for snippet in found.get("text", ()) for start, end in snippet.spans
     ]
 
 
@@ -74,9 +73,9 @@ def test_every_field_that_has_words():
     }  # fmt: skip
     words = parse("Häuser houses exit", "de").words
     assert highlights(document, words) == {
-        "text": [{"text": "Ein Haus", "spans": [[4, 8]]}],
-        "transcript": [{"text": "The houses", "spans": [[4, 10]]}],
-        "writing": [{"text": "NO EXIT", "spans": [[3, 7]]}],
+        "text": [Snippet("Ein Haus", [(4, 8)])],
+        "transcript": [Snippet("The houses", [(4, 10)])],
+        "writing": [Snippet("NO EXIT", [(3, 7)])],
     }
     assert highlights({"id": "x"}, words) == {}
 
@@ -86,8 +85,8 @@ def test_the_best_snippets():
     rare = "An elephant drinks water under a tree."
     text = f"Elephants. {FILLER * 5}Water! {FILLER * 5}Water. {FILLER * 5}{rare} {FILLER * 5}tree"
     found = highlights({"text": text, "language": "en"}, parse("elephant water tree", "en").words)
-    texts = [snippet["text"] for snippet in found["text"]]
-    assert [snippet["text"] in text for snippet in found["text"]] == [True] * 3
+    texts = [snippet.text for snippet in found["text"]]
+    assert [snippet.text in text for snippet in found["text"]] == [True] * 3
     assert all(len(one) <= 160 for one in texts)
     assert texts[0].startswith("Elephants. Nothing")
     assert "Water!" in texts[1]
@@ -101,9 +100,9 @@ def test_snippets_begin_and_end_with_whole_words():
     for lead in range(1, 50):
         text = f"{'x' * lead} {FILLER * 8}elephant {FILLER * 8}"
         ((snippet,),) = highlights({"text": text}, parse("elephant").words).values()
-        around = snippet["text"].replace(".", " ").replace(",", " ").split()
+        around = snippet.text.replace(".", " ").replace(",", " ").split()
         assert set(around) <= {*words, "elephant"}
-        assert 140 <= len(snippet["text"]) <= 160
+        assert 140 <= len(snippet.text) <= 160
 
 
 def test_a_phrase_is_in_one_snippet():
@@ -152,11 +151,11 @@ def test_spans_lie_within_their_snippets(text, query, language):
     found = highlights({"text": text, "language": language}, parse(query, language).words)
     place = 0
     for snippet in found.get("text", ()):
-        assert 0 < len(snippet["text"]) <= 160
-        place = text.index(snippet["text"], place) + len(snippet["text"])
+        assert 0 < len(snippet.text) <= 160
+        place = text.index(snippet.text, place) + len(snippet.text)
         ends = [0]
-        for start, end in snippet["spans"]:
-            assert ends[-1] <= start < end <= len(snippet["text"])
+        for start, end in snippet.spans:
+            assert ends[-1] <= start < end <= len(snippet.text)
             ends.append(end)
         assert len(ends) > 1
 
@@ -231,6 +230,6 @@ def test_words_longer_than_a_snippet_are_cut(long, between):
         found = highlights({"text": text}, parse(asked).words)["text"]
         assert found
         for snippet in found:
-            assert snippet["text"] in text
-            assert snippet["spans"]
-            assert all(0 <= a < b <= len(snippet["text"]) for a, b in snippet["spans"])
+            assert snippet.text in text
+            assert snippet.spans
+            assert all(0 <= a < b <= len(snippet.text) for a, b in snippet.spans)

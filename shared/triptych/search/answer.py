@@ -1,0 +1,150 @@
+"""The answer to a search, as Python has it and as JSON has it.
+
+In Python, an optional field that an answer lacks is None (or empty). In JSON it is left out; a
+field without a default is always there, so the score of a hit of a listing is null.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache, cached_property
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.json_schema import SkipJsonSchema
+
+from triptych.fusion.scores import Reason
+
+Value = TypeVar("Value")
+Omissible = Annotated[
+    Value | SkipJsonSchema[None],
+    Field(json_schema_extra=lambda schema: schema.pop("default", None)),
+]
+"""Of a field that JSON leaves out where it is None; the schema knows no null for it."""
+
+
+class _Described:
+    """The docstrings of the fields are their descriptions in the schema."""
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class Snippet(_Described):
+    """A piece of a text with the words that match the query."""
+
+    text: str
+    spans: Sequence[tuple[int, int]]
+    """Start and end of each match, in code points of ``text``."""
+
+
+@dataclass(frozen=True)
+class Hit(_Described):
+    """An item that matches."""
+
+    id: str
+    score: float | None
+    """Null in a listing, which ranks nothing."""
+    item: Mapping[str, Any]
+    """The fields of the item: those that were requested, or all."""
+    highlights: Omissible[Mapping[str, Sequence[Snippet]]] = None
+    """With ``highlight``: by field, where the words of the query are."""
+    why: Omissible[Mapping[str, Reason]] = None
+    """With ``explain``: by signal, what it adds to the score. The contributions add up to it."""
+    inliers: Omissible[int] = None
+    """With ``verify``: the number of keypoints that agree on how the image fits the query's."""
+
+
+@dataclass(frozen=True)
+class Total(_Described):
+    """The number of items that match."""
+
+    value: int
+    relation: Literal["eq", "gte"]
+    """Whether ``value`` is exact, or a lower bound."""
+
+
+@dataclass(frozen=True)
+class FacetCount(_Described):
+    """The number of matching items with one value, or with a value in one range."""
+
+    count: int
+    value: Omissible[str | float | bool] = None
+    gte: Omissible[str | float] = None
+    gt: Omissible[str | float] = None
+    lte: Omissible[str | float] = None
+    lt: Omissible[str | float] = None
+
+
+@dataclass(frozen=True)
+class Answer(_Described):
+    """One page of hits, best first."""
+
+    hits: Sequence[Hit]
+    total: Total
+    took_ms: Mapping[str, float]
+    """Milliseconds by stage, and in ``total``."""
+    facets: Omissible[Mapping[str, Sequence[FacetCount]]] = None
+    """With ``facets``: by field, its most frequent values or the requested ranges."""
+    cursor: Omissible[str] = None
+    """With ``cursor``: that of the next page; left out on the last one."""
+
+    def to_json(self) -> bytes:
+        """The answer as JSON."""
+        return dumps(self)
+
+
+class PackedReasons(Mapping[str, Reason]):
+    """The reasons of a hit, kept as JSON: a tenth of what they take as objects."""
+
+    def __init__(self, reasons: Mapping[str, Reason]) -> None:
+        self.json = dumps(reasons)
+
+    @cached_property
+    def _reasons(self) -> Mapping[str, Reason]:
+        return _REASONS.validate_json(self.json)
+
+    def __getitem__(self, signal: str) -> Reason:
+        return self._reasons[signal]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._reasons)
+
+    def __len__(self) -> int:
+        return len(self._reasons)
+
+
+_REASONS = TypeAdapter(Mapping[str, Reason])
+
+
+def dumps(value: object) -> bytes:
+    """JSON of a value that may hold answers."""
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def _plain(value: Any) -> object:
+    """What orjson writes for a dataclass: its fields, but for optional ones that are absent.
+
+    Raises:
+        TypeError: no dataclass.
+    """
+    if isinstance(value, PackedReasons):
+        return orjson.Fragment(value.json)
+    body = dict(vars(value))
+    with_none, with_empty = _optional(type(value))  # type: ignore[arg-type]  # classes are hashable
+    for name in with_none:
+        if body[name] is None:
+            del body[name]
+    for name in with_empty:
+        if not body[name]:
+            del body[name]
+    return body
+
+
+@cache
+def _optional(kind: type[Any]) -> tuple[list[str], list[str]]:
+    """The optional fields of a dataclass: those that may be None, and those that may be empty."""
+    return (
+        [field.name for field in fields(kind) if field.default is None],
+        [field.name for field in fields(kind) if field.default_factory is not MISSING],
+    )
