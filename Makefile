@@ -57,8 +57,9 @@ bench: setup ## Measure, one JSON object a line (ARGS="--only search")
 	$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup ## Resolve the hashed requirements anew
-	for extra in gateway image text audio fusion asr ocr full dev; do \
-		$(BIN)/uv pip compile -q pyproject.toml --extra $$extra --universal --python-version 3.11 \
+	for extra in cli gateway image text audio fusion asr ocr full dev; do \
+		case $$extra in image|text|audio|fusion|asr|ocr) more="--extra queues";; *) more=;; esac; \
+		$(BIN)/uv pip compile -q pyproject.toml --extra $$extra $$more --universal --python-version 3.11 \
 			--generate-hashes --no-header --no-emit-index-url -o requirements/$$extra.txt; \
 	done
 	echo musicnn==0.1.0 | $(BIN)/uv pip compile -q - --no-deps \

@@ -19,8 +19,8 @@ from triptych.core.settings import Settings
 from triptych.engine import Engine
 from triptych.gateway.app import create_app
 from triptych.gateway.services import Services
-from triptych.ingest.progress import Progress
 from triptych.queues import codec, jobs
+from triptych.queues.progress import Progress
 from triptych.workers.worker import Worker
 
 PAGE = (Path(__file__).parents[2] / "docs/architecture.md").read_text("utf-8")

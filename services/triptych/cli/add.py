@@ -26,10 +26,11 @@ def add(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Upload items; files of one stem (cat.png, cat.txt, cat.ogg) are one item.
+    """Upload items; files of one stem are one item.
 
-    Of a folder hidden files are left out, and files that a manifest in it names belong to its
-    lines. Exit code 1: an item failed, or there was none.
+    So cat.png, cat.txt and cat.ogg are the item cat. Hidden files of a folder are left out, and
+    files that a manifest in it names belong to its lines. Exit code 1: an item failed, or there
+    was none.
     """
     skipped: dict[str, str] = {}
     try:

@@ -4,7 +4,9 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from triptych.cli import sample, stamps
 from triptych.cli.answers import print_answer
@@ -24,6 +26,24 @@ from triptych.media.store import MediaStore
 
 COLLECTION = "demo"
 _SHOWN = 5
+
+
+def demo(
+    name: Annotated[str, typer.Option(help="The name of the local stack.")] = "demo",
+    port: Annotated[int, typer.Option(help="The gateway's port; 0: a free one.")] = 8080,
+    index: Annotated[
+        IndexKind, typer.Option(help="embedded needs neither Java nor a server.")
+    ] = "embedded",
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop by itself; exit code 0 if all is well.")
+    ] = False,
+) -> None:
+    """Start everything, ingest a corpus, ask five questions.
+
+    The corpus is the Tux Paint stamps, or a small one made here where these can't be fetched.
+    """
+    raise typer.Exit(run(name=name, port=port, index=index, once=once))
 
 
 def run(*, name: str, port: int, index: IndexKind, once: bool) -> int:

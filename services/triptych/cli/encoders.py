@@ -1,4 +1,4 @@
-"""``triptych encoders``, ``fit`` and ``evaluate encoders``."""
+"""``triptych encoders`` and ``fit``."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -12,17 +12,13 @@ from triptych.cli.media import decoded, pairs
 from triptych.cli.show import console, errors, print_json
 from triptych.core.errors import TriptychError
 from triptych.core.settings import Encoders
-from triptych.corpora.errors import CorpusUnavailable
 from triptych.encoders import artefacts, registry
 from triptych.encoders.roles import assigned
 from triptych.encoders.weights import WeightsError
-from triptych.evaluation.metrics import Result
-from triptych.evaluation.tasks import TASKS, task
 from triptych.local.options import stack_home
 from triptych.local.parts import media_url
 from triptych.media.store import MediaStore
 
-evaluation = typer.Typer(help="How well search finds what it should.", no_args_is_help=True)
 _WIDEST = max(map(len, registry.ENCODERS))
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a line.")]
 
@@ -83,7 +79,10 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same encoder.")] = 0,
 ) -> None:
-    """Fit an encoder on a corpus; prints the reference that the settings take."""
+    """Fit an encoder on a corpus.
+
+    Prints the reference that the settings take.
+    """
     used = 0
 
     def skip(name: str, reason: str) -> None:
@@ -112,45 +111,3 @@ def fit(
         raise typer.Exit(2) from error
     errors.print(f"fitted on {used} of the corpus, {encoder} is:", highlight=False)
     print(artefact.reference)  # noqa: T201
-
-
-@evaluation.command("encoders")
-def evaluate_encoders(
-    only: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(TASKS)}; may be repeated.")
-    ] = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Measure every encoder on real corpora, with 95 % bootstrap intervals."""
-    if unknown := sorted(set(only or ()) - set(TASKS)):
-        errors.print(f"error: no evaluation {unknown[0]}; there are {', '.join(TASKS)}")
-        raise typer.Exit(2)
-    missing = False
-    for name in only or TASKS:
-        if not as_json:
-            console.print(f"[bold]{name}[/]: {TASKS[name]}")
-        try:
-            for result in task(name)():
-                _print_result(result, as_json=as_json)
-        except CorpusUnavailable as error:
-            errors.print(f"{name}: {error}", markup=False, style="yellow")
-            missing = True
-    if missing:
-        raise typer.Exit(1)
-
-
-def _print_result(result: Result, *, as_json: bool) -> None:
-    if as_json:
-        print_json(asdict(result))
-        return
-    goal = ""
-    if result.goal is not None:
-        goal = f" {'✓' if result.value >= result.goal else '✗'} goal {result.goal:.2f}"
-    bounds = f"{result.value:.3f} ({result.low:.3f}–{result.high:.3f})"
-    about = f"{result.corpus}, {result.encoder}, {result.metric}"
-    console.print(
-        f"  {bounds}{goal}  {about}, n={result.queries}",
-        markup=False,
-        highlight=False,
-    )

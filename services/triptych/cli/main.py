@@ -1,49 +1,77 @@
-"""The ``triptych`` command: what can be said to a gateway, and the local stack and its tools."""
-
-from typing import Annotated
+"""The ``triptych`` command: the client of a gateway, the local stack, and tools."""
 
 import typer
 
-from triptych.cli import demo as demonstration
-from triptych.cli.add import add
-from triptych.cli.encoders import encoders, evaluation, fit
-from triptych.cli.migrate import migrate
-from triptych.cli.relevance import evaluate_search, tune
-from triptych.cli.search import search, similar
-from triptych.local.cli import down, status, up
-from triptych.local.options import IndexKind
+from triptych.cli.lazy import Command, group_of
+
+COMMANDS = (
+    Command(
+        "up", "triptych.local.cli:up", "local", "Start the stack and stay with it until Ctrl-C."
+    ),
+    Command("down", "triptych.local.cli:down", "local", "Stop the stack; its data stays."),
+    Command("status", "triptych.local.cli:status", "local", "Show the stack's parts."),
+    Command(
+        "add",
+        "triptych.cli.add:add",
+        "cli",
+        "Upload items; files of one stem are one item.",
+    ),
+    Command(
+        "search",
+        "triptych.cli.search:search",
+        "cli",
+        "Search by words, pictures, sounds, or any mix.",
+    ),
+    Command(
+        "similar",
+        "triptych.cli.search:similar",
+        "cli",
+        "Find items like one of the collection.",
+    ),
+    Command(
+        "migrate",
+        "triptych.cli.migrate:migrate",
+        "local",
+        "Copy collections into another index, and compare.",
+    ),
+    Command("encoders", "triptych.cli.encoders:encoders", "local", "List the encoders."),
+    Command(
+        "fit",
+        "triptych.cli.encoders:fit",
+        "local",
+        "Fit an encoder on a corpus.",
+    ),
+    Command(
+        "tune",
+        "triptych.cli.relevance:tune",
+        "local",
+        "Find better weights on judged queries.",
+    ),
+    Command(
+        "evaluate",
+        "triptych.cli.evaluate:app",
+        "local",
+        "How well search finds what it should.",
+    ),
+    Command(
+        "demo",
+        "triptych.cli.demo:demo",
+        "local",
+        "Start everything, ingest a corpus, ask five questions.",
+    ),
+)
 
 app = typer.Typer(
-    help="Multimodal ingestion and search.", no_args_is_help=True, pretty_exceptions_enable=False
+    cls=group_of(COMMANDS),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich would take longer to import than all the rest
 )
-app.command()(up)
-app.command()(down)
-app.command()(status)
-app.command()(add)
-app.command()(search)
-app.command()(similar)
-app.command()(migrate)
-app.command("encoders")(encoders)
-app.command()(fit)
-app.command()(tune)
-evaluation.command("search")(evaluate_search)
-app.add_typer(evaluation, name="evaluate")
 
 
-@app.command()
-def demo(
-    name: Annotated[str, typer.Option(help="The name of the local stack.")] = "demo",
-    port: Annotated[int, typer.Option(help="The gateway's port; 0: a free one.")] = 8080,
-    index: Annotated[
-        IndexKind, typer.Option(help="embedded needs neither Java nor a server.")
-    ] = "embedded",
-    *,
-    once: Annotated[
-        bool, typer.Option("--once", help="Stop by itself; exit code 0 if all is well.")
-    ] = False,
-) -> None:
-    """Start everything, ingest the Tux Paint stamps, ask five questions."""
-    raise typer.Exit(demonstration.run(name=name, port=port, index=index, once=once))
+@app.callback()
+def triptych() -> None:
+    """Multimodal ingestion and search."""
 
 
 if __name__ == "__main__":

@@ -41,10 +41,11 @@ def migrate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy collections into another index, and compare; no media are read, the source stays.
+    """Copy collections into another index, and compare.
 
-    Run it again after an interruption, or to catch up with a source that is written to. Exit code
-    1: both are not alike. It takes the TRIPTYCH_ENCODER_… settings of the gateway.
+    No media are read, and the source stays as it is. Run it again after an interruption, or to
+    catch up with a source that is written to. Exit code 1: the two are not alike. It takes the
+    TRIPTYCH_ENCODER_… settings of the gateway.
     """
     alike = True
     try:

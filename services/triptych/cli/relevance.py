@@ -67,9 +67,10 @@ def evaluate_search(
 
 
 def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
-    """Find weights, bounds and alpha on one half of judged queries; report both halves.
+    """Find better weights on judged queries.
 
-    Takes minutes, and changes nothing: it prints what could be changed, and what that gains.
+    Also bounds and alpha, on one half of the queries; both halves are reported. Takes minutes, and
+    changes nothing: it prints what could be changed, and what that gains.
     Weights go into searches, as `weights`; the rest are constants of triptych.fusion.
     """
     with _explained():

@@ -85,7 +85,10 @@ def search(  # noqa: PLR0917
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search by words, pictures, sounds, or any mix; without any, list the items by a filter."""
+    """Search by words, pictures, sounds, or any mix.
+
+    Without any of them, list the items that pass the filter.
+    """
     options = criteria.given(
         {
             "language": language,
@@ -147,7 +150,10 @@ def similar(  # noqa: PLR0917
     no_explain: NoExplain = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find items like one of the collection, by every part that it has."""
+    """Find items like one of the collection.
+
+    They are compared by every part that it has.
+    """
     try:
         options = criteria.options(
             filters=filters or [],

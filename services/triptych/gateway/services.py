@@ -10,8 +10,8 @@ from flask import current_app
 from triptych.core.item import MODALITIES
 from triptych.core.settings import Settings
 from triptych.engine import Engine
-from triptych.ingest.progress import Progress
 from triptych.queues import jobs
+from triptych.queues.progress import Progress
 from triptych.text.analysis import terms
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from triptych.cli import encoders
+from triptych.cli import evaluate
 from triptych.cli.main import app
 from triptych.cli.media import pairs
 from triptych.cli.variations import wav
@@ -150,7 +150,7 @@ def test_what_can_not_be_fitted_is_an_error(arguments, reason):
 def test_results_are_one_object_a_line(monkeypatch):
     """With every field of a result, as they come."""
     rows = [result("c", "e", "R@1", np.array([1.0, 0.0, 1.0]), goal=0.5)]
-    monkeypatch.setattr(encoders, "task", lambda _: lambda: iter(rows))
+    monkeypatch.setattr(evaluate, "task", lambda _: lambda: iter(rows))
     found = RUN.invoke(app, ["evaluate", "encoders", "--json", "--only", "emoji"])
     (line,) = map(json.loads, found.stdout.splitlines())
     assert set(line) == {field.name for field in fields(Result)}
@@ -166,7 +166,7 @@ def test_an_evaluation_without_its_corpus_is_an_error(monkeypatch):
         raise CorpusUnavailable("npm is not here")
         yield
 
-    monkeypatch.setattr(encoders, "task", lambda _: unavailable)
+    monkeypatch.setattr(evaluate, "task", lambda _: unavailable)
     found = RUN.invoke(app, ["evaluate", "encoders", "--only", "emoji", "--only", "families"])
     assert found.exit_code == 1
     assert found.stderr.count("npm is not here") == 2

@@ -17,8 +17,8 @@ from triptych.engine import Engine
 from triptych.ingest.chunk import BULK, FUSION, Chunk
 from triptych.ingest.manifest import read_manifest
 from triptych.ingest.planning import WINDOW
-from triptych.ingest.progress import Progress
 from triptych.queues import jobs
+from triptych.queues.progress import Progress
 from triptych.text.analysis import terms
 from triptych.workers.runtime import patient, tell_ready
 
