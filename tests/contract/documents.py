@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from triptych.index.documents import WORDED_FIELDS
 from triptych.index.model import Clause, Found, IndexQuery, Versioned, Words
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
+from triptych.text.analysis import plain_words
 
 RNG = np.random.default_rng(7)
 PARTS = {"text": ("semantic",), "image": ("concept", "visual"), "audio": ("acoustic",)}
@@ -34,9 +36,20 @@ def make(item_id: str, *, parts: str = "text", version: int = 1, **fields: Any) 
     }
     media = {part: "0" * 64 for part in parts.split() if part != "text"}
     text = {"text": "words", "words": {"text": "word"}} if "text" in parts else {}
-    item = Item(id=item_id, **{**text, **media, **fields})
+    item = _with_plain_words(Item(id=item_id, **{**text, **media, **fields}))
     chunk = Chunk("any", version, layout().fingerprint, (), (item,), batch="b")
     return Versioned(document(chunk, item, fuse(blocks, 1, layout())[0]), version)
+
+
+def _with_plain_words(item: Item) -> Item:
+    """The item with every word of its texts, as the steps add them."""
+    bodies = {
+        "text": item.text if item.has("text") else None,
+        "transcript": item.transcript and item.transcript["text"],
+        "writing": item.writing and item.writing["text"],
+    }
+    plain = {name: " ".join(plain_words(body)) for name, body in bodies.items() if body}
+    return replace(item, plain={**plain, **item.plain})
 
 
 def features(entry: Versioned, block: str) -> np.ndarray:
