@@ -32,6 +32,7 @@ def make_services(settings: Settings) -> Services:
     terms("the first call loads the stemmer")
     engine = Engine.open(settings)
     engine.load(*MODALITIES)
+    engine.searcher  # noqa: B018  # made before several threads ask for it
     client = redis.Redis.from_url(
         settings.redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
     )

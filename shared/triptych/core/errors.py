@@ -18,6 +18,11 @@ class TriptychError(Exception):
         self.field = field
 
 
+def internal(error: Exception) -> str:
+    """The reason that an item has for a defect of ours."""
+    return f"internal error: {type(error).__name__}: {error}"
+
+
 class InvalidInput(TriptychError):
     """What the caller sent is wrong; ``field`` names the place."""
 

@@ -6,7 +6,8 @@ evaluation and notebooks are shells over it.
 """
 
 from collections.abc import Mapping
-from typing import Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 from triptych.core.item import Modality
 from triptych.core.settings import Settings
@@ -16,16 +17,17 @@ from triptych.fusion.layout import make_layout
 from triptych.index import SearchIndex, open_index
 from triptych.ingest import indexing
 from triptych.ingest.accepting import Accepted, Acceptor
-from triptych.ingest.chunk import FUSION, Chunk
+from triptych.ingest.chunk import Chunk
 from triptych.ingest.decoding import decoder
 from triptych.ingest.manifest import Manifest, delete_manifest
 from triptych.ingest.planning import Planner
 from triptych.ingest.steps import Step
 from triptych.media.store import MediaStore
-from triptych.search import searching
-from triptych.search.answer import Answer
-from triptych.search.request import SearchRequest, SimilarRequest
-from triptych.search.searcher import Searcher
+
+if TYPE_CHECKING:  # a worker does not search, and has no library for it
+    from triptych.search.answer import Answer
+    from triptych.search.request import SearchRequest, SimilarRequest
+    from triptych.search.searcher import Searcher
 
 
 class Engine:
@@ -37,32 +39,42 @@ class Engine:
         *,
         store: MediaStore,
         layout: Layout,
-        index: SearchIndex,
         extractors: Mapping[Modality, Extractor],
+        index: SearchIndex | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
         self.layout = layout
-        self.index = index
         self.extractors = extractors
-        self.searcher = Searcher(settings, store, layout, index, extractors)
+        if index is not None:
+            self.index = index
         self._acceptor = Acceptor(store, settings.limits, layout.fingerprint)
         self._planner = Planner(store, settings)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """Open the store and the index that the settings name; encoders load as they are needed.
+        """Open the store that the settings name; index and encoders are opened when first used.
 
         Raises:
             InvalidInput: an encoder of the settings does not exist or does not fit its role.
             StoreUnavailable: what a fitted encoder learnt can't be read.
-            ValueError: no index has a URL like that of the settings.
         """
         store = MediaStore(settings.media_url)
         layout = make_layout(settings.encoders, store)
         extractors = Extractors(settings.encoders, threads=settings.compute_threads, store=store)
-        index = open_index(settings, layout)
-        return cls(settings, store=store, layout=layout, index=index, extractors=extractors)
+        return cls(settings, store=store, layout=layout, extractors=extractors)
+
+    @cached_property
+    def index(self) -> SearchIndex:
+        """The index that the settings name. Raises ValueError where none has a URL like theirs."""
+        return open_index(self.settings, self.layout)
+
+    @cached_property
+    def searcher(self) -> "Searcher":
+        """What answers queries, and remembers what it has encoded."""
+        from triptych.search.searcher import Searcher
+
+        return Searcher(self.settings, self.store, self.layout, self.index, self.extractors)
 
     def load(self, *modalities: Modality) -> None:
         """Load the encoders of these modalities now, so that their first use is fast."""
@@ -98,12 +110,14 @@ class Engine:
 
         Raises:
             StoreUnavailable: the media can't be read now.
+            ValueError: only the last step is left.
         """
-        (modality, *_) = chunk.slip
-        extractor = self.extractors[modality]  # type: ignore[index]
+        if (modality := chunk.modality) is None:
+            raise ValueError("every modality is described: write the chunk")
+        extractor = self.extractors[modality]
         side = extractor.side if modality == "image" else 0
-        decode = decoder(modality, self.settings, self.store, side=side)  # type: ignore[arg-type]
-        return Step(modality, decode, extractor, self.layout)(chunk)  # type: ignore[arg-type]
+        decode = decoder(modality, self.settings, self.store, side=side)
+        return Step(modality, decode, extractor, self.layout)(chunk)
 
     def write(self, chunk: Chunk) -> frozenset[int]:
         """Take the last step: write a document per item; return the ordinals that failed.
@@ -114,18 +128,26 @@ class Engine:
         """
         return indexing.write(chunk, self.index, self.layout)
 
+    def fail(self, chunk: Chunk, reason: str) -> frozenset[int]:
+        """End a chunk that can't go on: a failure document per item. Raises as ``write``."""
+        return indexing.fail(chunk, self.index, reason)
+
     def process(self, chunk: Chunk) -> frozenset[int]:
         """Take every step of a chunk here and now; return the ordinals that failed."""
-        while chunk.slip[0] != FUSION:
+        while chunk.modality is not None:
             chunk = self.step(chunk)
         return self.write(chunk)
 
     # Ask
 
-    def search(self, collection: str, request: SearchRequest) -> Answer:
+    def search(self, collection: str, request: "SearchRequest") -> "Answer":
         """Answer a query, or list items where nothing is searched for."""
+        from triptych.search import searching
+
         return searching.search(self.searcher, collection, request)
 
-    def similar(self, collection: str, item: str, request: SimilarRequest) -> Answer:
+    def similar(self, collection: str, item: str, request: "SimilarRequest") -> "Answer":
         """Find items by every part that one of the collection has."""
+        from triptych.search import searching
+
         return searching.similar(self.searcher, collection, item, request)

@@ -1,15 +1,18 @@
 """Chunks: items that pass the steps together, and the routing slip that says which steps."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Final, Literal, Self
 
-from triptych.core.item import MODALITIES, Item
+from triptych.core.item import MODALITIES, Item, Modality
 from triptych.fusion.blocks import Rows
 
-FUSION = "fusion"
+FUSION: Final = "fusion"
 """The last step: its worker fuses the features and writes the documents."""
+
+Stop = Modality | Literal["fusion"]
+"""What a chunk visits: the description of a modality, or the last step."""
 
 URGENT, BULK = 0, 9
 """Priorities: a single upload never waits behind a bulk batch."""
@@ -23,18 +26,33 @@ class Chunk:
     sequence: int
     """Microseconds since 1970 at submission; the external version of each document."""
     fingerprint: str
-    slip: tuple[str, ...]
-    """The queues that remain to be visited, in order."""
+    slip: tuple[Stop, ...]
+    """The queues that it still has to visit, in order; the last is FUSION."""
     items: tuple[Item, ...]
     batch: str | None = None
     priority: int = 9
     features: Mapping[str, Rows] = field(default_factory=dict)
+
+    @property
+    def modality(self) -> Modality | None:
+        """The modality that is described next; None where only the documents are to be written."""
+        stop = self.slip[0]
+        return None if stop == FUSION else stop
+
+    @property
+    def ordinals(self) -> frozenset[int]:
+        """The positions of its items in their batch."""
+        return frozenset(item.ordinal for item in self.items)
 
     def advance(self, items: Sequence[Item], features: Mapping[str, Rows]) -> Self:
         """The chunk after the first queue of its slip did its work."""
         return replace(
             self, slip=self.slip[1:], items=tuple(items), features={**self.features, **features}
         )
+
+    def failing(self, reason: str) -> Self:
+        """The chunk after the first queue of its slip could do nothing for any of the items."""
+        return self.advance([item.failing(self.slip[0], reason) for item in self.items], {})
 
     def to_message(self) -> dict[str, Any]:
         """Plain values and arrays, as the codec takes them."""
@@ -66,16 +84,14 @@ class Chunk:
         )
 
 
-def route(item: Item) -> tuple[str, ...]:
+def route(item: Item) -> tuple[Stop, ...]:
     """The queues that an item must visit: one per part, then fusion."""
     return (*(modality for modality in MODALITIES if item.has(modality)), FUSION)
 
 
-def chunks(
-    items: Iterator[Item] | list[Item], *, size: int, common: Mapping[str, Any]
-) -> Iterator[Chunk]:
+def chunks(items: Iterable[Item], *, size: int, common: Mapping[str, Any]) -> Iterator[Chunk]:
     """Group items of one route into chunks of at most ``size``; nothing is held back for long."""
-    waiting: dict[tuple[str, ...], list[Item]] = {}
+    waiting: dict[tuple[Stop, ...], list[Item]] = {}
     for item in items:
         group = waiting.setdefault(route(item), [])
         group.append(item)

@@ -1,4 +1,7 @@
-"""From an item to its decoded media, within the limits of the settings."""
+"""From an item to its decoded media, within the limits of the settings.
+
+The libraries of a modality are imported where it is decoded: a worker has those of its own alone.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,11 +9,7 @@ from typing import Any
 
 from triptych.core.item import Item, Modality
 from triptych.core.settings import Settings
-from triptych.media.audio import decode_audio
-from triptych.media.image import decode_image
 from triptych.media.store import MediaStore
-from triptych.media.text import clean_text
-from triptych.text.languages import detect
 
 Decode = Callable[[Item], tuple[Item, Any]]
 """From an item to the item (perhaps with more known of it) and its decoded media."""
@@ -29,21 +28,45 @@ def decoder(modality: Modality, settings: Settings, store: MediaStore, *, side: 
         A function that raises InvalidInput or NotFound for media that can't be used, and
         Unavailable where the store is away.
     """
-    limits = settings.limits
+    match modality:
+        case "image":
+            return _image(settings, store, side)
+        case "text":
+            return _text(settings)
+        case "audio":
+            return _audio(settings, store)
 
-    def image(item: Item) -> tuple[Item, Any]:
+
+def _image(settings: Settings, store: MediaStore, side: int) -> Decode:
+    from triptych.media.image import decode_image
+
+    def decode(item: Item) -> tuple[Item, Any]:
         return item, decode_image(
             store.get(str(item.image)),
             side=side,
-            max_pixels=limits.image_pixels,
+            max_pixels=settings.limits.image_pixels,
             background=settings.background,
         )
 
-    def text(item: Item) -> tuple[Item, str]:
-        cleaned = clean_text(str(item.text), max_chars=limits.text_chars)
+    return decode
+
+
+def _text(settings: Settings) -> Decode:
+    from triptych.media.text import clean_text
+    from triptych.text.languages import detect
+
+    def decode(item: Item) -> tuple[Item, str]:
+        cleaned = clean_text(str(item.text), max_chars=settings.limits.text_chars)
         return replace(item, text=cleaned, language=item.language or detect(cleaned)), cleaned
 
-    def audio(item: Item) -> tuple[Item, Any]:
-        return item, decode_audio(store.get(str(item.audio)), max_seconds=limits.audio_seconds)
+    return decode
 
-    return {"image": image, "text": text, "audio": audio}[modality]
+
+def _audio(settings: Settings, store: MediaStore) -> Decode:
+    from triptych.media.audio import decode_audio
+
+    def decode(item: Item) -> tuple[Item, Any]:
+        seconds = settings.limits.audio_seconds
+        return item, decode_audio(store.get(str(item.audio)), max_seconds=seconds)
+
+    return decode

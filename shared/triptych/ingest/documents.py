@@ -1,6 +1,5 @@
 """The document of an item, assembled from what the steps made of it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -57,8 +56,15 @@ def status(item: Item) -> str:
     return "partial" if any(item.has(modality) for modality in MODALITIES) else "failed"
 
 
-def refused(document: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    """The failure document of one that the index refused: without what it may have choked on."""
-    kept = ("id", "batch", "sequence", "fingerprint", "names")
-    body = {name: document[name] for name in kept if name in document}
-    return {**body, "status": "failed", "errors": {"index": reason}}
+def failure(chunk: Chunk, item: Item, reason: str) -> dict[str, Any]:
+    """The document of an item that the index does not take: without what it may have choked on."""
+    body = {
+        "id": item.id,
+        "status": "failed",
+        "batch": chunk.batch,
+        "sequence": chunk.sequence,
+        "names": dict(item.names),
+        "errors": {"index": reason},
+        "fingerprint": chunk.fingerprint,
+    }
+    return _without_empty(body)

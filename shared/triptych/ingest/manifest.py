@@ -134,7 +134,17 @@ def write_manifest(store: MediaStore, manifest: Manifest) -> None:
 def read_manifest(store: MediaStore, batch: str) -> Manifest:
     """Read a stored manifest; its entries are read as they are iterated. Raises NotFound."""
     lines = store.read_document(FOLDER, _file_name(batch)).decode().split("\n")
-    return Manifest(**json.loads(lines[0]), entries=(Entry.from_json(line) for line in lines[1:]))
+    entries = (_read_entry(batch, ordinal, line) for ordinal, line in enumerate(lines[1:]))
+    return Manifest(**json.loads(lines[0]), entries=entries)
+
+
+def _read_entry(batch: str, ordinal: int, line: str) -> Entry:
+    """A stored line; one that can't be read, as of another version, is a failed item."""
+    try:
+        return Entry.from_json(line)
+    except (ValueError, TypeError, KeyError) as error:
+        item = Item(id=f"{batch}-{ordinal}", ordinal=ordinal)
+        return Entry(item.failing("item", f"the stored line can't be read: {error}"))
 
 
 def delete_manifest(store: MediaStore, batch: str) -> None:

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from triptych.core.errors import InvalidInput, TooLarge
+import structlog
+
+from triptych.core.errors import InvalidInput, TooLarge, Unavailable, internal
 from triptych.core.item import Item
 from triptych.core.settings import Settings
 from triptych.ingest.chunk import BULK, Chunk, chunks
@@ -14,6 +16,8 @@ from triptych.media.store import MediaStore
 
 WINDOW = 256
 """Entries that one task plans: a single upload waits for no more than this."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,12 @@ class Planner:
 
         All files are read before anything is returned, so that a store that fails half-way leaves
         nothing half sent.
+
+        Raises:
+            StoreUnavailable: files can't be stored now.
         """
         window = islice(manifest.entries, start, start + WINDOW)
-        items = [self._import_files(entry) for entry in window]
+        items = [self._item(entry) for entry in window]
         common = {
             "collection": manifest.collection,
             "sequence": manifest.sequence,
@@ -39,6 +46,16 @@ class Planner:
             "priority": BULK,
         }
         return list(chunks(items, size=self.settings.chunk_items, common=common))
+
+    def _item(self, entry: Entry) -> Item:
+        """The item of an entry, with its files in the store; a defect is its failure alone."""
+        try:
+            return self._import_files(entry)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("item can't be planned", id=entry.item.id)
+            return entry.item.failing("item", internal(error))
 
     def _import_files(self, entry: Entry) -> Item:
         """Copy the files that an entry names into the media store; one that fails is a failure."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from triptych.core.errors import InvalidInput, NotFound, Unavailable
+from triptych.core.errors import InvalidInput, NotFound, Unavailable, internal
 from triptych.core.item import Item, Modality
 from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extract
@@ -43,7 +43,7 @@ class Step:
         ours = self.layout.fingerprint
         if chunk.fingerprint != ours:
             reason = f"made for models {chunk.fingerprint}, this worker has {ours}"
-            return chunk.advance([item.failing(self.modality, reason) for item in chunk.items], {})
+            return chunk.failing(reason)
         items = list(chunk.items)
         encoded = dict(self._encode(items))
         rows = tuple(encoded)
@@ -73,7 +73,7 @@ class Step:
                 raise
             except Exception as error:
                 log.exception("item can't be decoded", id=item.id, modality=self.modality)
-                items[row] = item.failing(self.modality, _internal(error))
+                items[row] = item.failing(self.modality, internal(error))
                 continue
             size += getattr(media[row], "nbytes", len(media[row]))
             if size >= _DECODED_BYTES:
@@ -100,11 +100,11 @@ class Step:
                 return
             (row,) = media
             log.exception("item can't be encoded", id=items[row].id, modality=self.modality)
-            items[row] = items[row].failing(self.modality, _internal(error))
+            items[row] = items[row].failing(self.modality, internal(error))
             return
-        for place, (row, item) in enumerate(zip(media, described, strict=True)):
+        for position, (row, item) in enumerate(zip(media, described, strict=True)):
             items[row] = item
-            yield row, {name: vectors[place] for name, vectors in extracted.blocks.items()}
+            yield row, {name: vectors[position] for name, vectors in extracted.blocks.items()}
 
 
 def _analysed(item: Item, modality: Modality, note: Mapping[str, Any]) -> Item:
@@ -115,7 +115,3 @@ def _analysed(item: Item, modality: Modality, note: Mapping[str, Any]) -> Item:
         words = analyse(recognised["text"], recognised.get("language"))
         item = item.with_words(field, words)
     return item
-
-
-def _internal(error: Exception) -> str:
-    return f"internal error: {type(error).__name__}: {error}"

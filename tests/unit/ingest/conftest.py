@@ -16,6 +16,8 @@ class Index:
     def __init__(self) -> None:
         self.documents: dict[str, Versioned] = {}
         self.error: Exception | None = None
+        self.refused: set[str] = set()
+        """Ids of which it takes no document at all."""
 
     def bulk(self, _: str, documents: Sequence[Versioned]) -> list[Outcome]:
         """Write the documents, newest version last."""
@@ -25,6 +27,10 @@ class Index:
 
     def _write(self, entry: Versioned) -> Outcome:
         item_id = entry.document["id"]
+        if item_id in self.refused:
+            return Outcome(item_id, "refused", "bad id")
+        if "break" in entry.document.get("metadata", {}):
+            raise RuntimeError("a defect of the index")
         if reason := entry.document.get("metadata", {}).get("refuse"):
             return Outcome(item_id, "refused", reason)
         known = self.documents.get(item_id)

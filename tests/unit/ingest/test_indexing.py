@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import structlog
 
 from support import layout
 from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.core.item import Item
 from triptych.fusion.blocks import Rows
-from triptych.ingest.indexing import write
+from triptych.ingest import indexing
+from triptych.ingest.indexing import fail, write
 
 
 def semantic(*rows: int) -> dict[str, Rows]:
@@ -90,3 +92,71 @@ def test_vectors_of_other_models_are_not_written(make_chunk, index):
     assert "vector" not in document
     assert "made by models other" in document["errors"]["item"]
     assert failed == {1}
+
+
+@pytest.fixture
+def quiet():
+    """What is logged is no output of the tests."""
+    with structlog.testing.capture_logs() as logs:
+        yield logs
+
+
+def reasons(index) -> dict[str, dict[str, str]]:
+    """The errors of every document that failed, by id."""
+    documents = [entry.document for entry in index.documents.values()]
+    return {body["id"]: body["errors"] for body in documents if body["status"] == "failed"}
+
+
+def test_blocks_that_do_not_fit_are_a_failure_of_every_item(make_chunk, index, quiet):
+    """A defect of an encoder; each item says so."""
+    items = [Item("a", 1, text="x"), Item("b", 2, text="y")]
+    narrow = {"semantic": Rows((0, 1), np.ones((2, 3), np.float32))}
+    assert write(make_chunk(*items, features=narrow), index, layout()) == {1, 2}
+    assert reasons(index).keys() == {"a", "b"}
+    assert "internal error: ValueError: block semantic" in reasons(index)["a"]["item"]
+
+
+def test_a_document_that_can_not_be_made_is_a_failure_of_its_item(
+    make_chunk, index, monkeypatch, quiet
+):
+    """The others are written."""
+    original = indexing.document
+
+    def fragile(chunk, item, fused):
+        if item.id == "bad":
+            raise RuntimeError("no such thing")
+        return original(chunk, item, fused)
+
+    monkeypatch.setattr(indexing, "document", fragile)
+    items = [Item("good", 1, text="x"), Item("bad", 2, text="y")]
+    assert write(make_chunk(*items, features=semantic(0, 1)), index, layout()) == {2}
+    assert reasons(index) == {"bad": {"index": "internal error: RuntimeError: no such thing"}}
+    assert index.documents["good"].document["status"] == "indexed"
+    assert index.documents["bad"].document["batch"] == "b"
+
+
+def test_a_document_at_which_the_index_breaks_is_a_failure_of_its_item(make_chunk, index, quiet):
+    """The others are written, each on its own."""
+    items = [
+        Item("good", 1, text="x"),
+        Item("bad", 2, text="y", metadata={"break": True}),
+        Item("better", 3, text="z"),
+    ]
+    assert write(make_chunk(*items, features=semantic(0, 1, 2)), index, layout()) == {2}
+    reason = "internal error: RuntimeError: a defect of the index"
+    assert reasons(index) == {"bad": {"index": reason}}
+    assert index.documents.keys() == {"good", "bad", "better"}
+
+
+def test_a_failure_that_can_not_be_written_is_not_counted(make_chunk, index):
+    """The chunk is to come again."""
+    index.refused.add("a")
+    with pytest.raises(IndexUnavailable, match="failure document of 'a': bad id"):
+        write(make_chunk(Item("a", 1, text="x"), features=semantic(0)), index, layout())
+
+
+def test_a_chunk_that_can_not_go_on_leaves_a_document_of_each_item(make_chunk, index):
+    """With the reason, and without what may have been the cause."""
+    items = [Item("a", 1, text="x", metadata={"break": True}), Item("b", 2, text="y")]
+    assert fail(make_chunk(*items), index, "it can't travel") == {1, 2}
+    assert reasons(index) == {"a": {"index": "it can't travel"}, "b": {"index": "it can't travel"}}

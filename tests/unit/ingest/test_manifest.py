@@ -1,6 +1,7 @@
 """Manifests: bad lines become rejections, stored ones come back as they were."""
 
 import json
+import uuid
 
 import pytest
 from hypothesis import given
@@ -162,3 +163,17 @@ def test_the_header_is_the_first_line():
     first, second = store.read_document("batches", "b3.jsonl").decode().split("\n")
     assert json.loads(first)["total"] == 1
     assert json.loads(second) == {"item": {"id": "a", "ordinal": 0}, "paths": {}}
+
+
+def test_a_stored_line_that_can_not_be_read_is_a_failed_item():
+    """As one that another version wrote: it is told of, and its neighbours are read."""
+    store = MediaStore(f"memory://{uuid.uuid4().hex}")
+    entries = [Entry(Item(name, ordinal, text="x")) for ordinal, name in enumerate("abc")]
+    write_manifest(store, Manifest("b", "c", 1, "print", 3, entries))
+    header, first, _, last = store.read_document("batches", "b.jsonl").split(b"\n")
+    other = b'{"item": {"id": "b", "colour": "red"}, "paths": {}}'
+    store.write_document("batches", "b.jsonl", b"\n".join([header, first, other, last]))
+    items = [entry.item for entry in read_manifest(store, "b").entries]
+    assert [item.ordinal for item in items] == [0, 1, 2]
+    assert [bool(item.errors) for item in items] == [False, True, False]
+    assert "the stored line can't be read" in items[1].errors["item"]

@@ -4,7 +4,9 @@ import hashlib
 import uuid
 
 import pytest
+import structlog
 
+from triptych.core.errors import StoreUnavailable
 from triptych.core.item import Item
 from triptych.core.settings import Limits, Settings
 from triptych.ingest.manifest import Entry, Manifest
@@ -105,3 +107,37 @@ def test_a_batch_is_planned_in_windows(store, root):
         for item in chunk.items
     ]
     assert found == list(range(len(entries)))
+
+
+def test_a_defect_of_one_item_is_its_own(store, root, monkeypatch):
+    """It is planned as failed, so that the index will say why."""
+    put = store.put
+
+    def fragile(data):
+        if len(data) == MAX_BYTES:
+            raise RuntimeError("no such thing")
+        return put(data)
+
+    monkeypatch.setattr(store, "put", fragile)
+    (root / "good.png").write_bytes(b"good")
+    entries = [
+        Entry(Item("bad", 0), {"image": "small.png"}),
+        Entry(Item("good", 1), {"image": "good.png"}),
+    ]
+    with structlog.testing.capture_logs():
+        chunks = planned(store, root, *entries)
+    items = {item.id: item for chunk in chunks for item in chunk.items}
+    assert items["bad"].errors == {"item": "internal error: RuntimeError: no such thing"}
+    assert not items["good"].errors
+    assert {chunk.slip for chunk in chunks} == {("fusion",), ("image", "fusion")}
+
+
+def test_a_store_that_is_away_is_not_the_items_fault(store, root, monkeypatch):
+    """The window is to be planned again."""
+
+    def away(_):
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(store, "put", away)
+    with pytest.raises(StoreUnavailable):
+        planned(store, root, Entry(Item("a"), {"image": "small.png"}))

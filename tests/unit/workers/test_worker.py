@@ -1,5 +1,6 @@
 """What a worker does around a step: it counts, waits, and loses no chunk."""
 
+import uuid
 from collections.abc import Sequence
 
 import pytest
@@ -11,6 +12,8 @@ from triptych.core.errors import IndexUnavailable, NotFound, StoreUnavailable
 from triptych.core.item import Item
 from triptych.core.settings import Settings
 from triptych.ingest.chunk import Chunk
+from triptych.ingest.manifest import Entry, Manifest, write_manifest
+from triptych.media.store import MediaStore
 from triptych.queues import jobs
 from triptych.workers import runtime
 from triptych.workers.worker import Worker
@@ -33,6 +36,20 @@ class Steps:
     """An engine that does what it is told to."""
 
     error: Exception | None = None
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def plan(self, _: Manifest, start: int) -> list[str]:
+        """One chunk."""
+        if self.error is not None:
+            raise self.error
+        return [f"chunk at {start}"]
+
+    def fail(self, chunk: Chunk, reason: str) -> frozenset[int]:
+        """Every item has failed."""
+        self.failures.append(reason)
+        return chunk.ordinals
 
     def write(self, chunk: Chunk) -> frozenset[int]:
         """The second item fails."""
@@ -91,13 +108,73 @@ def test_an_index_that_is_away_counts_nothing(worker):
     assert not worker.progress.done
 
 
-@pytest.mark.parametrize("error", [NotFound("collection is gone"), RuntimeError("a defect")])
-def test_a_batch_ends_whatever_happens(worker, error, quiet):
-    """Its items are counted as failed, and the log says why."""
-    worker.engine.error = error
+def test_a_batch_ends_where_its_collection_is_gone(worker, quiet):
+    """There is no place for documents, so its items are counted as failed; the log says why."""
+    worker.engine.error = NotFound("collection is gone")
     worker.write(message())
     assert (worker.progress.done, worker.progress.failed) == ({3, 5}, {3, 5})
-    assert quiet[0]["log_level"] in {"warning", "error"}
+    assert quiet[0]["log_level"] == "warning"
+
+
+def test_a_defect_that_leaves_no_documents_counts_nothing(worker, quiet):
+    """The message comes again: an item that failed without a document would be lost silently."""
+    worker.engine.error = RuntimeError("a defect")
+    with pytest.raises(Reject) as rejected:
+        worker.write(message())
+    assert rejected.value.requeue
+    assert not worker.progress.done
+    assert quiet[0]["log_level"] == "error"
+
+
+def test_a_chunk_that_can_not_travel_ends_with_its_reason(worker, monkeypatch):
+    """Its items have failure documents, and are counted."""
+
+    def unable(*_):
+        raise TypeError("an array of dtype object can't travel in a message")
+
+    monkeypatch.setattr(jobs, "send", unable)
+    worker.describe(message())
+    assert (worker.progress.done, worker.progress.failed) == ({3, 5}, {3, 5})
+    assert "dtype object" in worker.engine.failures[0]
+
+
+@pytest.fixture
+def planner(worker, monkeypatch):
+    """A worker with a stored batch of three windows, and what it sends."""
+    worker.sent = []
+    monkeypatch.setattr(jobs, "send", lambda _, chunk: worker.sent.append(chunk))
+    monkeypatch.setattr(jobs, "send_task", lambda *task, **_: worker.sent.append(task[1:]))
+    worker.engine.store = MediaStore(f"memory://{uuid.uuid4().hex}")
+    entries = [Entry(Item(str(number), number, text="x")) for number in range(3)]
+    write_manifest(worker.engine.store, Manifest("b", "c", 1, "print", 3, entries))
+    monkeypatch.setattr("triptych.workers.worker.WINDOW", 1)
+    return worker
+
+
+def test_a_part_of_a_batch_is_planned_and_the_next_is_requested(planner):
+    """Up to the last part."""
+    for start in range(3):
+        planner.plan({"batch": "b", "start": start})
+    chunk, after, _, last, end = planner.sent
+    assert (chunk, end) == ("chunk at 0", "chunk at 2")
+    assert (after, last) == (
+        ("plan", {"batch": "b", "start": 1}),
+        ("plan", {"batch": "b", "start": 2}),
+    )
+
+
+def test_a_part_that_can_not_be_planned_comes_again(planner):
+    """None of its items is counted."""
+    planner.engine.error = RuntimeError("a defect")
+    with pytest.raises(Reject):
+        planner.plan({"batch": "b"})
+    assert (planner.sent, planner.progress.done) == ([], set())
+
+
+def test_a_batch_that_was_withdrawn_is_not_planned(planner):
+    """It was never accepted."""
+    planner.plan({"batch": "0" * 32})
+    assert planner.sent == []
 
 
 def test_a_step_passes_the_chunk_on(worker, monkeypatch):

@@ -1,4 +1,4 @@
-"""What every worker process does: open an engine, and wait while a part that it needs is away."""
+"""What every worker process does around a task: it waits, and says when it is ready."""
 
 import os
 import time
@@ -18,13 +18,24 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def patient() -> Iterator[None]:
-    """While a part that the task depends on is away, put its message back into the queue."""
+    """Put the message of a task that can't be done now back into the queue.
+
+    That is so while a part that the task depends on is away. Also after a defect that the task
+    could not turn into failure documents: a message that is dropped would lose its items.
+    """
     try:
         yield
     except Unavailable as error:
         log.warning("task waits", reason=error.reason)
-        time.sleep(_PAUSE_SECONDS)
-        raise Reject(error.reason, requeue=True) from error
+        _put_back(error)
+    except Exception as error:
+        log.exception("task failed, its message comes again")
+        _put_back(error)
+
+
+def _put_back(error: Exception) -> None:
+    time.sleep(_PAUSE_SECONDS)
+    raise Reject(str(error), requeue=True) from error
 
 
 def tell_ready() -> None:

@@ -1,7 +1,7 @@
 """One kind of worker: a Celery application whose tasks call the steps of an engine."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import redis
@@ -10,7 +10,7 @@ from celery import Celery
 from celery.signals import worker_process_init
 
 from triptych.core import logs
-from triptych.core.errors import NotFound, Unavailable
+from triptych.core.errors import NotFound, Unavailable, internal
 from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import Settings
 from triptych.engine import Engine
@@ -73,47 +73,47 @@ class Worker:
             except Unavailable:
                 raise
             except Exception as error:
-                step = chunk.slip[0]
-                log.exception("step failed", queue=step, collection=chunk.collection)
-                reason = f"internal error in {step}: {type(error).__name__}: {error}"
-                after = chunk.advance([item.failing(step, reason) for item in chunk.items], {})
-            jobs.send(self.app, after)
+                log.exception("step failed", queue=chunk.slip[0], collection=chunk.collection)
+                after = chunk.failing(internal(error))
+            self._send(after)
 
     def write(self, message: dict[str, Any]) -> None:
         """Write the documents of a chunk, then count its items. Doing it twice changes nothing."""
-        chunk = Chunk.from_message(message)
         with patient():
-            everything = frozenset(item.ordinal for item in chunk.items)
-            try:
-                failed = self.engine.write(chunk)
-            except Unavailable:
-                raise
-            except NotFound as error:
-                log.warning("collection is gone", reason=error.reason, batch=chunk.batch)
-                failed = everything
-            except Exception:
-                # A defect must not leave a batch that never ends: its items count as failed.
-                log.exception("chunk not indexed", collection=chunk.collection, batch=chunk.batch)
-                failed = everything
-            if chunk.batch is not None:
-                self.progress.mark(chunk.batch, done=everything, failed=failed)
+            chunk = Chunk.from_message(message)
+            self._finish(chunk, self.engine.write)
 
     def plan(self, message: dict[str, Any]) -> None:
         """Cut the next part of a batch into chunks, send them, and ask for the part after."""
         batch, start = message["batch"], message.get("start", 0)
-        sent: set[int] = set()
         with patient():
-            manifest = read_manifest(self.engine.store, batch)
             try:
-                for chunk in self.engine.plan(manifest, start):
-                    jobs.send(self.app, chunk)
-                    sent.update(item.ordinal for item in chunk.items)
-            except Unavailable:
-                raise
-            except Exception:
-                log.exception("part of a batch can't be planned", batch=batch, start=start)
-                lost = set(range(start, min(start + WINDOW, manifest.total))) - sent
-                self.progress.mark(batch, done=lost, failed=lost)
+                manifest = read_manifest(self.engine.store, batch)
+            except NotFound as error:
+                log.warning("batch was withdrawn", reason=error.reason, batch=batch)
+                return
+            for chunk in self.engine.plan(manifest, start):
+                self._send(chunk)
             if start + WINDOW < manifest.total:
                 after = {"batch": batch, "start": start + WINDOW}
                 jobs.send_task(self.app, jobs.PLAN, after, priority=BULK)
+
+    def _send(self, chunk: Chunk) -> None:
+        """Put a chunk into its next queue; one that can't travel ends here, with the reason."""
+        try:
+            jobs.send(self.app, chunk)
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("chunk can't be sent", collection=chunk.collection, batch=chunk.batch)
+            self._finish(chunk, partial(self.engine.fail, reason=internal(error)))
+
+    def _finish(self, chunk: Chunk, write: Callable[[Chunk], frozenset[int]]) -> None:
+        """Write documents, then count the items; those of a deleted collection have failed."""
+        try:
+            failed = write(chunk)
+        except NotFound as error:
+            log.warning("collection is gone", reason=error.reason, batch=chunk.batch)
+            failed = chunk.ordinals
+        if chunk.batch is not None:
+            self.progress.mark(chunk.batch, done=chunk.ordinals, failed=failed)
