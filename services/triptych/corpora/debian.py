@@ -16,17 +16,17 @@ def unpacked(package: str) -> Path:
 def _unpack(package: str, work: Path) -> Path:
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
-            raise CorpusUnavailable(f"{tool} is not here: {package} is a Debian package")
+            raise CorpusUnavailable(f"{tool} is not installed, but {package} is a Debian package")
     _download(package, work)
     archive = next(work.glob("*.deb"), None)
     if archive is None:
-        raise CorpusUnavailable(f"apt-get did not leave a package {package}")
+        raise CorpusUnavailable(f"apt-get did not download {package}")
     run(["dpkg-deb", "-x", str(archive), str(work / "unpacked")], work)
     return work / "unpacked"
 
 
 def _download(package: str, work: Path) -> None:
-    """Update package lists of our own, so that no root is needed, and download."""
+    """Download with package lists of our own, so that no root is needed."""
     for name in ("lists/partial", "cache/archives/partial"):
         (work / name).mkdir(parents=True)
     options = [

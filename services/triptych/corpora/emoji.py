@@ -31,12 +31,12 @@ def fetch() -> dict[str, Path]:
 
 
 def emoji(folders: dict[str, Path]) -> list[Emoji]:
-    """What every vendor draws, one code point each: no flags, skin tones or joined sequences.
+    """The emoji of one code point that every vendor draws: no flags, skin tones, joined sequences.
 
-    In the order of the SHA-256 of the code, so that the first n are a fixed random sample.
+    They are in the order of the SHA-256 of the code, so that the first n are a fixed random sample.
     """
     facts = json.loads((next(iter(folders.values())) / "emoji.json").read_bytes())
-    found = [
+    drawn = [
         Emoji(
             fact["unified"],
             str(fact["name"]).lower(),
@@ -46,11 +46,11 @@ def emoji(folders: dict[str, Path]) -> list[Emoji]:
         if is_plain(fact["unified"], fact["category"])
         and all(fact[f"has_img_{name}"] for name in folders)
     ]
-    return sorted(found, key=lambda entry: hashlib.sha256(entry.code.encode()).digest())
+    return sorted(drawn, key=lambda entry: hashlib.sha256(entry.code.encode()).digest())
 
 
 def is_plain(code: str, category: str) -> bool:
-    """Whether it is one code point, a variation selector aside, and neither flag nor component."""
+    """Whether it is one code point (and a variation selector), and no flag or component."""
     return (
         category not in _NOT_PICTURES
         and _JOINER not in code

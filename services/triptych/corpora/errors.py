@@ -2,4 +2,4 @@
 
 
 class CorpusUnavailable(RuntimeError):
-    """The corpus can't be had here; the message says why."""
+    """The corpus is not available; the message says why."""

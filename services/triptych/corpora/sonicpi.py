@@ -1,4 +1,4 @@
-"""The samples of Sonic Pi: drums, loops, guitars, glitches, each of a family.
+"""The samples of Sonic Pi: drums, loops, guitars, glitches, in families.
 
 They come from Debian's package ``sonic-pi-samples`` (CC0) and are not part of this project.
 """

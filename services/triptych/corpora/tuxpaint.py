@@ -20,9 +20,9 @@ def fetch() -> Path:
 
 
 def lines(stamps: Path) -> Iterator[dict[str, Any]]:
-    """One manifest line a stamp: English caption, PNG if there is one, sound effect, folders.
+    """One manifest line per stamp: English caption, PNG if there is one, sound effect, folders.
 
-    A stamp that is drawn as SVG only is an item of caption and sound.
+    A stamp that exists only as SVG becomes an item of caption and sound.
     """
     for caption in sorted(stamps.rglob("*.txt")):
         stem = caption.with_suffix("")
@@ -53,9 +53,9 @@ def english_caption(path: Path) -> str:
 def captions(path: Path) -> dict[str, str]:
     """All captions of a caption file by language code; English, the first line, is ``en``."""
     first, *others = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    found = {"en": first.strip()}
+    texts = {"en": first.strip()}
     for line in others:
         code, separator, text = line.partition(".utf8=")
         if separator and text.strip():
-            found[code.strip()] = text.strip()
-    return found
+            texts[code.strip()] = text.strip()
+    return texts

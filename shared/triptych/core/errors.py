@@ -45,7 +45,7 @@ class TooLarge(InvalidInput):
 
 
 class CrossOrigin(TriptychError):
-    """A page of another site made the browser send this."""
+    """A browser sent this request from a page of another origin."""
 
     slug = "cross-origin"
     status = 403
@@ -59,7 +59,7 @@ class NotFound(TriptychError):
 
 
 class CursorExpired(InvalidInput):
-    """The collection as it was when the paging began is no longer kept."""
+    """The snapshot that the cursor belongs to is no longer kept."""
 
     slug = "cursor-expired"
     status = 410
@@ -73,7 +73,7 @@ class FingerprintMismatch(TriptychError):
 
 
 class Busy(TriptychError):
-    """There is too much to do at the moment; try again after ``retry_after`` seconds."""
+    """Too much work is waiting; try again after ``retry_after`` seconds."""
 
     slug = "busy"
     status = 429

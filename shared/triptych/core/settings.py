@@ -19,13 +19,13 @@ def data_home() -> Path:
 
 
 def cache_home() -> Path:
-    """The folder for what can be fetched again (XDG Base Directory specification)."""
+    """The folder for data that can be fetched again (XDG Base Directory specification)."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "triptych"
 
 
 class Limits(BaseSettings):
-    """What an upload may be at most. Uploaded media is hostile until proved otherwise."""
+    """The limits of an upload. Uploaded media are hostile until proved otherwise."""
 
     model_config = SettingsConfigDict(env_prefix="TRIPTYCH_MAX_", frozen=True)
 
@@ -41,8 +41,8 @@ class Limits(BaseSettings):
 class Encoders(BaseSettings):
     """Which encoder fills which block.
 
-    A name, ``name@version`` of a fitted one, or ``name@owner/model:commit`` of the hub; the names
-    are those that ``triptych encoders`` prints. An empty one leaves its block out.
+    A value is a name, ``name@version`` of a fitted encoder, or ``name@owner/model:commit`` of the
+    hub. ``triptych encoders`` prints the names. An empty value leaves out the block.
     """
 
     model_config = SettingsConfigDict(env_prefix="TRIPTYCH_ENCODER_", frozen=True)
@@ -58,7 +58,7 @@ class Encoders(BaseSettings):
 
 
 class Settings(BaseSettings):
-    """Where the parts find each other, and how they work."""
+    """The settings of a process: where the other parts are, and how it works."""
 
     model_config = SettingsConfigDict(env_prefix="TRIPTYCH_", frozen=True)
 
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     )
     fetch_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="hosts that queries by URL may be fetched from, separated by ','; no other is",
+        description="hosts that media may be fetched from, separated by ','; none by default",
     )
     image_background: str = Field(
         "#ffffff",
@@ -91,8 +91,8 @@ class Settings(BaseSettings):
     gateway_threads: int = Field(16, ge=1, description="requests that one gateway works on at once")
     index_prefix: str = Field("triptych", pattern=r"^[a-z][a-z0-9]*$")
     chunk_items: int = Field(32, ge=1, le=256, description="items that travel together")
-    queue_bound: int = Field(10_000, ge=1, description="waiting chunks; above it, 429")
-    visibility_timeout: int = Field(900, ge=60, description="seconds; above the longest task")
+    queue_bound: int = Field(10_000, ge=1, description="waiting chunks; above it uploads get a 429")
+    visibility_timeout: int = Field(900, ge=60, description="seconds; longer than any task")
     batch_ttl: int = Field(7 * 86_400, ge=60, description="seconds a batch's progress is kept")
     compute_threads: int = Field(1, ge=1, description="threads of one model in one process")
     limits: Limits = Field(default_factory=Limits)

@@ -1,4 +1,4 @@
-"""JSON from outside: what has two meanings, or no end, is refused before anything is made of it."""
+"""Strict JSON for input: ambiguous or oversized JSON is refused before it is used."""
 
 import json
 from typing import Any
@@ -7,24 +7,24 @@ from triptych.core.errors import InvalidInput
 from triptych.core.names import printable
 
 _MOST_NAMES = 1000
-"""Of one object: to refuse a name that a model does not know costs far more than to read it."""
+"""Per object. Refusing an unknown name costs far more than reading it."""
 _MOST_COMMAS = 1_000_000
-"""A third of a second for the parser, during which no other thread gets on. The longest texts of a
-query may be all commas, and pass."""
+"""The parser takes a third of a second for this, and no other thread runs meanwhile. The longest
+texts of a query pass, even if they are all commas."""
 
 
 def read_object(data: bytes, what: str) -> dict[str, Any]:
-    """A JSON object, in which no name is given twice.
+    """Read a JSON object in which no name is given twice.
 
-    NaN and lone surrogates pass, so that a model can tell in which field they are: orjson is
-    quicker by microseconds, and says only where.
+    NaN and lone surrogates pass, so that the model can name the field. (orjson is faster by
+    microseconds, but reports only the position.)
 
     Args:
         data: UTF-8.
-        what: how a reason calls it.
+        what: what error messages call it.
 
     Raises:
-        InvalidInput: its field is the name that is given twice, else ``what``.
+        InvalidInput: ``field`` is the name that is given twice, else ``what``.
     """
     try:
         value = read_value(data.decode("utf-8"))
@@ -40,11 +40,11 @@ def read_object(data: bytes, what: str) -> dict[str, Any]:
 
 
 def read_value(text: str) -> Any:
-    """Any JSON value.
+    """Read any JSON value.
 
     Raises:
-        ValueError: it is no JSON, or nested too deeply.
-        InvalidInput: a name is given twice, or there is too much of it.
+        ValueError: it is not JSON, or nested too deeply.
+        InvalidInput: a name is given twice, or there are too many values.
     """
     if text.count(",") > _MOST_COMMAS:
         raise InvalidInput(f"there are more than {_MOST_COMMAS} values")
@@ -56,13 +56,13 @@ def read_value(text: str) -> Any:
 
 def _checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > _MOST_NAMES:
-        raise InvalidInput(f"an object has {len(pairs)} names, {_MOST_NAMES} are accepted")
-    found = dict(pairs)
-    if len(found) < len(pairs):
+        raise InvalidInput(f"an object has {len(pairs)} names; at most {_MOST_NAMES} are accepted")
+    value = dict(pairs)
+    if len(value) < len(pairs):
         names = [name for name, _ in pairs]
         twice = printable(next(name for name in names if names.count(name) > 1))
         raise InvalidInput(f"{twice!r} is given twice", field=twice)
-    return found
+    return value
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_checked).decode

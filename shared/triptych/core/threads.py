@@ -18,7 +18,7 @@ def limit_threads(count: int = 1) -> None:
 
 
 def usable_cpus() -> int:
-    """The processors that this process may use, fewer than the machine's in a container."""
+    """The number of processors that this process may use, which a container may limit."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The values that fields take, checked alike wherever they come in."""
+"""Types of field values, validated in one place for every way in."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _MAX_PROBLEMS = 5
 
 
 def _check_scalar(value: Any) -> Any:
-    """One validator instead of a union: a reason, not one per type that it might have been."""
+    """One validator instead of a union, so an error has one reason instead of one per type."""
     match value:
         case str() if len(value) <= _MAX_VALUE_CHARS:
             return check_text(value)
@@ -58,7 +58,7 @@ _WORDING = {
     "dict_type": "an object is accepted",
     "list_type": "a list is accepted",
 }
-"""Where pydantic speaks of Python."""
+"""Our wording where pydantic's messages use Python terms."""
 
 
 def _message(problem: Mapping[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""The way between gateway and workers: Celery on Redis."""
+"""Queues between gateway and workers: Celery on Redis."""

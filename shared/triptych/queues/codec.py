@@ -1,4 +1,4 @@
-"""Messages between the parts: msgpack with one extension for numpy arrays.
+"""The codec of messages: msgpack with one extension for numpy arrays.
 
 Pickle is never read. An array travels as its dtype, shape and raw little-endian bytes, and only
 the dtypes in ``_DTYPES`` are accepted back.
@@ -20,15 +20,15 @@ _DTYPES = frozenset({"<f4", "<f2", "|i1", "|u1", "<i8"})
 def _pack_array(value: Any) -> msgpack.ExtType:
     if isinstance(value, np.ndarray):
         if value.dtype.str not in _DTYPES:
-            raise TypeError(f"an array of dtype {value.dtype} can't travel in a message")
+            raise TypeError(f"an array of dtype {value.dtype} can't be sent in a message")
         header = [value.dtype.str, list(value.shape)]
         return msgpack.ExtType(_NDARRAY, msgpack.packb(header) + value.tobytes())
-    raise TypeError(f"{type(value).__name__} can't travel in a message")
+    raise TypeError(f"{type(value).__name__} can't be sent in a message")
 
 
 def _unpack_array(code: int, data: bytes) -> np.ndarray[Any, Any]:
     if code != _NDARRAY:
-        raise ValueError(f"message extension {code} is not known")
+        raise ValueError(f"unknown message extension {code}")
     unpacker = msgpack.Unpacker(max_buffer_size=len(data))
     unpacker.feed(data)
     dtype, shape = unpacker.unpack()

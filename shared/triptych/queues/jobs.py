@@ -1,4 +1,4 @@
-"""Queues, the routing slip, and the Celery application that both ends share."""
+"""Queues, and the Celery application that gateway and workers share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +20,12 @@ _PRIORITY_STEP = "\x06\x16"  # how kombu names the Redis list of a queue's lower
 
 
 def task_name(queue: str) -> str:
-    """The one task that a queue carries."""
+    """The name of a queue's one task."""
     return f"triptych.{queue}"
 
 
 def make_celery(settings: Settings) -> Celery:
-    """An application without result backend: progress is counted, results are indexed."""
+    """A Celery application without a result backend: progress is counted, results are indexed."""
     codec.register_codec()
     app = Celery("triptych", broker=settings.redis_url)
     app.conf.update(
@@ -38,7 +38,7 @@ def make_celery(settings: Settings) -> Celery:
         task_publish_retry=False,
         task_routes={task_name(queue): {"queue": queue} for queue in QUEUES},
         worker_prefetch_multiplier=1,
-        worker_proc_alive_timeout=300,  # a process loads its models before it says that it lives
+        worker_proc_alive_timeout=300,  # a process loads its models before it reports itself
         worker_send_task_events=False,
         worker_redirect_stdouts=False,  # Celery's redirection swallows what our logs write
         worker_hijack_root_logger=False,
@@ -60,16 +60,16 @@ def send(app: Celery, chunk: Chunk) -> None:
 
 
 def send_task(app: Celery, queue: str, message: Mapping[str, Any], *, priority: int) -> None:
-    """Publish one message. Raises QueueUnavailable when Redis does not take it."""
+    """Send one message. Raises QueueUnavailable if Redis does not accept it."""
     try:
         # Without argsrepr Celery prints the whole message, arrays included, into a header.
         app.send_task(task_name(queue), (message,), priority=priority, argsrepr="…")
     except (OperationalError, redis.RedisError, OSError) as error:
-        raise QueueUnavailable(f"Redis does not take messages: {error}") from error
+        raise QueueUnavailable(f"Redis does not accept messages: {error}") from error
 
 
 def queue_lengths(client: redis.Redis) -> dict[str, int]:
-    """Waiting messages per queue. Raises QueueUnavailable."""
+    """The number of waiting messages per queue. Raises QueueUnavailable."""
     keys = [(queue, key) for queue in QUEUES for key in (queue, f"{queue}{_PRIORITY_STEP}{BULK}")]
     try:
         pipeline = client.pipeline(transaction=False)

@@ -105,7 +105,7 @@ class Away:
 
 def test_a_broker_that_is_away_has_a_name():
     """Sending and counting raise our error."""
-    with pytest.raises(QueueUnavailable, match="does not take messages: refused"):
+    with pytest.raises(QueueUnavailable, match="does not accept messages: refused"):
         jobs.send_task(Away(), jobs.PLAN, {"batch": "b"}, priority=BULK)
     with pytest.raises(QueueUnavailable, match="does not answer: refused"):
         jobs.queue_lengths(Away())
