@@ -60,7 +60,7 @@ def _run() -> None:
             _compare(name, _open(name).encode, make(), batches)
         for name, make in bare.FITTED.items():
             artefact = registry.fit(name, media)
-            encoder = registry.row(name).find_maker().load(artefact)
+            encoder = registry.load(artefact)
             _compare(name, encoder.encode, make(artefact), batches)
     _padding(captions)
     written = [[page] for page in _sheets(pictures, captions)]
@@ -113,7 +113,7 @@ def _sheets(pictures: Sequence[Pixels], captions: Sequence[str]) -> Iterator[Pix
 
 
 def _open(name: str) -> Any:
-    text = MiniLM() if registry.row(name).in_text_space else None
+    text = MiniLM() if registry.entry(name).needs_text else None
     return registry.open_encoder(name, text=text)
 
 

@@ -8,9 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from triptych.core.settings import Encoders
 from triptych.encoders import registry
-from triptych.encoders.registry import Row, card_of, open_encoder
-from triptych.fusion.calibration import Bounds
+from triptych.encoders.registry import card_of, open_encoder
+from triptych.encoders.scales import Bounds
+from triptych.fusion.calibration import bounds
+from triptych.fusion.layout import make_layout
 from triptych.media.store import MediaStore
 
 PAGE = Path(__file__).parents[2] / "docs/extending.md"
@@ -18,19 +21,16 @@ PAGE = Path(__file__).parents[2] / "docs/extending.md"
 
 @pytest.fixture
 def encoder(tmp_path, monkeypatch):
-    """The page followed to the letter: a file in the package, a row in the registry, its scale."""
-    module, row, scale = re.findall(
+    """The page followed to the letter: one file in the package, and nothing else."""
+    (module,) = re.findall(
         r"^```python\n(.+?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
-    rows = eval(row, {"Row": Row})  # noqa: S307 (the page is ours)
-    ((name, entry),) = rows.items()
-    assert list(eval(scale, {"Bounds": Bounds})) == [(name, name)]  # noqa: S307
-    folder, _, file = entry.module.partition(".")
-    (tmp_path / f"{file}.py").write_text(module, "utf-8")
-    package = import_module(f"triptych.encoders.{folder}")
+    (tmp_path / "edges.py").write_text(module, "utf-8")
+    package = import_module("triptych.encoders.image")
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
-    monkeypatch.setitem(registry.ENCODERS, name, entry)
-    return open_encoder(name)
+    registered = registry.encoders.__wrapped__()
+    monkeypatch.setattr(registry, "encoders", lambda: registered)
+    return open_encoder("edge-orientations")
 
 
 def bars(degrees: float, size: int = 160) -> np.ndarray:
@@ -43,13 +43,22 @@ def bars(degrees: float, size: int = 160) -> np.ndarray:
 def test_the_encoder_of_the_page_is_one(encoder, tmp_path):
     """Its card is found by its name; rows are units, zeros, and the same in any batch."""
     batch = [bars(0), bars(30, 90), np.full((20, 30, 3), 77, np.uint8), bars(90, 300)[:40]]
-    found = encoder.encode(batch)
+    rows = encoder.encode(batch)
     assert card_of("edge-orientations", MediaStore(tmp_path.as_uri())) == encoder.card
-    assert found.dtype == np.float32
-    assert found.shape == (4, encoder.card.dims)
-    assert np.linalg.norm(found, axis=1) == pytest.approx([1, 1, 0, 1], abs=1e-6)
-    assert np.array_equal(found, np.concatenate([encoder.encode([one]) for one in batch]))
+    assert rows.dtype == np.float32
+    assert rows.shape == (4, encoder.card.dims)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx([1, 1, 0, 1], abs=1e-6)
+    assert np.array_equal(rows, np.concatenate([encoder.encode([one]) for one in batch]))
     assert encoder.encode([]).shape == (0, encoder.card.dims)
+
+
+def test_the_encoder_of_the_page_fills_its_block(encoder, tmp_path):
+    """With the scale that it declares, and its packages are installed."""
+    layout = make_layout(Encoders(visual="edge-orientations"), MediaStore(tmp_path.as_uri()))
+    (block,) = [block for block in layout.blocks if block.name == "visual"]
+    assert block.card == encoder.card
+    assert bounds(block, block) == Bounds(0.6, 0.95)
+    assert registry.entry("edge-orientations").depends.missing == []
 
 
 def test_the_encoder_of_the_page_tells_which_way_edges_run(encoder):

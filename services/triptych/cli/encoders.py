@@ -19,25 +19,24 @@ from triptych.local.options import stack_home
 from triptych.local.parts import media_url
 from triptych.media.store import MediaStore
 
-_WIDEST = max(map(len, registry.ENCODERS))
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a line.")]
 
 
 def encoders(*, as_json: AsJson = False) -> None:
     """List the encoders."""
-    rows = [_facts(name) for name in sorted(registry.ENCODERS)]
+    rows = [_facts(name) for name in sorted(registry.encoders())]
     if as_json:
         for row in rows:
             print_json(row)
         return
     table = Table(box=None, header_style="bold")
-    for title in ("name", "modality", "dims", "fitted", "fills", "extra", "licence"):
+    for title in ("name", "modality", "dims", "fitted", "role", "extra", "licence"):
         table.add_column(
             title,
             justify="right" if title == "dims" else "left",
-            no_wrap=title != "licence",
+            no_wrap=title not in {"role", "licence"},
             overflow="fold",
-            min_width=_WIDEST if title == "name" else None,
+            min_width={"name": max(map(len, registry.encoders())), "licence": 12}.get(title),
         )
     for row in sorted(rows, key=lambda row: (row["modality"], row["name"])):
         table.add_row(
@@ -45,22 +44,22 @@ def encoders(*, as_json: AsJson = False) -> None:
             row["modality"],
             str(row["dims"]),
             "first" if row["needs_fit"] else "",
-            ", ".join(row["fills"]),
+            ", ".join(f"{role}*" if role in row["fills"] else role for role in row["roles"]),
             row["extra"] if row["installed"] else f"{row['extra']} (not installed)",
             row["licence"],
         )
     console.print(table)
+    console.print("* by default", style="dim")
 
 
 def _facts(name: str) -> dict[str, Any]:
-    row = registry.row(name)
-    card = row.read_card()
+    entry = registry.entry(name)
     return {
-        **asdict(card),
-        "name": name,
-        "fingerprint": card.fingerprint,
-        "extra": row.extra,
-        "installed": not row.missing(),
+        **asdict(entry.card),
+        "fingerprint": entry.card.fingerprint,
+        "extra": entry.depends.extra,
+        "installed": not entry.depends.missing,
+        "roles": entry.roles,
         "fills": [
             role.block
             for role, reference in assigned(Encoders())
@@ -95,16 +94,16 @@ def fit(
             yield element
 
     try:
-        row = registry.row(encoder)
+        entry = registry.entry(encoder)
         store = MediaStore(media or media_url(stack_home(stack)))
-        if row.in_text_space:
+        if entry.needs_text:
             text = registry.open_encoder(Encoders().semantic, store=store)
             artefact = registry.fit(encoder, counted(pairs(paths, skip)), seed=seed, text=text)
         else:
-            corpus = decoded(paths, row.read_card().modality, skip)
+            corpus = decoded(paths, entry.card.modality, skip)
             artefact = registry.fit(encoder, counted(corpus), seed=seed)
         artefacts.save(store, artefact)
-        if not row.in_text_space:  # writes its card: a worker that only fuses need not open it
+        if not entry.needs_text:  # writes its card: a worker that only fuses need not open it
             registry.card_of(artefact.reference, store)
     except (TriptychError, WeightsError, OSError) as error:
         errors.print(f"error: {error}", markup=False, style="red")

@@ -43,7 +43,7 @@ def run() -> Iterator[Result]:
     for name in _READY:
         encoder = registry.open_encoder(name)
         yield from _results(name, encoder.encode(sounds), labels)
-    fitted = registry.row(_FITTED).find_maker().load(registry.fit(_FITTED, _sound_effects()))
+    fitted = registry.load(registry.fit(_FITTED, _sound_effects()))
     yield from _results(_FITTED, fitted.encode(sounds), labels)
 
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from triptych.core.item import Item, Modality
 from triptych.encoders.cards import Vectors
+from triptych.encoders.scales import UNIT, Bounds
 from triptych.evaluation.encoding import Encoded, Gallery
 from triptych.evaluation.ranking import DEPTH
 from triptych.fusion.blocks import Layout
-from triptych.fusion.calibration import UNIT, Bounds
 from triptych.fusion.query import COMPARISONS, KEYWORD, WORDED, fuse_query
 from triptych.fusion.scores import score
 from triptych.index.documents import parts
@@ -100,7 +100,7 @@ def _vectors(group: Group, given: Parameters, signal: str) -> tuple[Floats, Floa
         share = given.shares[part, found, block] if part == signal else 0.0
         if share > 0:
             has = group.present[parts[block]]
-            placed += share * has * given.bounds.get((found, block), UNIT).place(cosine)
+            placed += share * has * given.bounds.get((found, block), UNIT).rescale(cosine)
             mass += share * has
             whole += share
     said = np.divide(placed, mass, out=placed, where=mass > 0)

@@ -15,6 +15,7 @@ import numpy as np
 
 from triptych.core.errors import InvalidInput
 from triptych.encoders.cards import Vectors
+from triptych.encoders.scales import Bounds
 from triptych.engine import Engine
 from triptych.evaluation.encoding import Encoding
 from triptych.evaluation.galleries import COLLECTION, LOSSES, fill, label, losing
@@ -24,7 +25,7 @@ from triptych.evaluation.ranking import gain
 from triptych.evaluation.search import SINGLES
 from triptych.evaluation.table import Comparison, Floats, Group, Parameters, groups, ndcg, scores
 from triptych.fusion.blocks import Layout
-from triptych.fusion.calibration import Bounds, bounds
+from triptych.fusion.calibration import bounds
 from triptych.fusion.query import ALPHA, COMPARISONS, WEIGHTS
 
 _ALPHAS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
@@ -78,17 +79,17 @@ def tabulate(judged: Judged, engine: Engine) -> Groups:
 
 def present(layout: Layout) -> Parameters:
     """What the code has."""
-    cards = {block.name: block.card for block in layout.blocks}
+    blocks = {block.name: block for block in layout.blocks}
     compared = [
         (part, entry)
         for part, comparisons in COMPARISONS.items()
         for entry in comparisons
-        if entry.found in cards and entry.block in cards
+        if entry.found in blocks and entry.block in blocks
     ]
     return Parameters(
         weights=WEIGHTS,
         shares={(part, e.found, e.block): e.share for part, e in compared},
-        bounds={(e.found, e.block): bounds(cards[e.found], cards[e.block]) for _, e in compared},
+        bounds={(e.found, e.block): bounds(blocks[e.found], blocks[e.block]) for _, e in compared},
         alpha=ALPHA,
     )
 
@@ -238,4 +239,4 @@ def changes(now: Parameters, found: Parameters, layout: Layout) -> Iterator[str]
     for (asked, block), bound in found.bounds.items():
         if bound != now.bounds[asked, block]:
             pair = f"{cards[asked]} with {cards[block]}"
-            yield f"BOUNDS, {pair}: {now.bounds[asked, block]} → {bound}"
+            yield f"scale of {pair}: {now.bounds[asked, block]} → {bound}"

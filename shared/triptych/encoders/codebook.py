@@ -1,16 +1,19 @@
-"""Codebooks: k-means words for local descriptors of any kind, of pictures or of sounds.
+"""Codebooks: visual words, or audio words, which are k-means centres of local descriptors.
 
-Sivic & Zisserman, Video Google (ICCV 2003); the k-means is scikit-learn's mini-batch one
-(Sculley, Web-scale k-means clustering, 2010), on one thread, so that a seed gives the same words.
+Sivic & Zisserman, Video Google (ICCV 2003). The k-means is scikit-learn's mini-batch one (Sculley,
+Web-scale k-means clustering, 2010), on one thread, so that a seed always gives the same words.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triptych.core.errors import InvalidInput
 from triptych.encoders.cards import Vectors
+
+Element = TypeVar("Element")
 
 _BATCH = 4096
 _EPOCHS = 30
@@ -50,8 +53,8 @@ def sample(groups: Iterable[Vectors], limit: int, seed: int) -> Vectors:
         keys.append(random.random(len(group)))
         held += len(group)
         if held > 2 * limit:
-            kept, least = _least(rows, keys, limit)
-            rows, keys = [kept], [least]
+            drawn, least = _least(rows, keys, limit)
+            rows, keys = [drawn], [least]
             held = limit
     return _least(rows, keys, limit)[0] if rows else np.empty((0, 0), np.float32)
 
@@ -61,8 +64,20 @@ def _least(
 ) -> tuple[Vectors, NDArray[np.float64]]:
     """The rows of the ``limit`` least keys, in the order in which they came."""
     every = np.concatenate(keys)
-    kept = np.sort(np.argsort(every, kind="stable")[:limit])
-    return np.concatenate(rows)[kept], every[kept]
+    least = np.sort(np.argsort(every, kind="stable")[:limit])
+    return np.concatenate(rows)[least], every[least]
+
+
+def reservoir(elements: Iterable[Element], limit: int, seed: int) -> Sequence[Element]:
+    """Draw ``limit`` elements at random from a stream read once (Vitter 1985); all if fewer."""
+    random = np.random.default_rng(seed)
+    drawn: list[Element] = []
+    for number, element in enumerate(elements):
+        if len(drawn) < limit:
+            drawn.append(element)
+        elif (index := int(random.integers(number + 1))) < limit:
+            drawn[index] = element
+    return drawn
 
 
 def squared_distances(vectors: Vectors, codebook: Vectors) -> Vectors:
@@ -72,8 +87,8 @@ def squared_distances(vectors: Vectors, codebook: Vectors) -> Vectors:
     distances *= -2
     distances += squares
     distances += np.einsum("kd,kd->k", codebook, codebook)
-    found: Vectors = np.maximum(distances, 0, out=distances)
-    return found
+    nonnegative: Vectors = np.maximum(distances, 0, out=distances)
+    return nonnegative
 
 
 def nearest(vectors: Vectors, codebook: Vectors) -> NDArray[np.intp]:

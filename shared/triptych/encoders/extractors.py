@@ -11,10 +11,8 @@ import numpy as np
 from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import Encoders
 from triptych.encoders.cards import Vectors
-from triptych.encoders.image.lite0 import Headed
-from triptych.encoders.protocol import Encoder
-from triptych.encoders.recognition import Embedded
-from triptych.encoders.registry import card_of, check_keywords, open_encoder
+from triptych.encoders.protocol import Batch, Encoder
+from triptych.encoders.registry import card_of, entry_for, open_encoder
 from triptych.encoders.roles import assigned
 from triptych.encoders.weights import WeightsError
 from triptych.media.audio import RATE
@@ -23,16 +21,16 @@ from triptych.media.store import MediaStore
 _WARM: Mapping[Modality, Any] = {
     "image": np.zeros((224, 224, 3), np.uint8),
     "text": "warm",
-    "audio": np.sin(np.arange(RATE, dtype=np.float32)),  # silence would be passed over
+    "audio": np.sin(np.arange(RATE, dtype=np.float32)),  # not silence, which no model sees
 }
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What was found in a batch; row i of every block, and note i, belong to element i."""
+    """What the encoders of a modality say of a batch; row i and note i belong to element i."""
 
     blocks: Mapping[str, Vectors]
-    """Block name to float32 unit vectors (n, dims of the block); zeros where nothing was found."""
+    """Block name to float32 unit vectors (n, dims of the block); zeros where nothing is found."""
     notes: Sequence[Mapping[str, Any]]
     """Fields of the item that are no vectors: keywords, a transcript, writing."""
 
@@ -64,30 +62,21 @@ class Extractor:
     @property
     def side(self) -> int:
         """Pixels along the longer edge of a picture beyond which no encoder looks."""
-        return max(getattr(encoder, "side", 0) for encoder in self.encoders.values())
+        return max(encoder.side for encoder in self.encoders.values())
 
     def __call__(self, batch: Sequence[Any], /) -> Extracted:
-        """Encode decoded media. A backbone that several heads share runs once."""
-        blocks: dict[str, Vectors] = {}
+        """Encode decoded media. A backbone that several encoders share runs once."""
+        media = Batch(batch)
+        described = {block: encoder.describe(media) for block, encoder in self.encoders.items()}
         notes: list[dict[str, Any]] = [{} for _ in batch]
-        pooled: dict[int, Vectors] = {}
-        for block, encoder in self.encoders.items():
-            if isinstance(encoder, Headed):
-                key = id(encoder.backbone)
-                if key not in pooled:
-                    pooled[key] = encoder.backbone.encode(batch)
-                blocks[block] = encoder.head(pooled[key])
-            elif isinstance(encoder, Embedded):
-                found = encoder.recognise(batch)
-                blocks[block] = encoder.embed(found)
-                for note, recognised in zip(notes, found, strict=True):
-                    if recognised is not None:
-                        note[recognised.field] = recognised.to_note()
-            else:
-                blocks[block] = encoder.encode(batch)
+        for description in described.values():
+            if description.notes:
+                for note, fields in zip(notes, description.notes, strict=True):
+                    note.update(fields)
         if self.keywords is not None:
             for note, text in zip(notes, batch, strict=True):
                 note["keywords"] = tuple(self.keywords.keywords(text))
+        blocks = {block: description.vectors for block, description in described.items()}
         return Extracted(blocks, notes)
 
 
@@ -105,18 +94,18 @@ def load_extractor(
     text = None
     if any(role.in_text_space for role, _ in roles):
         text = open_encoder(encoders.semantic, threads=threads, store=store)
-    found = {}
+    loaded = {}
     for role, reference in roles:
-        within = text if role.in_text_space else None
-        encoder = open_encoder(reference, threads=threads, store=store, text=within)
-        if encoder.card != card_of(reference, store, text=within and within.card):
+        space = text if role.in_text_space else None
+        encoder = open_encoder(reference, threads=threads, store=store, text=space)
+        if encoder.card != card_of(reference, store, text=space and space.card):
             raise WeightsError(f"the card of {reference} in the store is not that of the encoder")
-        found[role.block] = encoder
+        loaded[role.block] = encoder
     keywords: Keywords | None = None
     if modality == "text" and encoders.keywords:
-        check_keywords(encoders.keywords, store)
+        entry_for("keywords", encoders.keywords)
         keywords = open_encoder(encoders.keywords, store=store)
-    extractor = Extractor(found, keywords)
+    extractor = Extractor(loaded, keywords)
     extractor([_WARM[modality]])
     return extractor
 

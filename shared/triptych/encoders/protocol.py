@@ -1,41 +1,77 @@
 """What every encoder is: a card, and a function from a batch of media to vectors.
 
-The media of the three modalities, as ``shared.media`` decodes them:
+The media of the three modalities, as ``triptych.media`` decodes them:
 
 * image: uint8 RGB of shape (height, width, 3), any size; an encoder scales it as it needs;
 * text: a clean str;
 * audio: float32 of shape (samples,), mono, 22,050 Hz, perhaps a memory map: read it by blocks.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol, Self, TypeVar, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors
 
+Media = TypeVar("Media")
 Media_contra = TypeVar("Media_contra", contravariant=True)
 
 
-class Encoder(Protocol[Media_contra]):
+@dataclass(frozen=True)
+class Description:
+    """What an encoder says of a batch; row i, and note i, belong to element i."""
+
+    vectors: Vectors
+    """float32 (n, dims) as ``Encoder.encode`` returns them."""
+    notes: Sequence[Mapping[str, Any]] = ()
+    """Fields of the items that are no vectors, as a transcript; empty for most encoders."""
+
+
+@dataclass(frozen=True)
+class Batch(Generic[Media]):
+    """Media of one kind that several encoders describe."""
+
+    media: Sequence[Media]
+    _features: dict["Encoder[Media]", Vectors] = field(default_factory=dict, init=False)
+
+    def features(self, backbone: "Encoder[Media]") -> Vectors:
+        """The vectors of a backbone, which runs once however many encoders share it."""
+        if backbone not in self._features:
+            self._features[backbone] = backbone.encode(self.media)
+        return self._features[backbone]
+
+
+class Encoder(ABC, Generic[Media]):
     """A model that turns a batch of one kind of media into vectors."""
 
     card: Card
 
-    def encode(self, batch: Sequence[Media_contra], /) -> Vectors:
+    @property
+    def side(self) -> int:
+        """Pixels along the longer edge of a picture beyond which the encoder sees no more."""
+        return 0
+
+    @abstractmethod
+    def encode(self, batch: Sequence[Media], /) -> Vectors:
         """Return float32 of shape (len(batch), card.dims), in the order of the batch.
 
-        Each row is of length one and depends on its own element only. One in which the encoder
-        finds nothing (no keypoint, no known word, silence) is a row of zeros.
+        Each row is of length one and depends on its own element only. An element in which the
+        encoder finds nothing (no keypoint, no known word, silence) has a row of zeros.
         """
-        ...
+
+    def describe(self, batch: Batch[Media], /) -> Description:
+        """Encode a batch; encoders with a shared backbone or with notes override this."""
+        return Description(self.encode(batch.media))
 
 
 @runtime_checkable
 class Fittable(Protocol[Media_contra]):
-    """An encoder class that learns from a corpus first.
+    """A class that learns an encoder from a corpus.
 
-    One whose vectors are in the space of texts takes the text encoder, too: ``fit(…, text=…)`` and
-    ``load(…, text=…)``; its corpus is of pairs of media and text.
+    If the vectors are in the space of texts, both methods also take the text encoder,
+    ``fit(…, text=…)`` and ``load(…, text=…)``; the corpus consists of pairs of media and text.
     """
 
     @classmethod
@@ -48,6 +84,6 @@ class Fittable(Protocol[Media_contra]):
         ...
 
     @classmethod
-    def load(cls, artefact: Artefact, /) -> Self:
-        """The encoder that ``fit`` made. Raises WeightsError for an artefact of another."""
+    def load(cls, artefact: Artefact, /) -> "Encoder[Any] | Self":
+        """The encoder that ``fit`` made. Raises WeightsError for the artefact of another."""
         ...

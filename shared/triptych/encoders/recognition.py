@@ -1,18 +1,18 @@
 """Recognition: media to the text that is in it, which is searched as text is.
 
-A recogniser is no encoder: speech and writing become fields of their own, and the vectors of
-their text, made by the text encoder, compare with those of every other text.
+A recogniser makes no vectors. Speech and writing become fields of their own, and a text encoder
+turns them into vectors, which compare with those of every other text.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from triptych.encoders.cards import Card, Vectors, unit_rows
-from triptych.encoders.protocol import Encoder, Media_contra
+from triptych.encoders.protocol import Batch, Description, Encoder, Media, Media_contra
 
 _PASSAGE_WORDS = 128
 """Some 170 to 250 tokens."""
@@ -92,38 +92,48 @@ class Writing:
 
 
 Recognised = Transcript | Writing
-Found_co = TypeVar("Found_co", bound=Recognised, covariant=True)
 
 
-class Recogniser(Protocol[Media_contra, Found_co]):
+class Recogniser(Protocol[Media_contra]):
     """A model that finds text in a batch of one kind of media."""
 
     card: Card
     """Its ``dims`` are those of the default text encoder, until it is in the space of one."""
+    side: int
+    """Pixels along the longer edge of a picture beyond which it sees no more; 0 for sounds."""
 
-    def recognise(self, batch: Sequence[Media_contra], /) -> Sequence[Found_co | None]:
-        """Return what each element says, in the order of the batch; None where nothing is said.
+    def recognise(self, batch: Sequence[Media_contra], /) -> Sequence[Recognised | None]:
+        """Return the text in each element, in the order of the batch; None where there is none.
 
-        What is found in an element depends on that element only.
+        The text of an element depends on that element only.
         """
         ...
 
 
-class Embedded(Generic[Media_contra, Found_co]):
+class Embedded(Encoder[Media]):
     """A recogniser and a text encoder as one encoder: media to the vectors of their text."""
 
-    def __init__(self, recogniser: Recogniser[Media_contra, Found_co], text: Encoder[str]) -> None:
+    def __init__(self, recogniser: Recogniser[Media], text: Encoder[str]) -> None:
         self.card = recogniser.card.in_space_of(text.card)
-        self.recognise = recogniser.recognise
-        self.side: int = getattr(recogniser, "side", 0)
-        """Pixels along the longer edge of a picture beyond which it sees no more."""
+        self._recogniser = recogniser
         self._text = text
 
-    def encode(self, batch: Sequence[Media_contra], /) -> Vectors:
-        """Encode media to float32 (n, card.dims); zeros where no text is found."""
-        return self.embed(self.recognise(batch))
+    @property
+    def side(self) -> int:
+        """Pixels along the longer edge of a picture beyond which the recogniser sees no more."""
+        return self._recogniser.side
 
-    def embed(self, found: Sequence[Recognised | None]) -> Vectors:
+    def encode(self, batch: Sequence[Media], /) -> Vectors:
+        """Encode media to float32 (n, card.dims); zeros where no text is found."""
+        return self.embed(self._recogniser.recognise(batch))
+
+    def describe(self, batch: Batch[Media], /) -> Description:
+        """Encode media, and note what was recognised in the field of its kind."""
+        texts = self._recogniser.recognise(batch.media)
+        notes = [{} if text is None else {text.field: text.to_note()} for text in texts]
+        return Description(self.embed(texts), notes)
+
+    def embed(self, texts: Sequence[Recognised | None]) -> Vectors:
         """Encode what was recognised to float32 (n, card.dims); zeros for None.
 
         A text encoder reads the beginning of a text only, so a long one is encoded in passages,
@@ -131,12 +141,12 @@ class Embedded(Generic[Media_contra, Found_co]):
         """
         passages = [
             (row, passage)
-            for row, recognised in enumerate(found)
+            for row, recognised in enumerate(texts)
             if recognised is not None
             for reading in recognised.readings
             for passage in _passages(reading)
         ]
-        vectors = np.zeros((len(found), self.card.dims), np.float32)
+        vectors = np.zeros((len(texts), self.card.dims), np.float32)
         encoded = self._text.encode([passage for _, passage in passages])
         np.add.at(vectors, np.array([row for row, _ in passages], np.intp), encoded)
         return unit_rows(vectors)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from triptych.core.item import Modality, Part
 from triptych.encoders.cards import Card, Vectors, fingerprint
+from triptych.encoders.scales import UNSCALED, Scale
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Block:
     in_text_space: bool
     """Whether it compares with the vectors of texts."""
     card: Card
+    scale: Scale = UNSCALED
+    """What the cosines of its vectors mean; no part of the fingerprint."""
 
     @property
     def dims(self) -> int:

@@ -24,8 +24,9 @@ import numpy as np
 
 from triptych.core.item import Modality
 from triptych.encoders.cards import Vectors
+from triptych.encoders.scales import UNIT, Bounds
 from triptych.fusion.blocks import Layout
-from triptych.fusion.calibration import UNIT, Bounds, bounds
+from triptych.fusion.calibration import bounds
 
 KEYWORD = "keyword"
 """The name of the one signal that is no vector: BM25 over the terms of the text."""
@@ -216,13 +217,13 @@ def _terms(
     """The comparisons of one part of a query that the layout has blocks for."""
     if weight < _NEGLIGIBLE:
         return
-    cards = {block.name: block.card for block in layout.blocks}
+    blocks = {block.name: block for block in layout.blocks}
     for entry in COMPARISONS[part]:
-        if entry.block in cards and entry.found in found and found[entry.found].any():
+        if entry.block in blocks and entry.found in found and found[entry.found].any():
             yield Term(
                 signal=part,
                 block=entry.block,
                 weight=weight * entry.share,
                 vector=found[entry.found],
-                bounds=bounds(cards[entry.found], cards[entry.block]),
+                bounds=bounds(blocks[entry.found], blocks[entry.block]),
             )

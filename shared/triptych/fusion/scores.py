@@ -212,7 +212,7 @@ def _vector_signal(
         block = matrix[:, query.layout.slices[term.block]]
         cosine = np.multiply(block, term.vector, dtype=np.float64).sum(axis=1)
         # A part without a vector, as silence is, is like nothing: less than one that is unlike.
-        place = np.where(block.any(axis=1), term.bounds.place(cosine), 0.0)
+        place = np.where(block.any(axis=1), term.bounds.rescale(cosine), 0.0)
         part = query.layout.parts[term.block]
         has = np.array([part in candidate.parts for candidate in candidates])
         cosines[term.block] = np.where(has, cosine, 0.0)

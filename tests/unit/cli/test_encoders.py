@@ -14,7 +14,8 @@ from triptych.cli.media import pairs
 from triptych.cli.variations import wav
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.encoders import artefacts
-from triptych.encoders.registry import ENCODERS, open_encoder
+from triptych.encoders.registry import encoders as registered
+from triptych.encoders.registry import open_encoder
 from triptych.encoders.text.minilm import MiniLM
 from triptych.evaluation.metrics import Result, result
 from triptych.media.store import MediaStore
@@ -26,14 +27,16 @@ def test_every_encoder_is_listed():
     """As a table, and as JSON with everything on its card."""
     table = RUN.invoke(app, ["encoders"], env={"COLUMNS": "200"})
     assert table.exit_code == 0
-    assert all(name in table.stdout for name in ENCODERS)
+    assert all(name in table.stdout for name in registered())
     lines = [
         json.loads(line) for line in RUN.invoke(app, ["encoders", "--json"]).stdout.splitlines()
     ]
-    assert {line["name"] for line in lines} == set(ENCODERS)
+    assert {line["name"] for line in lines} == set(registered())
     filled = {block for line in lines for block in line["fills"]}
     assert filled == {"semantic", "concept", "visual", "acoustic"}
-    assert all(line["fingerprint"] and line["source"] for line in lines)
+    assert all(line["fingerprint"] and line["source"] and line["extra"] for line in lines)
+    assert all(set(line["fills"]) <= set(line["roles"]) for line in lines)
+    assert "visual*" in table.stdout
 
 
 @pytest.fixture

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triptych.core.errors import InvalidInput
-from triptych.encoders.codebook import fit_codebook, nearest, sample, squared_distances
+from triptych.encoders.codebook import (
+    fit_codebook,
+    nearest,
+    reservoir,
+    sample,
+    squared_distances,
+)
 
 CENTRES = np.array([[0, 0], [10, 0], [0, 10]], np.float32)
 
@@ -63,3 +69,11 @@ def test_a_sample_prefers_no_part():
     groups = [np.full((50, 1), number, np.float32) for number in range(100)]
     drawn = np.concatenate([sample(groups, 100, seed) for seed in range(20)])
     assert drawn.mean() == pytest.approx(49.5, abs=3)  # of a mean of 2,000: deviation 0.65
+
+
+def test_a_reservoir_draws_from_a_stream():
+    """Every element as often, all if there are few, and the same with one seed."""
+    assert list(reservoir(iter("abc"), 5, 0)) == ["a", "b", "c"]
+    drawn = [number for seed in range(200) for number in reservoir(range(100), 10, seed)]
+    assert np.mean(drawn) == pytest.approx(49.5, abs=3)  # of a mean of 2,000: deviation 0.65
+    assert reservoir(range(100), 10, 3) == reservoir(range(100), 10, 3)

@@ -59,9 +59,15 @@ def test_a_block_without_an_encoder_is_left_out():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"visual": "mfcc-statistics"}, "mfcc-statistics is for audio, visual is of image"),
-        ({"visual": "conse"}, "conse is compared with texts"),
-        ({"concept": "visual-projection"}, "visual-projection is not compared with texts"),
+        (
+            {"visual": "mfcc-statistics"},
+            "mfcc-statistics can't be the visual encoder; these can: clip-image, combined",
+        ),
+        ({"visual": "conse"}, "conse can't be the visual encoder"),
+        (
+            {"concept": "visual-projection"},
+            "visual-projection can't be the concept .*: clip-image, concept-map, conse",
+        ),
         ({"acoustic": "nothing"}, "no encoder 'nothing'"),
     ],
 )
@@ -84,7 +90,9 @@ def test_keywords_are_noted():
 
 def test_an_encoder_that_picks_no_keywords_is_refused():
     """When it is loaded."""
-    with pytest.raises(InvalidInput, match="minilm picks no keywords"):
+    with pytest.raises(
+        InvalidInput, match="minilm can't be the keywords encoder; these can: tfidf-lsa"
+    ):
         load_extractor("text", Encoders(keywords="minilm"), threads=1, store=None)
 
 

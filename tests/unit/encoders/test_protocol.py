@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from triptych.core.errors import InvalidInput
 from triptych.encoders import registry
 from triptych.encoders.image import visual_words
-from triptych.encoders.registry import ENCODERS, open_encoder, row
+from triptych.encoders.registry import encoders, entry, open_encoder
 
 
 def drawing(seed: int) -> np.ndarray:
@@ -39,28 +38,24 @@ MEDIA = {
     "audio": [tune(seed) for seed in range(40)],
 }
 SLOW = {"visual-whitened"}  # half a minute of eigenvectors: test_whitened has them smaller
+HUB = {name for name in encoders() if encoders()[name].depends.extra == "hub"}
 HERE = [
     name
-    for name in sorted(set(ENCODERS) - SLOW)
-    if not row(name).hub and not row(name).in_text_space and not row(name).missing()
+    for name in sorted(set(encoders()) - SLOW - HUB)
+    if not encoders()[name].takes_text and not encoders()[name].depends.missing
 ]
 
 
 @cache
 def fitted(name):
     """What the encoder learns from the media of its kind."""
-    try:
-        return registry.fit(name, MEDIA[row(name).read_card().modality])
-    except InvalidInput as error:
-        if "OpenCV" in error.reason:  # no such detector in this build
-            pytest.skip(error.reason)
-        raise
+    return registry.fit(name, MEDIA[entry(name).card.modality])
 
 
 def opened(name):
     """The encoder, fitted where it is one to be fitted."""
-    if row(name).read_card().needs_fit:
-        return row(name).find_maker().load(fitted(name))
+    if entry(name).card.needs_fit:
+        return registry.load(fitted(name))
     return open_encoder(name)
 
 
@@ -88,11 +83,11 @@ def test_rows_are_units_of_the_width_on_the_card(name):
     assert (empty.shape, empty.dtype) == ((0, encoder.card.dims), np.float32)
 
 
-@pytest.mark.parametrize("name", [name for name in HERE if row(name).read_card().needs_fit])
+@pytest.mark.parametrize("name", [name for name in HERE if entry(name).card.needs_fit])
 def test_a_fitted_encoder_is_the_same_after_its_journey(name):
     """As bytes, in the store, and back; its card names the artefact."""
     encoder, artefact = opened(name), fitted(name)
-    again = row(name).find_maker().load(type(artefact).from_bytes(artefact.data))
+    again = registry.load(type(artefact).from_bytes(artefact.data))
     batch = MEDIA[encoder.card.modality][:3]
     assert np.array_equal(encoder.encode(batch), again.encode(batch))
     assert encoder.card == again.card

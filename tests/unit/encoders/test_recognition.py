@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from triptych.encoders.cards import Card
+from triptych.encoders.protocol import Batch
 from triptych.encoders.recognition import Embedded, Line, Segment, Transcript, Writing
 
 BOX = ((0.1, 0.2), (0.5, 0.2), (0.5, 0.3), (0.1, 0.3))
 
 
 class Parrot:
-    """Recognises what it is given."""
+    """Recognises the text that it is called with."""
 
     card = Card(name="parrot", version=1, modality="audio", dims=384, licence="MIT", source="here")
     side = 7
@@ -24,37 +25,37 @@ class Parrot:
 
 def test_vectors_are_those_of_the_text(minilm):
     """In the order of the batch; zeros where nothing is said."""
-    found = Embedded(Parrot(), minilm).encode(["a cat", "", "two dogs"])
-    assert np.allclose(found[[0, 2]], minilm.encode(["a cat", "two dogs"]), atol=1e-6)
-    assert not found[1].any()
+    vectors = Embedded(Parrot(), minilm).encode(["a cat", "", "two dogs"])
+    assert np.allclose(vectors[[0, 2]], minilm.encode(["a cat", "two dogs"]), atol=1e-6)
+    assert not vectors[1].any()
 
 
 def test_the_end_of_a_long_text_counts(minilm):
     """As much as its beginning, which is all that a text encoder reads."""
     text = "the weather is fine " * 100 + "elephants eat grass and leaves " * 100
-    found = Embedded(Parrot(), minilm).encode([text])[0]
+    vectors = Embedded(Parrot(), minilm).encode([text])[0]
     beginning, end = minilm.encode(["the weather is fine", "elephants eat grass"])
-    assert abs(found @ beginning - found @ end) < 0.2
-    assert found @ end > 0.4 > minilm.encode([text])[0] @ end
-    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
+    assert abs(vectors @ beginning - vectors @ end) < 0.2
+    assert vectors @ end > 0.4 > minilm.encode([text])[0] @ end
+    assert np.linalg.norm(vectors) == pytest.approx(1, abs=1e-5)
 
 
 def test_other_readings_count(minilm):
     """As much as the first one does."""
     transcript = Transcript("en", (Segment(0, 1, "Colin."),), ("Colon.",))
-    found = Embedded(Parrot(), minilm).embed([transcript, None])
+    vectors = Embedded(Parrot(), minilm).embed([transcript, None])
     one, other = minilm.encode(["Colin.", "Colon."])
-    assert np.allclose(found[0], (one + other) / np.linalg.norm(one + other), atol=1e-6)
-    assert not found[1].any()
+    assert np.allclose(vectors[0], (one + other) / np.linalg.norm(one + other), atol=1e-6)
+    assert not vectors[1].any()
 
 
 @pytest.mark.parametrize("batch", [[], [""], ["", ""]])
 def test_nothing_said_is_zeros(minilm, batch):
     """Also of a whole batch, and of an empty one."""
-    found = Embedded(Parrot(), minilm).encode(batch)
-    assert found.shape == (len(batch), 384)
-    assert found.dtype == np.float32
-    assert not found.any()
+    vectors = Embedded(Parrot(), minilm).encode(batch)
+    assert vectors.shape == (len(batch), 384)
+    assert vectors.dtype == np.float32
+    assert not vectors.any()
 
 
 def test_it_is_in_the_space_of_the_text_encoder(minilm):
@@ -63,6 +64,16 @@ def test_it_is_in_the_space_of_the_text_encoder(minilm):
     assert encoder.card == Parrot.card.in_space_of(minilm.card)
     assert encoder.card.fingerprint != Parrot.card.fingerprint
     assert encoder.side == 7
+
+
+def test_what_is_recognised_is_noted(minilm):
+    """In the field of its kind, beside the vectors; nothing where nothing is said."""
+    batch = Batch(["a cat", ""])
+    description = Embedded(Parrot(), minilm).describe(batch)
+    assert np.array_equal(description.vectors, Embedded(Parrot(), minilm).encode(batch.media))
+    first, second = description.notes
+    assert first["transcript"]["text"] == "a cat"
+    assert second == {}
 
 
 def test_a_transcript_as_json():

@@ -1,28 +1,37 @@
 """Encoders by name."""
 
+import re
 import subprocess
 import sys
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, replace
+from importlib import import_module
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from triptych.core.errors import InvalidInput
+from triptych.core.settings import Encoders
 from triptych.encoders import artefacts, registry
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card
-from triptych.encoders.protocol import Fittable
-from triptych.encoders.registry import ENCODERS, Row, card_of, open_encoder, row
+from triptych.encoders.entries import Depends, Fitted, Ready
+from triptych.encoders.protocol import Encoder, Fittable
+from triptych.encoders.registry import card_of, encoders, open_encoder
+from triptych.encoders.roles import ROLES
 from triptych.encoders.weights import WeightsError
 from triptych.media.store import MediaStore
 
+PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 CARD = Card(
     name="counts", version=1, modality="text", dims=9, licence="MIT", source="-", needs_fit=True
 )
 
 
 @dataclass
-class Counts:
+class Counts(Encoder[str]):
     """Counts the letters it was fitted on."""
 
     card: Card
@@ -45,38 +54,92 @@ class Counts:
         return np.array([[text.count(c) for c in self.letters] for text in batch], np.float32)
 
 
-class _Row(Row):
-    def _import(self):
-        return sys.modules[__name__]
+NOTHING = Depends("text", ())
 
 
 @pytest.fixture
-def counts(monkeypatch):
+def register(monkeypatch):
+    """A function that adds an entry to the registry."""
+
+    def add(entry):
+        every = {**registry.encoders(), entry.card.name: entry}
+        monkeypatch.setattr(registry, "encoders", lambda: every)
+
+    return add
+
+
+@pytest.fixture
+def counts(register):
     """The encoder, registered."""
-    monkeypatch.setattr(registry, "ENCODERS", {**ENCODERS, "counts": _Row("here", "Counts")})
+    register(Fitted(card=CARD, roles=("semantic",), depends=NOTHING, learner=Counts))
 
 
-def test_every_card_says_what_the_registry_says():
-    """Each row leads to a card, of that name, without an extra and without loading a model."""
-    for name in ENCODERS:
-        card = row(name).read_card()
-        assert card.name == name
-        assert card.licence
-        assert card.source
-        assert row(name).extra or not row(name).needs
+def test_every_declaration_is_whole():
+    """Each encoder has a card with a source, and roles that are settings."""
+    assert {"minilm", "conse", "visual-projection", "mfcc-statistics"} <= set(encoders())
+    for name, declared in encoders().items():
+        assert declared.card.name == name
+        assert declared.card.licence
+        assert declared.card.source
+        assert declared.roles
+        assert set(declared.roles) <= set(Encoders.model_fields)
+        assert declared.card.needs_fit == isinstance(declared, Fitted)
+
+
+def test_roles_are_of_the_modality_of_the_encoder():
+    """A block is filled by the worker of its modality; keywords are of texts."""
+    modalities = {role.block: role.modality for role in ROLES} | {"keywords": "text"}
+    for name, declared in encoders().items():
+        assert {modalities[role] for role in declared.roles} == {declared.card.modality}, name
+
+
+def test_every_extra_brings_what_its_encoders_import():
+    """The packages that an encoder names are requirements of its extra in pyproject.toml."""
+    distributions = packages_distributions()
+    for name, declared in encoders().items():
+        required = requirements(declared.depends.extra)
+        for package in declared.depends.packages:
+            assert required & set(map(canonical, distributions[package])), (name, package)
+
+
+def requirements(extra: str) -> set[str]:
+    """The distributions of an extra, and of the extras that it includes."""
+    extras = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]["optional-dependencies"]
+    names: set[str] = set()
+    for requirement in extras[extra]:
+        name, included = re.match(r"([\w.-]+)(?:\[([\w,]+)\])?", requirement).groups()
+        if name == "triptych":
+            names |= set().union(*(requirements(other) for other in included.split(",")))
+        else:
+            names.add(canonical(name))
+    return names
+
+
+def canonical(name: str) -> str:
+    """The name of a distribution as PEP 503 has it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_an_encoder_is_declared_once(tmp_path, monkeypatch):
+    """Of two with one name neither is taken in silence."""
+    (tmp_path / "again.py").write_text("from triptych.encoders.text.minilm import ENCODERS\n")
+    package = import_module("triptych.encoders.text")
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    with pytest.raises(ValueError, match="two encoders are called minilm"):
+        encoders.__wrapped__()
 
 
 def test_listing_loads_no_heavy_library():
     """The table is there at once."""
     code = (
         "import sys; from triptych.encoders import registry\n"
-        "for name in registry.ENCODERS: registry.row(name).read_card()\n"
+        "for entry in registry.encoders().values(): entry.card, entry.depends.missing\n"
         "heavy = {'cv2', 'PIL', 'onnxruntime', 'onnx', 'tokenizers', 'librosa', 'soundfile'}\n"
         "heavy |= {'soxr', 'sklearn', 'nltk', 'faster_whisper', 'rapidocr', 'huggingface_hub'}\n"
         "print(*heavy & set(sys.modules))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == []
+    output = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert output.split() == []
 
 
 def test_an_unknown_name_lists_the_known_ones():
@@ -85,12 +148,25 @@ def test_an_unknown_name_lists_the_known_ones():
         open_encoder("minlm")
 
 
-def test_a_missing_extra_is_named(monkeypatch):
-    """With the command that installs it."""
-    needy = Row("minilm", "MiniLM", needs=("no_such_module",), extra="exotic")
-    monkeypatch.setattr(registry, "ENCODERS", {"needy": needy})
-    with pytest.raises(InvalidInput, match=r"no_such_module is not.*triptych\[exotic\]"):
-        open_encoder("needy")
+def test_a_missing_extra_is_named(register):
+    """With the command that installs it, before anything is loaded or fitted."""
+    needs = Depends("exotic", ("numpy", "no_such_module"))
+    register(Ready(card=replace(CARD, name="needy"), roles=("visual",), depends=needs, make=None))
+    register(Fitted(card=CARD, roles=("semantic",), depends=needs, learner=Counts))
+    for call in (
+        lambda: open_encoder("needy"),
+        lambda: open_encoder("counts@1"),
+        lambda: registry.fit("counts", ["a"]),
+    ):
+        with pytest.raises(InvalidInput, match=r"^no_such_module is not.*triptych\[exotic\]"):
+            call()
+
+
+def test_a_ready_encoder_has_no_version(tmp_path):
+    """So a typing error is not taken for another model."""
+    for call in (open_encoder, card_of):
+        with pytest.raises(InvalidInput, match="minilm is not fitted: leave out @0123"):
+            call("minilm@0123", store=MediaStore(tmp_path.as_uri()))
 
 
 @pytest.mark.usefixtures("counts")
@@ -128,8 +204,16 @@ def test_an_encoder_in_text_space_needs_a_text_encoder(minilm):
     """And no other takes one."""
     with pytest.raises(InvalidInput, match="conse is compared with texts"):
         open_encoder("conse")
-    with pytest.raises(InvalidInput, match=r"mfcc-statistics is not .* these are: .*conse"):
+    with pytest.raises(InvalidInput, match="mfcc-statistics is not compared with texts"):
         open_encoder("mfcc-statistics", text=minilm)
+    with pytest.raises(InvalidInput, match="concept-map is compared with texts"):
+        registry.fit("concept-map", [])
+
+
+def test_an_artefact_of_a_ready_encoder_is_refused():
+    """It can't be its own."""
+    with pytest.raises(WeightsError, match="minilm is not fitted"):
+        registry.load(Artefact("minilm", 1, {}))
 
 
 def test_the_card_in_text_space_follows_the_text_encoder(minilm, tmp_path):
@@ -144,7 +228,7 @@ def test_the_card_in_text_space_follows_the_text_encoder(minilm, tmp_path):
 
 
 def test_fitted_encoders_keep_the_protocol():
-    """Every row that is fitted first has both class methods, wherever its extra is installed."""
-    for name in ENCODERS:
-        if row(name).read_card().needs_fit and not row(name).missing():
-            assert isinstance(row(name).find_maker(), Fittable)
+    """Their classes have both class methods."""
+    learners = [each.learner for each in encoders().values() if isinstance(each, Fitted)]
+    assert learners
+    assert all(isinstance(learner, Fittable) for learner in learners)

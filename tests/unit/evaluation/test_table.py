@@ -123,4 +123,4 @@ def test_nothing_changed_is_nothing_to_set():
     alpha, share, bound = tuning.changes(now, other, layout())
     assert alpha.endswith("→ 0.9")
     assert share.startswith("COMPARISONS, image, concept with concept:")
-    assert bound.startswith("BOUNDS, minilm with conse:")
+    assert bound.startswith("scale of minilm with conse:")

@@ -1,47 +1,42 @@
-"""What cosines mean."""
+"""Which scale two blocks are compared on."""
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
 
 from support import layout
-from triptych.fusion.calibration import BOUNDS, UNIT, Bounds, bounds
+from triptych.encoders.scales import TEXTS, UNIT, Bounds, Scale
+from triptych.fusion.calibration import bounds
 from triptych.fusion.query import COMPARISONS
 
-
-def test_a_place_is_linear_between_the_bounds():
-    """A twentieth of the scale is left for what is beyond each."""
-    found = Bounds(0.2, 0.6).place(np.array([-1, -0.4, 0.2, 0.4, 0.6, 0.8, 1]))
-    assert found == pytest.approx([0, 0.025, 0.05, 0.5, 0.95, 0.975, 1])
-    assert UNIT.place(np.array([-1, 0, 0.5, 1])) == pytest.approx([0, 0.05, 0.525, 1])
-
-
-@pytest.mark.parametrize("given", [*BOUNDS.values(), UNIT, Bounds(-1, 1)])
-def test_more_alike_is_always_more(given):
-    """Below the floor and above the ceiling, too."""
-    places = given.place(np.linspace(-1, 1, 201))
-    assert (np.diff(places) > 0).all()
-    assert (places[0], places[-1]) == (0 if given.floor > -1 else 0.05, 1)
+BLOCKS = {block.name: block for block in layout().blocks}
 
 
 def test_the_bounds_are_those_of_both_encoders():
-    """Texts against pictures are not texts against texts."""
-    cards = {block.name: block.card for block in layout().blocks}
-    texts = bounds(cards["semantic"], cards["semantic"])
-    pictures = bounds(cards["semantic"], cards["concept"])
-    assert texts != pictures
-    assert pictures == BOUNDS["minilm", "conse"]
-    assert bounds(cards["acoustic"], cards["semantic"]) == UNIT
+    """Texts against pictures are not texts against texts, and who asks does not matter."""
+    texts, pictures, sounds = (BLOCKS[name] for name in ("semantic", "concept", "acoustic"))
+    assert bounds(texts, texts) == TEXTS
+    assert bounds(texts, pictures) == bounds(pictures, texts) == Bounds(0.35, 0.65)
+    assert bounds(pictures, pictures) == pictures.scale.itself == Bounds(0.85, 1.0)
+    assert bounds(texts, sounds) == bounds(sounds, pictures) == UNIT
 
 
-def test_every_comparison_of_the_default_encoders_is_measured():
-    """None is left with the range from 0 to 1."""
-    cards = {block.name: block.card for block in layout().blocks}
-    for comparisons in COMPARISONS.values():
-        for entry in comparisons:
-            if entry.found in cards and entry.block in cards:
-                assert (cards[entry.found].name, cards[entry.block].name) in BOUNDS
+@pytest.mark.parametrize("name", ["semantic", "concept"])
+def test_another_text_encoder_has_other_bounds(name):
+    """Those that the block of items declares for it by name."""
+    other = replace(BLOCKS["semantic"], card=replace(BLOCKS["semantic"].card, name="other"))
+    item = replace(BLOCKS[name], scale=Scale(UNIT, {"other": Bounds(0.4, 0.5)}))
+    assert bounds(other, item) == Bounds(0.4, 0.5)
+    assert bounds(BLOCKS["visual"], item) == UNIT
 
 
-def test_bounds_are_cosines():
-    """Floor below ceiling, neither beyond what a cosine can be."""
-    assert all(-1 <= found.floor < found.ceiling <= 1 for found in BOUNDS.values())
+def test_every_comparison_of_the_default_layout_has_bounds():
+    """None counts from 0 to 1 by mistake."""
+    compared = [
+        (entry.found, entry.block)
+        for comparisons in COMPARISONS.values()
+        for entry in comparisons
+        if {entry.found, entry.block} <= set(BLOCKS)
+    ]
+    assert compared
+    assert all(bounds(BLOCKS[query], BLOCKS[item]) != UNIT for query, item in compared)

@@ -27,12 +27,12 @@ def test_the_default_settings_are_right(store):
         ("VISUAL", "rootsift-vlad", "is fitted on a corpus first: triptych fit rootsift-vlad"),
         ("VISUAL", "rootsift-vlad@zzz", "name@version"),
         ("VISUAL", "rootsift-vlad@0123456789abcdef", "is not in this media store"),
-        ("VISUAL", "mfcc-statistics", "is for audio, visual is of image"),
-        ("VISUAL", "conse", "is compared with texts"),
-        ("CONCEPT", "hsv-histogram", "is not compared with texts"),
-        ("KEYWORDS", "minilm", "picks no keywords; these do: tfidf-lsa"),
+        ("VISUAL", "mfcc-statistics", "can't be the visual encoder"),
+        ("VISUAL", "conse", "can't be the visual encoder; these can: .*visual-projection"),
+        ("CONCEPT", "hsv-histogram", "can't be the concept encoder"),
+        ("KEYWORDS", "minilm", "can't be the keywords encoder; these can: tfidf-lsa"),
         ("SEMANTIC", "", "may not be empty"),
-        ("VISUL", "hsv-histogram", "is no setting; there are TRIPTYCH_ENCODER_SEMANTIC"),
+        ("VISUL", "hsv-histogram", "is not a setting; there are TRIPTYCH_ENCODER_SEMANTIC"),
     ],
 )
 def test_a_wrong_setting_is_named(store, name, value, reason):

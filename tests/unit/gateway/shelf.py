@@ -10,6 +10,7 @@ import numpy as np
 from support import layout
 from triptych.core.errors import CursorExpired, NotFound
 from triptych.encoders.cards import Vectors
+from triptych.encoders.protocol import Encoder
 from triptych.fusion.scores import Candidate
 from triptych.index.documents import Document, pack_features, parts, unpack_features
 from triptych.index.model import Condition, Found, IndexQuery, Listing, Page, Results
@@ -25,7 +26,7 @@ def vector(seed: object, dims: int) -> Vectors:
 
 
 @dataclass
-class Seeded:
+class Seeded(Encoder[Any]):
     """An encoder: the mean of a vector per word, or one for the bytes of a picture or sound."""
 
     dims: int

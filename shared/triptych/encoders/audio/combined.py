@@ -10,6 +10,9 @@ import numpy as np
 
 from triptych.encoders.audio import logmel, mfcc, musicnn
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.entries import Depends, Ready
+from triptych.encoders.protocol import Encoder
+from triptych.encoders.scales import Bounds, Scale
 from triptych.media.audio import Samples
 
 _PARTS = (mfcc.CARD, logmel.CARD, musicnn.CARD)
@@ -27,7 +30,7 @@ CARD = Card(
 )
 
 
-class AudioCombined:
+class AudioCombined(Encoder[Samples]):
     """Samples to unit vectors. One instance serves many threads."""
 
     card = CARD
@@ -45,3 +48,14 @@ class AudioCombined:
         Loudness does not matter; the row of a silent sound is zeros.
         """
         return unit_rows(np.hstack([encoder.encode(batch) for encoder in self._encoders]))
+
+
+ENCODERS = (
+    Ready(
+        card=CARD,
+        roles=("acoustic",),
+        depends=Depends("audio", ("librosa", "onnx", "onnxruntime", "scipy", "soxr")),
+        scale=Scale(Bounds(0.65, 0.95)),
+        make=AudioCombined,
+    ),
+)

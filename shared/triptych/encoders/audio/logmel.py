@@ -10,6 +10,9 @@ import numpy as np
 
 from triptych.encoders.audio.mel import FRAME, HOP, LEAST_FRAMES, RANGE, decibels, peak
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.entries import Depends, Ready
+from triptych.encoders.protocol import Encoder
+from triptych.encoders.scales import Bounds, Scale
 from triptych.media.audio import RATE, Samples
 
 BANDS = 64
@@ -28,7 +31,7 @@ CARD = Card(
 )
 
 
-class LogMelStatistics:
+class LogMelStatistics(Encoder[Samples]):
     """Samples to unit vectors. One instance serves many threads."""
 
     card = CARD
@@ -61,3 +64,14 @@ def statistics(samples: Samples) -> Vectors:
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
     return np.concatenate([mean, deviation, highest]).astype(np.float32)
+
+
+ENCODERS = (
+    Ready(
+        card=CARD,
+        roles=("acoustic",),
+        depends=Depends("audio", ("librosa",)),
+        scale=Scale(Bounds(0.95, 1.0)),
+        make=LogMelStatistics,
+    ),
+)

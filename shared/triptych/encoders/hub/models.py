@@ -11,8 +11,9 @@ from functools import partial
 
 from triptych.core.item import Modality
 from triptych.encoders.cards import Card
+from triptych.encoders.entries import Depends
 from triptych.encoders.hub.preprocess import Pictures, Runs, Sounds, TextRules, Texts
-from triptych.encoders.hub.towers import Tower
+from triptych.encoders.hub.towers import FromHub, Tower
 
 
 def _read_texts(tokenizer: str, config: str, *, rules: TextRules) -> Runs:
@@ -93,4 +94,19 @@ CLAP_AUDIO = Tower(
     ("preprocessor_config.json",),
     _read_sounds,
     (frozenset({"input_features"}),),
+)
+
+
+def _entry(tower: Tower, packages: tuple[str, ...], *roles: str) -> FromHub:
+    depends = Depends("hub", ("huggingface_hub", "onnxruntime", *packages))
+    return FromHub(card=tower.card, roles=roles, depends=depends, tower=tower)
+
+
+ENCODERS = (
+    _entry(CLIP_IMAGE, ("PIL",), "concept", "visual"),
+    _entry(SIGLIP_IMAGE, ("PIL",), "concept", "visual"),
+    _entry(CLIP_TEXT, ("tokenizers",), "semantic"),
+    _entry(SIGLIP_TEXT, ("tokenizers",), "semantic"),
+    _entry(CLAP_TEXT, ("tokenizers",), "semantic"),
+    _entry(CLAP_AUDIO, ("librosa", "soxr"), "acoustic", "heard"),
 )

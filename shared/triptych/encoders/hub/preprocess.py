@@ -6,9 +6,9 @@ and clap), but for one thing: of a sound that is too long, CLAP there hears a ra
 the middle one, so that the same sound has the same vector.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,29 @@ from numpy.typing import NDArray
 from triptych.media.audio import RATE, Samples
 
 Feed = Mapping[str, NDArray[Any]]
-Runs = Callable[[Sequence[Any]], Iterator[tuple[Sequence[int], Feed]]]
-"""From a batch to runs of a network: positions in the batch, and what the network is fed for them.
-A position that is in no run has nothing that a network could work with."""
 
 _RUN = 16
 """Elements in one run of a network: as in minilm, and 16 pictures are some 10 MB."""
 _AMIN = 1e-10
 """Power below which a sound is silent; -100 dB."""
+
+
+Run = tuple[Sequence[int], Feed]
+"""Positions in a batch, and what the network is fed for them."""
+
+
+class Runs(Protocol):
+    """From a batch to runs of a network."""
+
+    @property
+    def side(self) -> int:
+        """Pixels along the longer edge of a picture beyond which it sees no more; or 0."""
+
+    def __call__(self, batch: Sequence[Any], /) -> Iterator[Run]:
+        """Yield positions in the batch, and what the network is fed for them.
+
+        An element that is in no run has nothing that a network could work with.
+        """
 
 
 class Pictures:
@@ -62,7 +77,7 @@ class Pictures:
         """
         return 2 * self._shortest if self._shortest else max(self._size)
 
-    def __call__(self, batch: Sequence[NDArray[np.uint8]]) -> Iterator[tuple[Sequence[int], Feed]]:
+    def __call__(self, batch: Sequence[NDArray[np.uint8]], /) -> Iterator[Run]:
         """Feed the pictures in their order."""
         for start in range(0, len(batch), _RUN):
             rows = range(start, min(start + _RUN, len(batch)))
@@ -103,6 +118,8 @@ class TextRules:
 class Texts:
     """Texts to ``input_ids`` and ``attention_mask``, int64 (n, length)."""
 
+    side = 0
+
     def __init__(self, tokenizer: str, config: Mapping[str, Any], rules: TextRules) -> None:
         """Take a tokenizer.json and a tokenizer_config.json. Raises ValueError, KeyError."""
         from tokenizers import Tokenizer
@@ -118,7 +135,7 @@ class Texts:
         if self._pad is None:
             raise ValueError(f"pad_token {pad!r} is not in tokenizer.json")
 
-    def __call__(self, batch: Sequence[str]) -> Iterator[tuple[Sequence[int], Feed]]:
+    def __call__(self, batch: Sequence[str], /) -> Iterator[Run]:
         """Feed texts of like length together: padding is the dearest part of a mixed batch."""
         texts = [text.lower() for text in batch] if self._rules.lower else list(batch)
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
@@ -144,6 +161,8 @@ class Sounds:
     whole, then silence follows ("repeatpad"). What the network knows of above 11 kHz it won't hear.
     """
 
+    side = 0
+
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Take a preprocessor_config.json. Raises ValueError, KeyError."""
         for name, expected in (("truncation", "rand_trunc"), ("padding", "repeatpad")):
@@ -162,7 +181,7 @@ class Sounds:
             "fmax": float(config["frequency_max"]),
         }
 
-    def __call__(self, batch: Sequence[Samples]) -> Iterator[tuple[Sequence[int], Feed]]:
+    def __call__(self, batch: Sequence[Samples], /) -> Iterator[Run]:
         """Feed the sounds that can be heard, in their order."""
         heard = [(row, self._stretch(samples)) for row, samples in enumerate(batch)]
         audible = [(row, stretch) for row, stretch in heard if stretch.any()]

@@ -21,11 +21,13 @@ import numpy as np
 from triptych.core.errors import InvalidInput
 from triptych.core.item import Modality
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.entries import Entry, remembered
 from triptych.encoders.hub.preprocess import Feed, Runs
 from triptych.encoders.onnx import open_session
 from triptych.encoders.protocol import Encoder
 from triptych.encoders.weights import WeightsError
 from triptych.media.audio import RATE
+from triptych.media.store import MediaStore
 
 _REFERENCE = re.compile(
     r"(?P<repository>[\w.-]+/[\w.-]+):(?P<commit>[0-9a-f]{40})(?::(?P<variant>[a-z0-9]+))?"
@@ -38,7 +40,7 @@ _PROBE: Mapping[Modality, Any] = {
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where a model is: a repository, its commit, and the suffix of an export ("" for float32)."""
 
     repository: str
@@ -48,13 +50,13 @@ class Place:
     @classmethod
     def parse(cls, name: str, version: str) -> Self:
         """Read what follows the ``@`` of a reference. Raises InvalidInput."""
-        found = _REFERENCE.fullmatch(version)
-        if found is None:
+        match = _REFERENCE.fullmatch(version)
+        if match is None:
             raise InvalidInput(
                 f"{name} is fetched from the hub: name it as {name}@OWNER/NAME:COMMIT, "
                 f"where COMMIT is 40 hex digits, not {version!r}"
             )
-        return cls(found["repository"], found["commit"], found["variant"] or "")
+        return cls(match["repository"], match["commit"], match["variant"] or "")
 
     def __str__(self) -> str:
         return f"{self.repository}@{self.commit}"
@@ -103,20 +105,20 @@ class Tower:
             InvalidInput: no reference, or ``text`` is the half of another model.
             WeightsError: the files can't be had, or are not of such a model.
         """
-        place = Place.parse(self.card.name, version)
-        suffix = f"_{place.variant}" if place.variant else ""
-        model, *configs = place.fetch([f"onnx/{self.file}{suffix}.onnx", *self.configs])
+        location = Location.parse(self.card.name, version)
+        suffix = f"_{location.variant}" if location.variant else ""
+        model, *configs = location.fetch([f"onnx/{self.file}{suffix}.onnx", *self.configs])
         try:
             runs = self.read(*(path.read_text("utf-8") for path in configs))
         except Exception as error:  # tokenizers raises a bare Exception
-            raise WeightsError(f"{', '.join(self.configs)} of {place}: {error!r}") from error
+            raise WeightsError(f"{', '.join(self.configs)} of {location}: {error!r}") from error
         network = Network(model, self, threads)
         data = model.with_name(f"{model.name}_data")
         used = (model, *([data] if data.is_file() else []), *configs)
         card = replace(
             self.card,
             dims=network.measure(next(runs([_PROBE[self.card.modality]]))[1]),
-            source=str(place),
+            source=str(location),
             weights=tuple(map(_sha256, used)),
         )
         if text is not None:
@@ -154,13 +156,14 @@ class Network:
 
     def run(self, feed: Feed) -> Vectors:
         """The vectors, float32 (n, dims), of whatever length the network gives them."""
-        found = self._session.run([self._output], {name: feed[name] for name in self._inputs})[0]
-        vectors: Vectors = found.astype(np.float32, copy=False)
+        inputs = {name: feed[name] for name in self._inputs}
+        (output,) = self._session.run([self._output], inputs)
+        vectors: Vectors = output.astype(np.float32, copy=False)
         return vectors
 
 
 @dataclass(frozen=True)
-class HubEncoder:
+class HubEncoder(Encoder[Any]):
     """Texts, pictures or sounds to unit vectors. One instance serves many threads."""
 
     card: Card
@@ -170,7 +173,7 @@ class HubEncoder:
     @property
     def side(self) -> int:
         """Pixels along the longer edge of a picture beyond which it sees no more."""
-        return getattr(self.runs, "side", 0)
+        return self.runs.side
 
     def encode(self, batch: Sequence[Any], /) -> Vectors:
         """Encode to float32 (n, card.dims); a sound that is silent is a row of zeros."""
@@ -178,6 +181,27 @@ class HubEncoder:
         for rows, feed in self.runs(batch):
             vectors[rows] = self.network.run(feed)
         return unit_rows(vectors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromHub(Entry):
+    """An encoder whose reference says where on the hub it is."""
+
+    tower: Tower
+
+    def _open(
+        self, version: str, store: MediaStore | None, threads: int, text: Encoder[str] | None
+    ) -> HubEncoder:
+        del store
+        return self.tower.open(version, threads=threads, text=text)
+
+    def _card_of(self, version: str, store: MediaStore, text: Card | None) -> Card:
+        reference = f"{self.card.name}@{version}"
+        card = remembered(reference, store, lambda: self.open(version))
+        if text is None:
+            return card
+        check_one_space(card, text)
+        return card.in_space_of(text)
 
 
 def check_one_space(card: Card, text: Card) -> None:

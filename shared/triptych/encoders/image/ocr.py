@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.encoders.cards import Card
+from triptych.encoders.entries import Depends, Ready
 from triptych.encoders.onnx import runtime
 from triptych.encoders.protocol import Encoder
 from triptych.encoders.recognition import Box, Embedded, Line, Writing
+from triptych.encoders.scales import RECOGNISED
 from triptych.encoders.weights import verified
 
 Pixels = NDArray[np.uint8]
@@ -101,7 +103,7 @@ class OCR:
         )
 
 
-def writing(*, threads: int = 1, text: Encoder[str]) -> Embedded[Pixels, Writing]:
+def writing(*, threads: int = 1, text: Encoder[str]) -> Embedded[Pixels]:
     """What is written in a picture, in the space of a text encoder."""
     return Embedded(OCR(threads=threads), text)
 
@@ -131,3 +133,14 @@ def _is_word(text: str) -> bool:
 
 def _corners(box: NDArray[np.float64]) -> Box:
     return cast("Box", tuple((round(x, 4), round(y, 4)) for x, y in box.tolist()))
+
+
+ENCODERS = (
+    Ready(
+        card=CARD,
+        roles=("written",),
+        depends=Depends("ocr", ("rapidocr",)),
+        scale=RECOGNISED,
+        make=writing,
+    ),
+)

@@ -18,17 +18,17 @@ import numpy as np
 
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
-from triptych.encoders.codebook import fit_codebook, sample, squared_distances
+from triptych.encoders.codebook import fit_codebook, reservoir, sample, squared_distances
+from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image.descriptors import (
     PARAMETERS,
     SIDE,
     Kind,
     LocalFeatures,
     Pixels,
-    check,
     describe,
-    reservoir,
 )
+from triptych.encoders.protocol import Encoder
 
 WORDS = 1024
 _PICTURES = 2000
@@ -71,7 +71,7 @@ def learn(pictures: Sequence[LocalFeatures], seed: int) -> Vocabulary:
     return Vocabulary(words, rarity.astype(np.float32), plain.spread)
 
 
-class VisualWords:
+class VisualWords(Encoder[Pixels]):
     """Pictures to unit vectors of one number a word. One instance serves many threads."""
 
     kinds: ClassVar[tuple[Kind, ...]]
@@ -87,31 +87,27 @@ class VisualWords:
         """Learn the words of pictures, each uint8 RGB (h, w, 3).
 
         Raises:
-            InvalidInput: fewer local descriptors than words, or OpenCV has no such detector.
+            InvalidInput: fewer local descriptors than words.
         """
-        for kind in cls.kinds:
-            check(kind)
-        return cls.fit_features(map(cls.describe, corpus), seed=seed)
+        return cls.fit_features(map(cls.extract, corpus), seed=seed)
 
     @classmethod
     def fit_features(cls, corpus: Iterable[Sequence[LocalFeatures]], *, seed: int = 0) -> Artefact:
-        """Learn as ``fit`` does, from what ``describe`` made of each picture."""
+        """Learn as ``fit`` does, from what ``extract`` made of each picture."""
         pictures = reservoir(corpus, _PICTURES, seed)
         arrays: dict[str, Vectors] = {}
         spreads: dict[str, float] = {}
-        for place, kind in enumerate(cls.kinds):
-            found = learn([features[place] for features in pictures], seed)
-            arrays |= {f"{kind}.words": found.words, f"{kind}.rarity": found.rarity}
-            spreads[kind] = found.spread
+        for number, kind in enumerate(cls.kinds):
+            learnt = learn([features[number] for features in pictures], seed)
+            arrays |= {f"{kind}.words": learnt.words, f"{kind}.rarity": learnt.rarity}
+            spreads[kind] = learnt.spread
         values = {"spreads": spreads, "pictures": len(pictures), "seed": seed}
         return Artefact(cls.base.name, cls.base.version, arrays, values)
 
     @classmethod
     def load(cls, artefact: Artefact) -> Self:
-        """The encoder as fitted. Raises WeightsError, and InvalidInput as ``fit``."""
+        """The encoder as fitted. Raises WeightsError."""
         card = artefact.fitted(cls.base, dims=WORDS)
-        for kind in cls.kinds:
-            check(kind)
         vocabularies = [
             Vocabulary(
                 artefact.arrays[f"{kind}.words"],
@@ -124,15 +120,15 @@ class VisualWords:
 
     def encode(self, batch: Sequence[Pixels]) -> Vectors:
         """Encode pictures, each uint8 RGB (h, w, 3), to float32 (n, 1024)."""
-        return self.encode_features([self.describe(picture) for picture in batch])
+        return self.encode_features([self.extract(picture) for picture in batch])
 
     @classmethod
-    def describe(cls, picture: Pixels) -> Sequence[LocalFeatures]:
-        """The local features by each extractor. Raises InvalidInput as ``fit``."""
+    def extract(cls, picture: Pixels) -> Sequence[LocalFeatures]:
+        """The local features by each extractor."""
         return [describe(picture, kind) for kind in cls.kinds]
 
     def encode_features(self, batch: Sequence[Sequence[LocalFeatures]]) -> Vectors:
-        """Encode what ``describe`` made of each picture, to float32 (n, 1024)."""
+        """Encode what ``extract`` made of each picture, to float32 (n, 1024)."""
         if not batch:
             return np.empty((0, WORDS), np.float32)
         return np.concatenate([self._encode(extracted) for extracted in batch])
@@ -170,22 +166,19 @@ class ORBWords(VisualWords):
     base = _card("orb-words")
 
 
-class AKAZEWords(VisualWords):
-    """Words of AKAZE's 486 bits, where OpenCV has it."""
-
-    kinds = ("akaze",)
-    base = _card("akaze-words")
-
-
-class SURFWords(VisualWords):
-    """Words of SURF descriptors, where OpenCV has it."""
-
-    kinds = ("surf",)
-    base = _card("surf-words")
-
-
 class CombinedWords(VisualWords):
     """The maximum over extractors: SIFT and ORB, word by word."""
 
     kinds = ("sift", "orb")
     base = _card("combined-words")
+
+
+ENCODERS = tuple(
+    Fitted(
+        card=learner.base,
+        roles=("visual",),
+        depends=Depends("image", ("cv2", "sklearn")),
+        learner=learner,
+    )
+    for learner in (SIFTWords, ORBWords, CombinedWords)
+)

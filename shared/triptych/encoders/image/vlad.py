@@ -13,15 +13,16 @@ import numpy as np
 from triptych.core.errors import InvalidInput
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
-from triptych.encoders.codebook import fit_codebook, nearest, sample
+from triptych.encoders.codebook import fit_codebook, nearest, reservoir, sample
+from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image.descriptors import (
     PARAMETERS,
     SIDE,
     LocalFeatures,
     Pixels,
     describe,
-    reservoir,
 )
+from triptych.encoders.protocol import Encoder
 
 WORDS = 64
 DIMS = 256
@@ -42,7 +43,7 @@ CARD = Card(
 )
 
 
-class RootSIFTVLAD:
+class RootSIFTVLAD(Encoder[Pixels]):
     """Pictures to unit vectors. One instance serves many threads."""
 
     side = SIDE
@@ -130,3 +131,13 @@ def fit_whitening(rows: Vectors, dims: int) -> tuple[Vectors, Vectors]:
     # An eigenvector's sign is the library's whim.
     signs = np.sign(projection[np.abs(projection).argmax(axis=0), np.arange(dims)])
     return mean, (projection * signs).astype(np.float32)
+
+
+ENCODERS = (
+    Fitted(
+        card=CARD,
+        roles=("visual",),
+        depends=Depends("image", ("cv2", "sklearn")),
+        learner=RootSIFTVLAD,
+    ),
+)

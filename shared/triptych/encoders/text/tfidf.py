@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from triptych.core.errors import InvalidInput
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.entries import Depends, Fitted
+from triptych.encoders.protocol import Encoder
 from triptych.text.analysis import terms, worded
 
 DIMS = 256
@@ -35,7 +37,7 @@ CARD = Card(
 )
 
 
-class TfidfLSA:
+class TfidfLSA(Encoder[str]):
     """Texts to unit vectors, and a text to its keywords. One instance serves many threads."""
 
     def __init__(self, artefact: Artefact) -> None:
@@ -116,3 +118,13 @@ def _vectorizer(**options: Any) -> Any:
 
     fixed = {"analyzer": terms, "sublinear_tf": True, "dtype": np.float32}
     return TfidfVectorizer(**(fixed | options))
+
+
+ENCODERS = (
+    Fitted(
+        card=CARD,
+        roles=("semantic", "keywords"),
+        depends=Depends("text", ("nltk", "py3langid", "sklearn")),
+        learner=TfidfLSA,
+    ),
+)

@@ -47,7 +47,7 @@ def fit(seed: int = 0) -> Artefact:
 def encoders():
     """Every one of them by name; the networks are loaded once."""
     made = {name: registry.open_encoder(name) for name in READY}
-    return {**made, FITTED: registry.row(FITTED).find_maker().load(fit())}
+    return {**made, FITTED: registry.load(fit())}
 
 
 every = pytest.mark.parametrize("name", [*READY[:3], FITTED])

@@ -436,6 +436,6 @@ def test_a_network_with_other_outputs(hub):
 
 def test_without_the_extra(monkeypatch):
     """The error says what to install."""
-    monkeypatch.setattr("triptych.encoders.registry.find_spec", lambda _: None)
-    with pytest.raises(InvalidInput, match=r"huggingface_hub is not installed: .*triptych\[hub\]"):
+    monkeypatch.setattr("triptych.encoders.entries.find_spec", lambda _: None)
+    with pytest.raises(InvalidInput, match=r"huggingface_hub, .* is not .*triptych\[hub\]"):
         open_encoder(named("clip-image", "clip"))

@@ -1,18 +1,10 @@
-"""Local descriptors: what OpenCV finds on a picture, and what is said where it has no detector."""
+"""Local descriptors: what OpenCV finds on a picture."""
 
 import cv2
 import numpy as np
 import pytest
 
-from triptych.core.errors import InvalidInput
-from triptych.encoders.image.descriptors import LIMIT, check, describe, reservoir
-
-
-def _installed(kind: str) -> bool:
-    contributed = getattr(cv2, "xfeatures2d", None)
-    if kind == "akaze":
-        return hasattr(cv2, "AKAZE_create") or hasattr(contributed, "AKAZE_create")
-    return "Non-free algorithms:         YES" in cv2.getBuildInformation()
+from triptych.encoders.image.descriptors import LIMIT, describe
 
 
 @pytest.mark.parametrize("kind", ["sift", "rootsift", "orb"])
@@ -51,23 +43,3 @@ def test_any_shape(shape, kind):
     """Specks and strips have some keypoints or none."""
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     assert len(describe(noise, kind)) <= LIMIT
-
-
-@pytest.mark.parametrize(("kind", "words"), [("akaze", "headless 4"), ("surf", "NONFREE")])
-def test_a_detector_that_is_not_built_in(drawings, kind, words):
-    """It works where OpenCV has it; else the error says which build does."""
-    if _installed(kind):
-        found = describe(drawings[0], kind)
-        assert len(found) == len(found.vectors) > 10
-        assert len(describe(drawings[0] * 0, kind)) == 0
-    else:
-        with pytest.raises(InvalidInput, match=words):
-            check(kind)
-
-
-def test_a_reservoir_draws_from_a_stream():
-    """Every element as often, all if there are few, and the same with one seed."""
-    assert list(reservoir(iter("abc"), 5, 0)) == ["a", "b", "c"]
-    drawn = [number for seed in range(200) for number in reservoir(range(100), 10, seed)]
-    assert np.mean(drawn) == pytest.approx(49.5, abs=3)  # of a mean of 2,000: deviation 0.65
-    assert reservoir(range(100), 10, 3) == reservoir(range(100), 10, 3)

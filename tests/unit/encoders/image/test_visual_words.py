@@ -1,16 +1,13 @@
 """Visual words and VLAD: fitted encoders of local descriptors."""
 
-import cv2
 import numpy as np
 import pytest
 
 from triptych.core.errors import InvalidInput
-from triptych.encoders import registry
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.image import visual_words
 from triptych.encoders.image.descriptors import describe
 from triptych.encoders.image.visual_words import (
-    AKAZEWords,
     CombinedWords,
     ORBWords,
     SIFTWords,
@@ -155,16 +152,3 @@ def test_golden_vectors(artefacts, drawings, maker, expected):
     one, other = maker.load(artefacts[maker]).encode(drawings[:2])
     found = np.abs(one).max(), np.abs(one).sum(), one @ other
     assert found == pytest.approx(expected, rel=0.05, abs=0.01)
-
-
-def test_a_missing_detector_is_told(drawings):
-    """The encoder is listed; fitting and loading say which build of OpenCV has its detector."""
-    contributed = getattr(cv2, "xfeatures2d", None)
-    if hasattr(cv2, "AKAZE_create") or hasattr(contributed, "AKAZE_create"):
-        encoder = AKAZEWords.load(registry.fit("akaze-words", drawings))
-        assert encoder.encode(drawings[:1]).shape == (1, WORDS)
-        return
-    with pytest.raises(InvalidInput, match="opencv-contrib-python-headless"):
-        registry.fit("akaze-words", drawings)
-    with pytest.raises(InvalidInput, match="opencv-contrib-python-headless"):
-        AKAZEWords.load(Artefact("akaze-words", 1, {}))

@@ -43,7 +43,7 @@ def test_the_card_is_that_of_the_corpus(encoder, artefact):
     assert encoder.card.dims == len(CORPUS) < DIMS
     assert encoder.card.weights == (artefact.sha256,)
     assert CARD.needs_fit
-    assert registry.row("tfidf-lsa").find_maker() is TfidfLSA
+    assert isinstance(registry.load(artefact), TfidfLSA)
 
 
 def test_words_that_go_together_are_near(encoder):
