@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from triptych.corpora import tuxpaint
 from triptych.encoders.cards import Vectors, unit_rows
+from triptych.encoders.encoder import Pixels
 from triptych.encoders.image.alignment import View, likeness
 from triptych.encoders.image.color import HSVHistogram
-from triptych.encoders.image.descriptors import LocalFeatures, Pixels, describe, rescaled
+from triptych.encoders.image.descriptors import LocalFeatures, describe, rescaled
 from triptych.encoders.image.efficientnet import FEATURES, EfficientNetLite0
 from triptych.encoders.image.geometry import mirror, rerank, verify
 from triptych.encoders.image.visual_words import (

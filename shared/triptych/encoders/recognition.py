@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from triptych.encoders.cards import Card, Vectors, unit_rows
-from triptych.encoders.protocol import Batch, Description, Encoder, Media, Media_contra
+from triptych.encoders.encoder import Batch, Description, Encoder, Media, Media_contra
 
 _PASSAGE_WORDS = 128
 """Some 170 to 250 tokens."""

@@ -10,8 +10,8 @@ import triptych.encoders
 from triptych.core.errors import InvalidInput
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Entry
-from triptych.encoders.protocol import Encoder
 from triptych.media.store import MediaStore
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from triptych.encoders.cards import Card
-from triptych.encoders.protocol import Batch
+from triptych.encoders.encoder import Batch
 from triptych.encoders.recognition import Embedded, Line, Segment, Transcript, Writing
 
 BOX = ((0.1, 0.2), (0.5, 0.2), (0.5, 0.3), (0.1, 0.3))

@@ -17,8 +17,8 @@ from triptych.core.settings import Encoders
 from triptych.encoders import artefacts, registry
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card
+from triptych.encoders.encoder import Encoder, Fittable
 from triptych.encoders.entries import Depends, Fitted, Ready
-from triptych.encoders.protocol import Encoder, Fittable
 from triptych.encoders.registry import card_of, encoders, open_encoder
 from triptych.encoders.roles import ROLES
 from triptych.encoders.weights import WeightsError

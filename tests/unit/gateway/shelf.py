@@ -10,7 +10,7 @@ import numpy as np
 from support import layout
 from triptych.core.errors import CursorExpired, NotFound
 from triptych.encoders.cards import Vectors
-from triptych.encoders.protocol import Encoder
+from triptych.encoders.encoder import Encoder
 from triptych.fusion.scores import Candidate
 from triptych.index.documents import Document, pack_features, parts, unpack_features
 from triptych.index.model import Condition, Found, IndexQuery, Listing, Page, Results

@@ -10,8 +10,8 @@ import numpy as np
 
 from triptych.encoders.audio.mel import FRAME, HOP, LEAST_FRAMES, RANGE, decibels, peak
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Depends, Ready
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.scales import Bounds, Scale
 from triptych.media.audio import RATE, Samples
 

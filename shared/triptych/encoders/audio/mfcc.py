@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from triptych.encoders.audio.mel import FRAME, HOP, LEAST_FRAMES, RANGE, decibels, peak
 from triptych.encoders.cards import Card, Vectors, fingerprint, unit_rows
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Depends, Ready
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.scales import Bounds, Scale
 from triptych.media.audio import RATE, Samples
 

@@ -18,8 +18,8 @@ from triptych.encoders.audio.mel import FRAME, HOP, LEAST_FRAMES, RANGE, peak
 from triptych.encoders.audio.mfcc import COEFFICIENTS, coefficients, deltas
 from triptych.encoders.cards import Card, Vectors, unit_rows
 from triptych.encoders.codebook import fit_codebook, sample, squared_distances
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Depends, Fitted
-from triptych.encoders.protocol import Encoder
 from triptych.media.audio import RATE, Samples
 
 WORDS = 128

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from triptych.encoders.audio.mel import peak
 from triptych.encoders.audio.tensor_bundle import read_bundle
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Depends, Ready
 from triptych.encoders.onnx import open_session
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.scales import Bounds, Scale
 from triptych.encoders.weights import WeightsError, verified
 from triptych.media.audio import RATE, Samples

@@ -16,9 +16,9 @@ import numpy as np
 
 from triptych.encoders.audio.voice import PAUSE_MS, SPEECH_RATE, VOICE, stretches
 from triptych.encoders.cards import Card
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Depends, Ready
 from triptych.encoders.onnx import runtime
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.recognition import Embedded, Segment, Transcript
 from triptych.encoders.scales import RECOGNISED
 from triptych.encoders.weights import verified

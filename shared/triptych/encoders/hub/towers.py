@@ -21,10 +21,10 @@ import numpy as np
 from triptych.core.errors import InvalidInput
 from triptych.core.item import Modality
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Entry, remembered
 from triptych.encoders.hub.preprocess import Feed, Runs
 from triptych.encoders.onnx import open_session
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.weights import WeightsError
 from triptych.media.audio import RATE
 from triptych.media.store import MediaStore

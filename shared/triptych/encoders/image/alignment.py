@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.encoders.cards import Vectors
-from triptych.encoders.image.descriptors import LocalFeatures, Pixels, describe, rescaled
+from triptych.encoders.encoder import Pixels
+from triptych.encoders.image.descriptors import LocalFeatures, describe, rescaled
 from triptych.encoders.image.geometry import mirror
 
 _GRID = 32

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.encoder import Encoder, Pixels
 from triptych.encoders.entries import Depends, Ready
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.scales import Bounds, Scale
-
-Pixels = NDArray[np.uint8]
 
 SIDE = 128
 HUES = 12

@@ -10,19 +10,18 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from triptych.core.errors import InvalidInput
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.encoder import Encoder, Headed, Pixels
 from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image import efficientnet, lite0
-from triptych.encoders.image.lite0 import CONCEPT_CARD, Headed
+from triptych.encoders.image.lite0 import CONCEPT_CARD
 from triptych.encoders.image.lite0_network import WIDTHS
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.weights import WeightsError
 
-Pair = tuple[NDArray[np.uint8], str]
+Pair = tuple[Pixels, str]
 """A picture, uint8 RGB (h, w, 3), and a text that says what it shows."""
 
 _LAYERS = {"head": (0.30, 1.0), "15": (0.49, 0.5), "12": (0.31, 0.5)}
@@ -73,7 +72,7 @@ class ConceptMap:
         )
 
     @classmethod
-    def load(cls, artefact: Artefact, *, text: Encoder[Any]) -> Headed:
+    def load(cls, artefact: Artefact, *, text: Encoder[Any]) -> Headed[Pixels]:
         """The encoder that ``fit`` made. Raises WeightsError as ``card_of``."""
         card = cls.card_of(artefact, text.card)
         classes = lite0.concept(text=text)

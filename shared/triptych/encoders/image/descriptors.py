@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.encoders.cards import Vectors, unit_rows
+from triptych.encoders.encoder import Pixels
 
 Kind = Literal["sift", "rootsift", "orb"]
-Pixels = NDArray[np.uint8]
-
 SIDE = 384
 """Pixels along the longer edge beyond which a picture is scaled down."""
 LIMIT = 600

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.encoders.cards import Card, Vectors
+from triptych.encoders.encoder import Encoder, Pixels
 from triptych.encoders.image.lite0_network import SIDE, WIDTHS, build_network
 from triptych.encoders.onnx import open_session
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.weights import read_torch_checkpoint, verified
 
 FEATURES = WIDTHS["head"]
@@ -48,7 +48,7 @@ CARD = Card(
 )
 
 
-class EfficientNetLite0(Encoder[NDArray[np.uint8]]):
+class EfficientNetLite0(Encoder[Pixels]):
     """Pictures to pooled activations. One instance serves many threads."""
 
     card = CARD
@@ -60,7 +60,7 @@ class EfficientNetLite0(Encoder[NDArray[np.uint8]]):
         """Weights (1000, 1280) and bias (1000,) of the ImageNet classes."""
         self._session = open_network(build_network(weights), threads=threads)
 
-    def encode(self, batch: Sequence[NDArray[np.uint8]]) -> Vectors:
+    def encode(self, batch: Sequence[Pixels]) -> Vectors:
         """Encode images, each uint8 RGB of any shape (h, w, 3), to float32 (n, 4064).
 
         None is negative; the layers stand in the order of ``lite0_network.WIDTHS``.
@@ -70,7 +70,7 @@ class EfficientNetLite0(Encoder[NDArray[np.uint8]]):
         runs = [batch[start : start + _RUN] for start in range(0, len(batch), _RUN)]
         return np.concatenate([self._run(images) for images in runs])
 
-    def _run(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+    def _run(self, images: Sequence[Pixels]) -> Vectors:
         framed_images = np.stack([framed(image) for image in images])
         pooled: Vectors = self._session.run(None, {"image": framed_images})[0]
         return pooled
@@ -101,7 +101,7 @@ def has_vnni() -> bool:
     return "avx512_vnni" in facts or "avx_vnni" in facts
 
 
-def framed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def framed(image: Pixels) -> Pixels:
     """Cut a picture to its content, scale it, and centre it on white: uint8 (224, 224, 3)."""
     from triptych.media.image import fit_square
 
@@ -111,7 +111,7 @@ def framed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return square
 
 
-def cut_to_content(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def cut_to_content(image: Pixels) -> Pixels:
     """The box of what differs from the background, the median of the rim; a blank one whole."""
     import cv2
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from triptych.encoders.cards import Card, Vectors, fingerprint, unit_rows
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.image.lite0_network import WIDTHS
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.weights import verified
 
 VISUAL_DIMS = 256

@@ -1,52 +1,26 @@
 """EfficientNet-Lite0 with a head: the encoders that are made of one pass of the network."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from triptych.core.settings import cache_home
-from triptych.encoders.cards import Card, Vectors
+from triptych.encoders.encoder import Encoder, Headed, Pixels
 from triptych.encoders.entries import Depends, Ready
 from triptych.encoders.image import efficientnet, heads
-from triptych.encoders.image.efficientnet import EfficientNetLite0
-from triptych.encoders.protocol import Batch, Description, Encoder
 from triptych.encoders.scales import Bounds, Scale
-
-Pixels = NDArray[np.uint8]
 
 _ON_LITE0 = (efficientnet.CARD.fingerprint,)
 VISUAL_CARD = replace(heads.VISUAL, built_on=_ON_LITE0)
 CONCEPT_CARD = replace(heads.CONCEPT, built_on=_ON_LITE0)
 
 
-@dataclass(frozen=True)
-class Headed(Encoder[Pixels]):
-    """A backbone, and a pure function of its features. One pass serves many heads."""
-
-    card: Card
-    backbone: EfficientNetLite0
-    head: Callable[[Vectors], Vectors]
-    side = EfficientNetLite0.side
-
-    def encode(self, batch: Sequence[Pixels], /) -> Vectors:
-        """Encode pictures to float32 (n, card.dims)."""
-        return self.head(self.backbone.encode(batch))
-
-    def describe(self, batch: Batch[Pixels], /) -> Description:
-        """Encode pictures; the backbone runs once for all of its heads."""
-        return Description(self.head(batch.features(self.backbone)))
-
-
-def visual(*, threads: int = 1) -> Headed:
+def visual(*, threads: int = 1) -> Headed[Pixels]:
     """What a picture looks like."""
     backbone = efficientnet.shared(threads=threads)
     return Headed(VISUAL_CARD, backbone, heads.VisualProjection())
 
 
-def concept(*, threads: int = 1, text: Encoder[Any]) -> Headed:
+def concept(*, threads: int = 1, text: Encoder[Any]) -> Headed[Pixels]:
     """What a picture shows, in the space of a text encoder."""
     backbone = efficientnet.shared(threads=threads)
     names = heads.class_vectors(text, heads.described_classes(), cache_home())

@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.encoders.cards import Card
+from triptych.encoders.encoder import Encoder, Pixels
 from triptych.encoders.entries import Depends, Ready
 from triptych.encoders.onnx import runtime
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.recognition import Box, Embedded, Line, Writing
 from triptych.encoders.scales import RECOGNISED
 from triptych.encoders.weights import verified
-
-Pixels = NDArray[np.uint8]
 
 SIDE = 1024
 _CONFIDENCE = 0.8

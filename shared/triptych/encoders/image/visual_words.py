@@ -19,16 +19,15 @@ import numpy as np
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
 from triptych.encoders.codebook import fit_codebook, reservoir, sample, squared_distances
+from triptych.encoders.encoder import Encoder, Pixels
 from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image.descriptors import (
     PARAMETERS,
     SIDE,
     Kind,
     LocalFeatures,
-    Pixels,
     describe,
 )
-from triptych.encoders.protocol import Encoder
 
 WORDS = 1024
 _PICTURES = 2000

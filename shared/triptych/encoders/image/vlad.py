@@ -14,15 +14,14 @@ from triptych.core.errors import InvalidInput
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
 from triptych.encoders.codebook import fit_codebook, nearest, reservoir, sample
+from triptych.encoders.encoder import Encoder, Pixels
 from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image.descriptors import (
     PARAMETERS,
     SIDE,
     LocalFeatures,
-    Pixels,
     describe,
 )
-from triptych.encoders.protocol import Encoder
 
 WORDS = 64
 DIMS = 256

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from triptych.core.errors import InvalidInput
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.encoder import Headed, Pixels
 from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image import efficientnet
 from triptych.encoders.image.heads import visual_layers
-from triptych.encoders.image.lite0 import Headed
 
 _DIMS = 384
 _FLOOR = 1e-3
@@ -42,7 +42,7 @@ class VisualWhitened:
     """Pooled activations to unit vectors of 384 numbers, fewer after a smaller corpus."""
 
     @classmethod
-    def fit(cls, corpus: Iterable[NDArray[np.uint8]], *, seed: int = 0) -> Artefact:
+    def fit(cls, corpus: Iterable[Pixels], *, seed: int = 0) -> Artefact:
         """Learn the directions of a corpus; nothing is drawn, so ``seed`` changes nothing.
 
         Raises:
@@ -55,7 +55,7 @@ class VisualWhitened:
         return fit_layers(visual_layers(network.encode(part)) for part in parts)
 
     @classmethod
-    def load(cls, artefact: Artefact) -> Headed:
+    def load(cls, artefact: Artefact) -> Headed[Pixels]:
         """The encoder that ``fit`` made. Raises WeightsError for an artefact of another."""
         mean, matrix = artefact.arrays["mean"], artefact.arrays["matrix"]
         card = artefact.fitted(CARD, dims=matrix.shape[1])

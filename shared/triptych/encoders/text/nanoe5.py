@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from triptych.encoders.cards import Card, Vectors, fingerprint, unit_rows
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Depends, Ready
-from triptych.encoders.protocol import Encoder
 from triptych.encoders.scales import TEXTS, Scale
 from triptych.encoders.weights import verified
 

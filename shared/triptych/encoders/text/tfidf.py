@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from triptych.core.errors import InvalidInput
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors, unit_rows
+from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Depends, Fitted
-from triptych.encoders.protocol import Encoder
 from triptych.text.analysis import terms, worded
 
 DIMS = 256

@@ -8,12 +8,18 @@ The media of the three modalities, as ``triptych.media`` decodes them:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card, Vectors
+
+Pixels = NDArray[np.uint8]
+"""A picture: uint8 RGB of shape (height, width, 3)."""
 
 Media = TypeVar("Media")
 Media_contra = TypeVar("Media_contra", contravariant=True)
@@ -64,6 +70,28 @@ class Encoder(ABC, Generic[Media]):
     def describe(self, batch: Batch[Media], /) -> Description:
         """Encode a batch; encoders with a shared backbone or with notes override this."""
         return Description(self.encode(batch.media))
+
+
+@dataclass(frozen=True)
+class Headed(Encoder[Media]):
+    """A backbone, and a pure function of its vectors. One pass of it serves many heads."""
+
+    card: Card
+    backbone: Encoder[Media]
+    head: Callable[[Vectors], Vectors]
+
+    @property
+    def side(self) -> int:
+        """That of the backbone."""
+        return self.backbone.side
+
+    def encode(self, batch: Sequence[Media], /) -> Vectors:
+        """Encode media to float32 (n, card.dims)."""
+        return self.head(self.backbone.encode(batch))
+
+    def describe(self, batch: Batch[Media], /) -> Description:
+        """Encode media; the backbone runs once for all of its heads."""
+        return Description(self.head(batch.features(self.backbone)))
 
 
 @runtime_checkable
