@@ -12,8 +12,8 @@ from triptych.core.settings import Encoders
 from triptych.encoders import registry
 from triptych.encoders.registry import card_of, open_encoder
 from triptych.encoders.scales import Bounds
-from triptych.fusion.calibration import bounds
 from triptych.fusion.layout import make_layout
+from triptych.fusion.query import bounds
 from triptych.media.store import MediaStore
 
 PAGE = Path(__file__).parents[2] / "docs/extending.md"

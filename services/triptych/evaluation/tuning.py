@@ -25,8 +25,7 @@ from triptych.evaluation.ranking import gain
 from triptych.evaluation.search import SINGLES
 from triptych.evaluation.table import Comparison, Floats, Group, Parameters, groups, ndcg, scores
 from triptych.fusion.blocks import Layout
-from triptych.fusion.calibration import bounds
-from triptych.fusion.query import ALPHA, COMPARISONS, WEIGHTS
+from triptych.fusion.query import ALPHA, COMPARISONS, WEIGHTS, bounds
 
 _ALPHAS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 _FACTORS = (0.5, 0.7, 1.4, 2.0)

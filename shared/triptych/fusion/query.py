@@ -1,8 +1,8 @@
 """A query in the space of the fused vector: terms, weights and presence classes.
 
 A term compares one part of the query (its text, image or audio) with one block of the items: its
-cosine gets a place on the scale of its encoders (``calibration``). The terms of one query part are
-a signal, ``s`` their mean place. An item is scored on the terms for which it has the part:
+cosine gets a place on the scale of its encoders (``bounds``). The terms of one query part are a
+signal, ``s`` their mean place. An item is scored on the terms for which it has the part:
 
     score = Σ_{s ∈ q ∩ d} w_s · s / (Σ_{s ∈ q ∩ d, w_s > 0} w_s) ** α
 
@@ -25,8 +25,7 @@ import numpy as np
 from triptych.core.item import Modality
 from triptych.encoders.cards import Vectors
 from triptych.encoders.scales import UNIT, Bounds
-from triptych.fusion.blocks import Layout
-from triptych.fusion.calibration import bounds
+from triptych.fusion.blocks import Block, Layout
 
 KEYWORD = "keyword"
 """The name of the one signal that is no vector: BM25 over the terms of the text."""
@@ -166,6 +165,16 @@ class FusedQuery:
             if self.layout.modalities[term.block] in present
         }
         return self.scale(frozenset(looked_at & set(present) or looked_at))
+
+
+def bounds(query: Block, item: Block) -> Bounds:
+    """The scale of the cosines between vectors of a query's block and of an item's block.
+
+    The encoders of both declare it; if neither does, cosines count from 0 to 1.
+    """
+    if query.card.name == item.card.name:
+        return item.scale.itself
+    return item.scale.texts.get(query.card.name) or query.scale.texts.get(item.card.name) or UNIT
 
 
 def fuse_query(

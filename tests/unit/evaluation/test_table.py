@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from support import layout
+from triptych.encoders.scales import Bounds
 from triptych.evaluation import tuning
 from triptych.evaluation.galleries import COLLECTION, fill, losing
 from triptych.evaluation.ranking import ndcg
 from triptych.evaluation.search import fused_query, index_query
 from triptych.evaluation.table import Group, groups, scores
 from triptych.evaluation.table import ndcg as ndcg_of_rows
-from triptych.fusion.calibration import Bounds
 from triptych.fusion.query import WEIGHTS
 from triptych.fusion.scores import score
 

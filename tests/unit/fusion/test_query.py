@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from triptych.core.item import MODALITIES
 from triptych.encoders.cards import Card
+from triptych.encoders.scales import Bounds
 from triptych.fusion.blocks import Block, Layout
-from triptych.fusion.calibration import Bounds
 from triptych.fusion.query import fuse_query
 from triptych.fusion.scores import score
 

@@ -6,8 +6,7 @@ import pytest
 
 from support import layout
 from triptych.encoders.scales import TEXTS, UNIT, Bounds, Scale
-from triptych.fusion.calibration import bounds
-from triptych.fusion.query import COMPARISONS
+from triptych.fusion.query import COMPARISONS, bounds
 
 BLOCKS = {block.name: block for block in layout().blocks}
 
