@@ -124,7 +124,7 @@ class Engine:
 
         Raises:
             NotFound: the collection was deleted meanwhile.
-            IndexUnavailable: nothing is known of the items; the chunk is to come again.
+            IndexUnavailable: nothing is known of the items; send the chunk again.
         """
         return indexing.write(chunk, self.index, self.layout)
 

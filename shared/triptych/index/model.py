@@ -251,7 +251,7 @@ class SearchIndex(Protocol):
         ...
 
     def advice(self, collection: str) -> str | None:
-        """What its keeper should know, such as that the collection has outgrown this index."""
+        """What the operator should know, such as that the collection has outgrown this index."""
         ...
 
     def refresh(self, collection: str) -> None:

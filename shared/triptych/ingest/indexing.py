@@ -30,7 +30,7 @@ def write(chunk: Chunk, index: SearchIndex, layout: Layout) -> frozenset[int]:
 
     Raises:
         IndexUnavailable: the index does not answer, or does not even take the failure document of
-            an item; the chunk is to come again.
+            an item; send the chunk again.
         NotFound: the collection was deleted meanwhile.
     """
     chunk, fused = _fused(chunk, layout)

@@ -1,4 +1,4 @@
-"""Server-side files: only under an allowed root, whatever links and dots a name holds."""
+"""Files on the server: read only below an allowed root, whatever links and dots a name has."""
 
 import os
 import stat
@@ -9,11 +9,11 @@ from triptych.core.errors import InvalidInput, MediaError
 
 
 def resolve_inside(roots: tuple[Path, ...], name: str) -> tuple[Path, Path]:
-    """Return a root, and below it the real path of ``name``, absolute or relative to any root.
+    """Return a root and the real path of ``name`` below it; ``name`` may be relative to any root.
 
     Raises:
         InvalidInput: no root is allowed.
-        MediaError: not there or outside every root; which of the two is nobody's business.
+        MediaError: not there, or outside every root; the error does not tell which.
     """
     if not roots:
         raise InvalidInput(f"file {name!r}: this server allows no import root")
@@ -45,7 +45,7 @@ def open_inside(roots: tuple[Path, ...], name: str) -> BinaryIO:
 
 
 def _open_below(root: Path, path: Path) -> int:
-    """Open part by part: no link or pipe put there since the check is followed or waited for."""
+    """Open folder by folder, so that no link or pipe made since the check is followed."""
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     for part in path.parts:
         folder = descriptor

@@ -1,7 +1,8 @@
-"""Media by URL: off unless the keeper names hosts, for a server that fetches is a door inwards.
+"""Fetch the media of a query by URL.
 
-Only these hosts are asked, no redirect leads away from them, and nothing is sent along: neither
-credentials nor what the environment says of proxies.
+Disabled by default, because a server that fetches URLs can be made to reach internal services.
+Operators list the allowed hosts in TRIPTYCH_FETCH_HOSTS. No other host is contacted, redirects are
+not followed, and neither credentials nor proxy settings of the environment are used.
 """
 
 import threading
@@ -17,29 +18,29 @@ from triptych.core.names import printable
 SCHEMES = ("http://", "https://")
 _SECONDS = 10.0
 _WHOLE_SECONDS = 30.0
-"""A server that sends a byte now and then keeps no thread for longer."""
+"""A server that sends very slowly occupies a thread for at most this long."""
 _LATE = "it takes more than {:g} s"
 _SHOWN_CHARS = 200
 
 
 def is_url(value: str) -> bool:
-    """Whether a value is meant as a URL."""
+    """Whether a value looks like a URL."""
     return value[:8].lower().startswith(SCHEMES)
 
 
 def fetch(value: str, field: str, *, hosts: Collection[str], max_bytes: int) -> bytes:
-    """The bytes behind a URL.
+    """Fetch the bytes at a URL.
 
     Args:
         value: the URL.
-        field: the place in the request, for errors.
-        hosts: those that may be asked, each with its port (``example.org:8000``) where that is
-            not the one of the scheme.
-        max_bytes: what is read at most.
+        field: where in the request it is, for errors.
+        hosts: the allowed hosts, with the port (``example.org:8000``) if it is not the default
+            of the scheme.
+        max_bytes: the most to read.
 
     Raises:
-        InvalidInput: a host that is not allowed, or one that does not send what was asked for.
-        TooLarge: it sends more than that.
+        InvalidInput: the host is not allowed, or does not send the media.
+        TooLarge: it sends more.
     """
     url = _checked(value, field, hosts)
     shown = printable(value, _SHOWN_CHARS)
@@ -48,12 +49,11 @@ def fetch(value: str, field: str, *, hosts: Collection[str], max_bytes: int) -> 
         with _asked(url) as response:
             if response.status_code != httpx.codes.OK:
                 raise InvalidInput(
-                    f"{shown} is answered with HTTP {response.status_code}; redirects are not "
-                    "followed",
+                    f"{shown} returned HTTP {response.status_code}; redirects are not followed",
                     field=field,
                 )
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise InvalidInput(f"{shown} is sent compressed, unasked", field=field)
+                raise InvalidInput(f"{shown} is sent compressed", field=field)
             return _read(response, shown, field, max_bytes)
     except (httpx.HTTPError, OSError) as error:
         late = time.monotonic() > deadline
@@ -65,14 +65,14 @@ def _checked(value: str, field: str, hosts: Collection[str]) -> httpx.URL:
     try:
         url = httpx.URL(value)
     except (httpx.InvalidURL, ValueError) as error:  # a lone surrogate is the latter
-        raise InvalidInput(f"{field} is no URL: {error}", field=field) from error
+        raise InvalidInput(f"{field} is not a valid URL: {error}", field=field) from error
     if url.userinfo:
         raise InvalidInput(f"{field}: a URL with credentials is not accepted", field=field)
     host = url.host if url.port is None else f"{url.host}:{url.port}"
     if not host or host not in hosts:
         allowed = ", ".join(sorted(hosts)) or "none"
         raise InvalidInput(
-            f"{field}: nothing is fetched from {printable(host)!r}; TRIPTYCH_FETCH_HOSTS allows "
+            f"{field}: host {printable(host)!r} is not allowed; TRIPTYCH_FETCH_HOSTS allows "
             f"{allowed}",
             field=field,
         )
@@ -90,10 +90,10 @@ def _read(response: httpx.Response, shown: str, field: str, max_bytes: int) -> b
 
 @contextmanager
 def _asked(url: httpx.URL) -> Iterator[httpx.Response]:
-    """The answer to a request, before its body is read.
+    """The response to a request, before its body is read.
 
-    When the time is over the client is closed, so that what is being read fails: the client's own
-    timeouts are of each read, and begin anew with every byte, also of the headers.
+    The client's own timeouts are per read and start again with every byte, also of the headers.
+    So when the whole time is over, the client is closed, and the read fails.
     """
     with httpx.Client(
         timeout=_SECONDS,

@@ -152,7 +152,7 @@ class EmbeddedIndex:
         return {entry["value"]: entry["count"] for entry in page.facets["status"]}
 
     def advice(self, collection: str) -> str | None:
-        """What its keeper should know, such as that the collection has outgrown this index."""
+        """What the operator should know, such as that the collection has outgrown this index."""
         with self._store(collection).read() as view:
             items = int(np.count_nonzero(view.visible))
         if items <= OUTGROWN:
