@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 
 from triptych.client import BatchStatus, Client
+from triptych.core.item import Item
 from triptych.core.settings import Encoders
 from triptych.engine import Engine
 from triptych.fusion.blocks import Layout
@@ -23,6 +25,18 @@ Lines = list[dict[str, Any]]
 def layout() -> Layout:
     """The layout of the default encoders."""
     return make_layout(Encoders(), MediaStore("memory://layout"))
+
+
+def make_item(item_id: str, **values: Any) -> Item:
+    """An item; what is no attribute of it is one of its fields, lists as JSON has them."""
+    own = {field.name for field in fields(Item)}
+    others = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+        if name not in own
+    }
+    attributes = {name: value for name, value in values.items() if name in own}
+    return Item(item_id, **{"fields": others, **attributes})
 
 
 def changed(engine: Engine, **parts: Any) -> Engine:

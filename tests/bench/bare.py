@@ -99,11 +99,13 @@ def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], dict[str
     media: dict[Modality, dict[int, Any]] = {modality: {} for modality in MODALITIES}
     for row, line in enumerate(lines):
         facts: dict[str, Any] = {"names": {}}
+        fields = {"tags": line["tags"], "source": line["source"]}
         if "text" in line:
             text = media["text"][row] = clean_text(line["text"], max_chars=_NO_LIMIT)
             language = detect(text)
             words = {"text": " ".join(terms(text, language))}
-            facts |= {"text": text, "language": language, "words": words}
+            facts |= {"text": text, "words": words}
+            fields["language"] = language
         if "image" in line:
             data = (found.root / line["image"]).read_bytes()
             media["image"][row] = decode_image(
@@ -116,8 +118,7 @@ def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], dict[str
             media["audio"][row] = decode_audio(data, max_seconds=_NO_LIMIT)
             facts["audio"] = hashlib.sha256(data).hexdigest()
             facts["names"]["audio"] = Path(line["audio"]).name
-        tags = tuple(line["tags"])
-        items.append(Item(id=line["id"], ordinal=row, tags=tags, source=line["source"], **facts))
+        items.append(Item(id=line["id"], ordinal=row, fields=fields, **facts))
     features = {
         block: Rows(tuple(media[modality]), vectors)
         for modality in MODALITIES

@@ -125,8 +125,10 @@ def _documents(count: int) -> Iterator[Versioned]:
         media: dict[str, Any] = {part: f"{number:064x}" for part in parts if part != "text"}
         item = Item(
             id=f"item-{number}",
-            tags=(f"t{number % 10}",),
-            metadata={"year": 1900 + number % 120, "place": f"p{number % 1000}"},
+            fields={
+                "tags": [f"t{number % 10}"],
+                "metadata": {"year": 1900 + number % 120, "place": f"p{number % 1000}"},
+            },
             **worded,
             **media,
         )

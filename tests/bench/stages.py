@@ -129,8 +129,7 @@ class _Steps:
                 id=line["id"],
                 ordinal=row,
                 text=line.get("text"),
-                tags=tuple(line["tags"]),
-                source=line["source"],
+                fields={"tags": line["tags"], "source": line["source"]},
                 names={p: Path(line[p]).name for p in ("image", "audio") if p in line},
             )
             for row, line in enumerate(lines)

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from support import layout
+from support import layout, make_item
+from triptych.core.fields import FIELDS
 from triptych.core.item import Item
 from triptych.encoders.cards import unit_rows
 from triptych.fusion.blocks import Rows, fuse
 from triptych.index import SearchIndex
-from triptych.index.documents import WORDED_FIELDS
 from triptych.index.model import Clause, Found, IndexQuery, Versioned, Words
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
@@ -36,7 +36,7 @@ def make(item_id: str, *, parts: str = "text", version: int = 1, **fields: Any) 
     }
     media = {part: "0" * 64 for part in parts.split() if part != "text"}
     text = {"text": "words", "words": {"text": "word"}} if "text" in parts else {}
-    item = _with_plain_words(Item(id=item_id, **{**text, **media, **fields}))
+    item = _with_plain_words(make_item(item_id, **{**text, **media, **fields}))
     chunk = Chunk("any", version, layout().fingerprint, (), (item,), batch="b")
     return Versioned(document(chunk, item, fuse(blocks, 1, layout())[0]), version)
 
@@ -45,8 +45,7 @@ def _with_plain_words(item: Item) -> Item:
     """The item with every word of its texts, as the steps add them."""
     bodies = {
         "text": item.text if item.has("text") else None,
-        "transcript": item.transcript and item.transcript["text"],
-        "writing": item.writing and item.writing["text"],
+        **{name: (item.fields.get(name) or {}).get("text") for name in ("transcript", "writing")},
     }
     plain = {name: " ".join(plain_words(body)) for name, body in bodies.items() if body}
     return replace(item, plain={**plain, **item.plain})
@@ -129,7 +128,7 @@ def _in_field(
 
 
 def _texts(documents: Sequence[Versioned], kind: str, field: str) -> dict[str, list[str]]:
-    assert field in WORDED_FIELDS
+    assert field in FIELDS.searchable
     texts = {e.document["id"]: e.document.get(kind, {}).get(field, "").split() for e in documents}
     return {name: words for name, words in texts.items() if words}
 

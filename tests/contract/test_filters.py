@@ -12,12 +12,11 @@ import pytest
 from contract.documents import features, look_up, make, word, write
 from support import layout
 from triptych.core.errors import InvalidInput, NotFound
+from triptych.core.fields import FIELDS
 from triptych.fusion.query import WEIGHTS, fuse_query
 from triptych.index import SearchIndex
 from triptych.index.documents import Document, kind, parts
 from triptych.index.model import (
-    ADDED,
-    METADATA,
     Condition,
     Facet,
     IndexQuery,
@@ -77,12 +76,12 @@ def zoo(index: SearchIndex) -> Iterator[str]:
 
 def values(document: Document, field: str) -> list[Value]:
     """What an item has in a field."""
-    if field.startswith(METADATA):
-        value = document.get("metadata", {}).get(field.removeprefix(METADATA))
-        return [] if value is None else [value]
-    if field == ADDED:
-        return [document["sequence"]]
-    found = document.get(field, [])
+    declared, key = FIELDS.target(field)
+    found = document.get(declared.path)
+    if key is not None:
+        found = (found or {}).get(key)
+    if found is None:
+        return []
     return found if isinstance(found, list) else [found]
 
 
@@ -141,7 +140,7 @@ def matching(*conditions: Condition) -> list[str]:
 
 def meta(key: str, **asked) -> Condition:
     """A condition on a key of the metadata."""
-    return Condition(METADATA + key, **asked)
+    return Condition(f"metadata.{key}", **asked)
 
 
 CONDITIONS = [
@@ -206,14 +205,14 @@ CONDITIONS = [
     meta("none", any_of=(1,)),
     meta("none", none_of=(1,)),
     meta("x" * 40_000, any_of=(1,)),
-    Condition(ADDED, within=Range(gte=ADDED_AT + 3, lt=ADDED_AT + 9)),
-    Condition(ADDED, within=Range(gt=ADDED_AT + 3.5, lte=ADDED_AT + 9.5)),
-    Condition(ADDED, within=Range(gte=-1e300, lt=1e300)),
-    Condition(ADDED, within=Range(gt=1e300)),
-    Condition(ADDED, within=Range(gte=2**63)),
-    Condition(ADDED, within=Range(lt=2**63)),
-    Condition(ADDED, within=Range(gte="2020")),
-    Condition(ADDED, any_of=(ADDED_AT, ADDED_AT + 2.0, 0.5, 1e300)),
+    Condition("added", within=Range(gte=ADDED_AT + 3, lt=ADDED_AT + 9)),
+    Condition("added", within=Range(gt=ADDED_AT + 3.5, lte=ADDED_AT + 9.5)),
+    Condition("added", within=Range(gte=-1e300, lt=1e300)),
+    Condition("added", within=Range(gt=1e300)),
+    Condition("added", within=Range(gte=2**63)),
+    Condition("added", within=Range(lt=2**63)),
+    Condition("added", within=Range(gte="2020")),
+    Condition("added", any_of=(ADDED_AT, ADDED_AT + 2.0, 0.5, 1e300)),
 ]
 
 
@@ -260,14 +259,14 @@ def counts(field: str, among: Sequence[str], size: int) -> list[dict]:
     return [{"value": place[1], "count": found[place]} for place in order[:size]]
 
 
-FIELDS = (
+NAMES = (
     *("tags", "keywords", "modalities", "status", "language"),
     *(f"metadata.{key}" for key in ("mix", "n", "even", "half", "a.b", "none", "*")),
 )
 
 
 @pytest.mark.parametrize("size", [1, 4, 100])
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("field", NAMES)
 def test_facets_count_values(index: SearchIndex, zoo: str, field: str, size: int):
     """With their types, over what a listing or a search finds."""
     facet = Facet(field, size)

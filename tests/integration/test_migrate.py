@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support import layout
+from support import layout, make_item
 from triptych.core.errors import IndexUnavailable, NotFound
-from triptych.core.item import Item
 from triptych.core.settings import Settings
 from triptych.encoders.cards import unit_rows
 from triptych.fusion.blocks import Rows, fuse
@@ -34,8 +33,8 @@ DIRECTIONS = pytest.mark.parametrize("direction", ["embedded to elastic", "elast
 
 def make(number: int, *, version: int = 1000, **fields: Any) -> Versioned:
     """A document; of eleven one has failed, and one in part."""
-    item = Item(
-        id=f"folder/item {number:04}",
+    item = make_item(
+        f"folder/item {number:04}",
         text=f"item {number} wörd",
         words={"text": f"item {number} word"},
         tags=("even" if number % 2 == 0 else "odd",),

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from support import changed, ids, layout
+from support import changed, ids, layout, make_item
 from triptych.core.errors import NotFound
-from triptych.core.item import Item
 from triptych.core.settings import Settings
 from triptych.fusion.blocks import Rows, fuse
 from triptych.gateway.app import create_app
@@ -79,8 +78,8 @@ def write(services: Services, index: SearchIndex, name: str) -> Write:
         vectors = services.engine.extractors["text"](list(texts.values())).blocks["semantic"]
         rows = {"semantic": Rows(tuple(range(len(texts))), vectors)}
         items = tuple(
-            Item(
-                id=item,
+            make_item(
+                item,
                 text=text,
                 tags=("all",),
                 words={"text": " ".join(terms(text, "en"))},

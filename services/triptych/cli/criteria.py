@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from triptych.core.fields import Field
+
 
 _CONDITION = re.compile(r"([^=<>!]+?)\s*(>=|<=|!=|=|>|<)\s*(.*)", re.DOTALL)
 _BOUNDS = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
-_ONE_OF_A_KIND = ("id", "status", "language", "batch")
-"""Fields of which an item has a single value, as of each key of its metadata."""
-_METADATA = "metadata."
 
 
 def options(
@@ -82,7 +83,25 @@ def _conditions(entry: str) -> dict[str, Any]:
 
 
 def _equal(name: str) -> str:
-    return "any" if name in _ONE_OF_A_KIND or name.startswith(_METADATA) else "all"
+    field = _field(name)
+    return "all" if field is not None and field.many else "any"
+
+
+def _has_numbers(name: str) -> bool:
+    from triptych.core.fields import Kind
+
+    field = _field(name)
+    return field is not None and field.kind in {Kind.SCALARS, Kind.WHOLE}
+
+
+def _field(name: str) -> "Field | None":
+    """The field that a condition names; None if there is none, which the gateway tells."""
+    from triptych.core.fields import FIELDS  # it needs Pydantic, which takes a while to import
+
+    try:
+        return FIELDS.target(name).field
+    except KeyError:
+        return None
 
 
 def _values(name: str, text: str) -> list[Any]:
@@ -96,7 +115,7 @@ def _values(name: str, text: str) -> list[Any]:
     if isinstance(whole, str):
         return [whole]
     pieces = [piece.strip() for piece in text.split(",")]
-    return [_typed(piece) for piece in pieces] if name.startswith(_METADATA) else pieces
+    return [_typed(piece) for piece in pieces] if _has_numbers(name) else pieces
 
 
 def _typed(text: str) -> str | float | bool:

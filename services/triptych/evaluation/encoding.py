@@ -66,8 +66,8 @@ class Encoding:
 
     def _chunk(self, lines: Sequence[ItemLine]) -> Chunk:
         items = tuple(
-            Item(**{**line.model_dump(), "tags": tuple(line.tags), "ordinal": ordinal})
-            for ordinal, line in enumerate(lines)
+            Item(str(line.id), n, line.text, line.image, line.audio, fields=line.values())
+            for n, line in enumerate(lines)
         )
         chunk = Chunk("judged", 1, self.engine.layout.fingerprint, MODALITIES, items)
         for part in MODALITIES:
@@ -84,7 +84,8 @@ class Encoding:
             decoded = self._decode(part, getattr(item, part))
             if part != "text":
                 return item, decoded
-            return replace(item, text=decoded, language=item.language or detect(decoded)), decoded
+            item = replace(item, text=decoded)
+            return item.noting({"language": item.language or detect(decoded)}), decoded
 
         return decode
 

@@ -44,14 +44,13 @@ def losing(gallery: Gallery, loss: float) -> Gallery:
 
 def _without(item: Item, part: str) -> Item:
     """A copy without this part, and without what was found in it."""
-    found = {"text": {"text"}, "image": {"writing"}}[part]
-    words, plain = (
-        {name: words for name, words in kind.items() if name not in found}
-        for kind in (item.words, item.plain)
+    derived = {"text": {"text", "language", "keywords"}, "image": {"writing"}}[part]
+    fields, words, plain = (
+        {name: value for name, value in mapping.items() if name not in derived}
+        for mapping in (item.fields, item.words, item.plain)
     )
-    if part == "text":
-        return replace(item, text=None, language=None, keywords=(), words=words, plain=plain)
-    return replace(item, image=None, writing=None, words=words, plain=plain)
+    changed = replace(item, fields=fields, words=words, plain=plain)
+    return replace(changed, text=None) if part == "text" else replace(changed, image=None)
 
 
 def fill(index: SearchIndex, gallery: Gallery) -> None:

@@ -93,10 +93,7 @@ def _store_item(fields: ItemRequest, files: dict[str, bytes]) -> Item:
     return Item(
         id=fields.id or hashlib.sha256(repr(content).encode()).hexdigest()[:32],
         text=text,
-        language=fields.language,
-        tags=tuple(fields.tags),
-        metadata=fields.metadata,
-        source=fields.source,
+        fields=fields.values(),
         errors=errors,
         names={
             part: printable(upload.filename)

@@ -30,7 +30,6 @@ from triptych.core.errors import (
     Unavailable,
 )
 from triptych.gateway.components import ANSWERS, Schema, ref
-from triptych.gateway.refinements import refined
 from triptych.ingest.manifest import ItemLine, ItemRequest
 from triptych.search.request import CollectionName, SearchRequest, SimilarRequest
 
@@ -184,7 +183,7 @@ def _components() -> dict[str, Schema]:
     for model in _MODELS:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         models |= {**schema.pop("$defs", {}), model.__name__: schema}
-    return {**ANSWERS, **{name: refined(name, schema) for name, schema in models.items()}}
+    return {**ANSWERS, **models}
 
 
 def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:

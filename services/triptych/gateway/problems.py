@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from triptych.core.errors import Busy, TriptychError
 from triptych.core.names import printable
-from triptych.core.values import describe
+from triptych.core.values import describe, position_of
 
 _DETAIL_CHARS = 2000
 
@@ -49,7 +49,7 @@ def _ours(error: TriptychError) -> Response:
 
 def _validation(error: ValidationError) -> Response:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or None
+    field = position_of(first) or None
     return problem(HTTPStatus.BAD_REQUEST, "invalid-input", describe(error), field)
 
 

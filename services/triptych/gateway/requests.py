@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from functools import cache
 from typing import Any, TypeVar
 
 from flask import Request
@@ -24,11 +25,6 @@ from triptych.search.request import (
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_JSON_FIELDS = frozenset({
-    "tags", "metadata", "weights", "filter", "limit", "not", "facets", "sort", "fields",
-    "highlight", "explain", "verify",
-})  # fmt: skip
-"""What is JSON in a form; all else is taken literally, so that an id of digits is no number."""
 _REPEATABLE = ("text", "image", "audio")
 _AGAINST = {f"{AGAINST}.{part}": part for part in MEDIA}
 """The files of a form that hits are to be unlike."""
@@ -123,7 +119,7 @@ def read_request(
         raise InvalidInput(f"{clash[0]} is given twice, as a file and as a field", field=clash[0])
     if media_fields := sorted(set(MEDIA) & set(request.form)):
         raise InvalidInput(f"{media_fields[0]} must be a file in a form", field=media_fields[0])
-    return model.model_validate(_form_values(request.form)), uploads
+    return model.model_validate(_form_values(request.form, model)), uploads
 
 
 def read_search(request: Request) -> SearchRequest:
@@ -134,7 +130,8 @@ def read_search(request: Request) -> SearchRequest:
     others = MultiDict(
         (name, value) for name, value in request.form.items(multi=True) if name not in repeated
     )
-    values = {**_form_values(others), **{name: given for name, given in repeated.items() if given}}
+    values = _form_values(others, SearchRequest)
+    values |= {name: given for name, given in repeated.items() if given}
     for name, upload in request.files.items(multi=True):
         if name not in MEDIA and name not in _AGAINST:
             raise InvalidInput(
@@ -164,16 +161,28 @@ def read_similar(request: Request) -> SimilarRequest:
             raise InvalidInput(
                 f"{printable(name)!r} is unknown; {', '.join(_IN_URL)} are accepted", field=name
             )
-    return SimilarRequest.model_validate(_form_values(request.args))
+    return SimilarRequest.model_validate(_form_values(request.args, SimilarRequest))
 
 
-def _form_values(form: MultiDict[str, str]) -> dict[str, Any]:
+def _form_values(form: MultiDict[str, str], model: type[BaseModel]) -> dict[str, Any]:
+    literal = _literal_fields(model)
     values: dict[str, Any] = {}
     for name, given in form.lists():
         if len(given) > 1:
             raise InvalidInput(f"field {name!r} is given twice", field=name)
-        values[name] = _from_json(name, given[0]) if name in _JSON_FIELDS else given[0]
+        values[name] = given[0] if name in literal else _from_json(name, given[0])
     return values
+
+
+@cache
+def _literal_fields(model: type[BaseModel]) -> frozenset[str]:
+    """The fields that may be strings: in a form these are no JSON, so an id of digits stays one."""
+    fields = model.model_json_schema()["properties"]
+    return frozenset(
+        name
+        for name, schema in fields.items()
+        if "string" in [one.get("type") for one in schema.get("anyOf", [schema])]
+    )
 
 
 def _from_json(name: str, value: str) -> Any:

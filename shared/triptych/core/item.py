@@ -32,25 +32,23 @@ class Item:
     image: str | None = None
     """sha256 of the bytes in the media store; likewise ``audio``."""
     audio: str | None = None
-    language: str | None = None
-    """ISO 639-1, of ``text``: the caller's, else detected."""
-    keywords: tuple[str, ...] = ()
-    """The words that say most of ``text``."""
-    transcript: Mapping[str, Any] | None = None
-    """The speech in ``audio``: text, language, and segments with seconds."""
-    writing: Mapping[str, Any] | None = None
-    """The writing in ``image``: text, and lines with their places."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Other fields of the document, as JSON has them: those that were sent (``tags``, ``metadata``
+    …) and those that encoders found (``keywords``, ``transcript`` …)."""
     words: Mapping[str, str] = field(default_factory=dict)
     """The stems of ``text``, ``transcript`` and ``writing``, separated by spaces."""
     plain: Mapping[str, str] = field(default_factory=dict)
     """Every word of the same fields in order, not stemmed, separated by spaces."""
-    tags: tuple[str, ...] = ()
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    source: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     """File name per modality, as the uploader called it."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """Reason per modality (or ``item``) why that part is not searchable."""
+
+    @property
+    def language(self) -> str | None:
+        """ISO 639-1, of ``text``: the sender's, else detected."""
+        language: str | None = self.fields.get("language")
+        return language
 
     def has(self, modality: Modality) -> bool:
         """Whether the item has this part and nothing went wrong with it so far."""
@@ -61,8 +59,8 @@ class Item:
         return replace(self, image=digest) if part == "image" else replace(self, audio=digest)
 
     def noting(self, note: Mapping[str, Any]) -> Self:
-        """A copy with what an encoder found in it: keywords, a transcript, writing."""
-        return replace(self, **note)
+        """A copy with what was found in it: a language, keywords, a transcript, writing."""
+        return replace(self, fields={**self.fields, **note})
 
     def with_words(self, name: str, words: Words) -> Self:
         """A copy with the words of one of its texts."""
@@ -75,9 +73,3 @@ class Item:
     def failing(self, part: str, reason: str) -> Self:
         """A copy that records why a part can't be used."""
         return replace(self, errors={**self.errors, part: reason})
-
-    @classmethod
-    def from_message(cls, message: Mapping[str, Any]) -> Self:
-        """Rebuild from ``vars(item)`` after its journey."""
-        lists = {name: tuple(message.get(name, ())) for name in ("tags", "keywords")}
-        return cls(**{**message, **lists})

@@ -31,20 +31,31 @@ def _check_scalar(value: Any) -> Any:
 Text = Annotated[str, AfterValidator(check_text)]
 ItemId = Annotated[str, AfterValidator(check_id)]
 FileName = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(check_file_name)]
-Tag = Annotated[Text, Field(min_length=1, max_length=256)]
+Keyword = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(check_text)]
+Tag = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(check_text)]
+Source = Annotated[str, Field(max_length=2048), AfterValidator(check_text)]
 Scalar = Annotated[
     str | bool | int | float | None,
     PlainValidator(_check_scalar, json_schema_input_type=str | bool | int | float | None),
 ]
+Whole = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 MetadataName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+
+
+def position_of(problem: Mapping[str, Any]) -> str:
+    """Where in a value a problem is, such as ``filter.tags.all``; empty for the whole value.
+
+    A name in parentheses is a branch of a union, which only the schema knows.
+    """
+    return ".".join(str(part) for part in problem["loc"] if not str(part).startswith("("))
 
 
 def describe(error: ValidationError) -> str:
     """The first problems of a pydantic error in one line, each with its field."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     reasons = [
-        f"{'.'.join(map(str, problem['loc'])) or 'value'}: {_message(problem)}"
+        f"{position_of(problem) or 'value'}: {_message(problem)}"
         for problem in problems[:_MAX_PROBLEMS]
     ]
     if len(problems) > _MAX_PROBLEMS:
@@ -54,6 +65,7 @@ def describe(error: ValidationError) -> str:
 
 _WORDING = {
     "extra_forbidden": "unknown field",
+    "string_unicode": "not Unicode: a surrogate without its other half",
     "model_type": "an object is accepted",
     "dict_type": "an object is accepted",
     "list_type": "a list is accepted",

@@ -75,7 +75,7 @@ class Extractor:
                     note.update(fields)
         if self.keywords is not None:
             for note, text in zip(notes, batch, strict=True):
-                note["keywords"] = tuple(self.keywords.keywords(text))
+                note["keywords"] = list(self.keywords.keywords(text))
         blocks = {block: description.vectors for block, description in described.items()}
         return Extracted(blocks, notes)
 

@@ -1,12 +1,13 @@
 """The documents of an index: which fields are hidden, how features and metadata are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pybase64
 from numpy.typing import NDArray
 
+from triptych.core.fields import FIELDS
 from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout
 
@@ -17,16 +18,6 @@ Features = NDArray[np.float16]
 
 SCHEMA_VERSION = 3
 """Goes up with every change that an existing index can't take."""
-
-WORDED_FIELDS = ("text", "transcript", "writing")
-"""The fields of an item whose words are searched."""
-PUBLIC_FIELDS = (
-    "id", "status", "modalities", "tags", "batch", "sequence", "text", "language", "keywords",
-    "transcript", "writing", "media", "metadata", "source", "names", "errors", "fingerprint",
-)  # fmt: skip
-"""What clients see of a document."""
-HIDDEN_FIELDS = ("vector", "features", "words", "plain", "facts")
-"""What clients never see of a document."""
 
 
 def facts(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -68,6 +59,23 @@ def unpack_features(packed: str | None, layout: Layout) -> Features:
     return np.frombuffer(pybase64.b64decode(packed, validate=True), "<f2")
 
 
+def selected(document: Document, fields: Sequence[str] | None) -> Document:
+    """Some fields of a document, such as ``tags`` and ``metadata.year``; None: all public ones."""
+    if fields is None:
+        return public(document)
+    found = {name: document[name] for name in fields if name in document}
+    for target in map(FIELDS.target, (name for name in fields if "." in name)):
+        values = document.get(target.field.name, {})
+        if target.field.name not in fields and target.key in values:
+            found.setdefault(target.field.name, {})[target.key] = values[target.key]
+    return found
+
+
+def returned(document: Document, fields: Sequence[str] | None) -> Document:
+    """What an index returns of a document: some fields, and always its id."""
+    return selected(document, None if fields is None else ("id", *fields))
+
+
 def public(document: Mapping[str, Any]) -> dict[str, Any]:
     """What a client sees of a document: without vectors and index words."""
-    return {name: value for name, value in document.items() if name not in HIDDEN_FIELDS}
+    return {name: value for name, value in document.items() if name not in FIELDS.hidden}

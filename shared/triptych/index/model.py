@@ -7,18 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from triptych.core.fields import FIELDS
 from triptych.fusion.query import PresenceClass
 from triptych.fusion.scores import Candidate
-from triptych.index.documents import WORDED_FIELDS, Document
+from triptych.index.documents import Document
 
 Value = str | float | bool
-
-SETS = ("tags", "keywords", "modalities", "status", "language", "id", "batch")
-"""The fields of an item that hold names."""
-ADDED = "added"
-"""When an item was submitted, in microseconds since 1970."""
-METADATA = "metadata."
-"""What the name of a field of the metadata begins with."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,7 @@ class Condition:
     """What one field must be; all that is given must hold. An item without it has no values."""
 
     field: str
-    """One of SETS, ADDED, or METADATA and a key."""
+    """One of the filterable fields of the catalogue; of metadata with a key, ``metadata.year``."""
     any_of: tuple[Value, ...] | None = None
     all_of: tuple[Value, ...] = ()
     none_of: tuple[Value, ...] = ()
@@ -57,7 +51,7 @@ class Sort:
     """An order by a field; items without it come last, equals by id."""
 
     field: str
-    """``id``, ADDED, or METADATA and a key: numbers before strings before booleans."""
+    """One of the sortable fields; of metadata, numbers come before strings before booleans."""
     descending: bool = False
 
 
@@ -82,7 +76,7 @@ class Clause:
     terms: tuple[str, ...]
     """``word``: its stems, any of which may match, in the ``words`` of an item. The others are
     looked up in ``plain``: ``phrase``: words one after the other; ``prefix``, ``fuzzy``: one."""
-    fields: tuple[str, ...] = WORDED_FIELDS
+    fields: tuple[str, ...] = FIELDS.searchable
     edits: int = 0
     """``fuzzy``: how many letters may be wrong, left out, added or swapped with the next; the
     first letter must be right."""

@@ -8,8 +8,17 @@ from triptych.fusion.blocks import Layout
 from triptych.index.documents import SCHEMA_VERSION
 
 
+def origin(layout: Layout) -> dict[str, Any]:
+    """What an index keeps about what built it."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "fingerprint": layout.fingerprint,
+        "encoders": layout.encoders,
+    }
+
+
 def check_origin(collection: str, meta: Mapping[str, Any], layout: Layout) -> None:
-    """Raise FingerprintMismatch unless ``meta``, that of a mapping, is what this process writes."""
+    """Raise FingerprintMismatch unless ``meta``, its ``origin``, is what this process writes."""
     if meta.get("fingerprint") != layout.fingerprint:
         theirs, ours = meta.get("encoders", {}), layout.encoders
         changed = [

@@ -132,10 +132,7 @@ def _item(line: ItemLine, number: int, max_chars: int) -> Item:
     files = "+".join(filter(None, (line.image, line.audio)))
     item = Item(
         id=line.id or (derive_id(files) if files else _new_id(number)),
-        language=line.language,
-        tags=tuple(line.tags),
-        metadata=line.metadata,
-        source=line.source,
+        fields=line.values(),
     )
     return item if line.text is None else _with_text(item, line.text, max_chars)
 

@@ -59,10 +59,7 @@ class Chunk:
         return {
             **vars(self),
             "slip": list(self.slip),
-            "items": [
-                {**vars(item), "tags": list(item.tags), "keywords": list(item.keywords)}
-                for item in self.items
-            ],
+            "items": [vars(item) for item in self.items],
             "features": {
                 name: [list(part.rows), part.vectors] for name, part in self.features.items()
             },
@@ -75,7 +72,7 @@ class Chunk:
             **{
                 **message,
                 "slip": tuple(message["slip"]),
-                "items": tuple(Item.from_message(item) for item in message["items"]),
+                "items": tuple(Item(**item) for item in message["items"]),
                 "features": {
                     name: Rows(tuple(rows), vectors)
                     for name, (rows, vectors) in message["features"].items()

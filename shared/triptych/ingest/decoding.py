@@ -57,7 +57,8 @@ def _text(settings: Settings) -> Decode:
 
     def decode(item: Item) -> tuple[Item, str]:
         cleaned = clean_text(str(item.text), max_chars=settings.limits.text_chars)
-        return replace(item, text=cleaned, language=item.language or detect(cleaned)), cleaned
+        item = replace(item, text=cleaned)
+        return item.noting({"language": item.language or detect(cleaned)}), cleaned
 
     return decode
 

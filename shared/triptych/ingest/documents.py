@@ -4,10 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from triptych.core.fields import FIELDS
 from triptych.core.item import MEDIA, MODALITIES, Item
 from triptych.encoders.cards import Vectors
 from triptych.index.documents import facts, pack_features
 from triptych.ingest.chunk import Chunk
+
+_POSITIONS = {field.name: position for position, field in enumerate(FIELDS.stored)}
 
 
 def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
@@ -18,27 +21,21 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
         "id": item.id,
         "status": status(item),
         "modalities": modalities,
-        "tags": list(item.tags),
         "batch": chunk.batch,
         "sequence": chunk.sequence,
         "text": item.text,
-        "language": item.language,
-        "keywords": list(item.keywords),
-        "transcript": item.transcript,
-        "writing": item.writing,
         "words": dict(item.words),
         "plain": dict(item.plain),
         "media": media,
-        "metadata": dict(item.metadata),
-        "facts": facts(item.metadata),
-        "source": item.source,
+        "facts": facts(item.fields.get("metadata", {})),
         "names": dict(item.names),
         "errors": dict(item.errors),
         "fingerprint": chunk.fingerprint,
+        **item.fields,
     }
     if modalities and fused.any():  # silence has no vector, and is near to nothing
         body |= {"vector": fused, "features": pack_features(fused)}
-    return _without_empty(body)
+    return dict(sorted(_without_empty(body).items(), key=lambda entry: _POSITIONS[entry[0]]))
 
 
 def _without_empty(body: dict[str, Any]) -> dict[str, Any]:

@@ -9,22 +9,18 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, create_model
 
+from triptych.core import fields
 from triptych.core.errors import InvalidInput
+from triptych.core.fields import FIELDS
 from triptych.core.item import Item
 from triptych.core.names import is_id
 from triptych.core.strict_json import read_object
 from triptych.core.values import (
     FileName,
-    ItemId,
-    Language,
-    MetadataName,
-    Scalar,
-    Tag,
-    Text,
     describe,
 )
 from triptych.media.store import MediaStore
@@ -32,17 +28,32 @@ from triptych.media.store import MediaStore
 FOLDER = "batches"
 
 
-class ItemFields(BaseModel):
-    """What every way to send an item has in common."""
+def _sent(field: fields.Field) -> tuple[Any, Any]:
+    """How a model of sent items declares a field: what it checks, and its default."""
+    check, description = field.value_check, field.description
+    if field.keyed:
+        return check, Field(default_factory=dict, max_length=field.most, description=description)
+    if field.many:
+        values: Any = list.__class_getitem__(check)
+        return values, Field(default_factory=list, max_length=field.most, description=description)
+    return check | None, Field(None, description=description)
 
-    model_config = ConfigDict(extra="forbid")
 
-    id: ItemId | None = Field(None, description="yours; else made from the content")
-    text: str | None = None
-    language: Language | None = Field(None, description="of the text, as ISO 639-1 has it")
-    tags: list[Tag] = Field(default_factory=list, max_length=256)
-    metadata: dict[MetadataName, Scalar] = Field(default_factory=dict, max_length=64)
-    source: Text | None = Field(None, max_length=2048, description="where the item comes from")
+_SENT: dict[str, Any] = {field.name: _sent(field) for field in FIELDS.sendable}
+_Sent: Any = create_model("_Sent", __config__=ConfigDict(extra="forbid"), **_SENT)
+
+
+class ItemFields(_Sent):
+    """What every way to send an item has in common: the fields that clients may send."""
+
+    if TYPE_CHECKING:  # what type checkers are told of the fields that code names
+        id: str | None
+        text: str | None
+
+    def values(self) -> dict[str, Any]:
+        """The fields beside id and text, without those that are empty."""
+        sent = self.model_dump(include={field.name for field in FIELDS.sendable} - {"id", "text"})
+        return {name: value for name, value in sent.items() if value not in (None, [], {})}
 
 
 class ItemLine(ItemFields):
@@ -109,7 +120,7 @@ class Entry:
     def from_json(cls, line: str) -> Self:
         """Read what ``to_json`` wrote."""
         value = json.loads(line)
-        return cls(Item.from_message(value["item"]), value["paths"])
+        return cls(Item(**value["item"]), value["paths"])
 
 
 @dataclass(frozen=True)

@@ -1,227 +1,497 @@
-"""Filters, facets and orders as a request has them, to those that every index understands."""
+"""Filters, facets and orders of requests: the models that check them, made from the catalogue.
+
+The JSON Schema of these models is what ``/openapi.json`` publishes.
+"""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from triptych.core.errors import InvalidInput
-from triptych.core.item import MODALITIES
-from triptych.core.names import check_text, printable
-from triptych.index.model import (
-    ADDED,
-    METADATA,
-    SETS,
-    Condition,
-    Facet,
-    Range,
-    Sort,
-    Value,
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    Tag,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+    model_validator,
 )
-from triptych.search.request import FacetRequest, SortRequest
+from pydantic_core import CoreSchema, core_schema
+
+from triptych.core import fields
+from triptych.core.errors import InvalidInput
+from triptych.core.fields import FIELDS, Kind
+from triptych.core.names import printable
+from triptych.core.values import Keyword, Whole, describe, position_of
+from triptych.index.model import Condition, Facet, Range, Sort, Value
 
 SCORE = "score"
 """What only the hits of a search can be sorted by."""
 
-_FACETS = ("tags", "keywords", "modalities", "status", "language", ADDED)
-_SORTS = ("id", ADDED)
-_ORDERS = {SCORE: "desc"}
-"""Of the others it is ascending, unless the request says more."""
-_SEVERAL = frozenset({"tags", "keywords", "modalities"})
-"""The fields of which an item has several values, so that a list means all of these."""
-_CHOICES: Mapping[str, Collection[str]] = {
-    "modalities": MODALITIES,
-    "status": ("indexed", "partial", "failed"),
-}
-_LISTS = {"any": "any_of", "all": "all_of", "none": "none_of"}
-_BOUNDS = ("gte", "gt", "lte", "lt")
 _MAX_VALUES = 1000
-_MAX_CHARS = 1024
+_MAX_CONDITIONS = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEY_PATTERN = f"^({'|'.join(field.name for field in FIELDS if field.keyed)})\\..+"
+
+B = TypeVar("B")
 
 
-def read_filter(given: Mapping[str, Any]) -> tuple[Condition, ...]:
-    """The conditions of a filter. Raises InvalidInput naming the place."""
-    return tuple(_condition(field, value) for field, value in given.items())
+class Strict(BaseModel):
+    """A model that has these fields alone, by the names that clients use."""
+
+    model_config = ConfigDict(extra="forbid", validate_by_name=False)
 
 
-def read_facets(given: Sequence[FacetRequest]) -> tuple[Facet, ...]:
-    """The facets to count. Raises InvalidInput naming the place."""
-    names = [facet.field for facet in given]
+# Names of fields
+
+
+@dataclass(frozen=True)
+class Named:
+    """Annotates a string that must name one of these fields, as ``tags`` or ``metadata.year``."""
+
+    verb: str
+    declared: tuple[fields.Field, ...]
+    others: tuple[str, ...] = ()
+    """Names that may stand there beside those of fields."""
+
+    @property
+    def names(self) -> list[str]:
+        """All but those with keys."""
+        return [*(field.name for field in self.declared if not field.keyed), *self.others]
+
+    def check(self, name: str) -> str:
+        """Return the name. Raises ValueError that says which there are."""
+        if name in self.names or (is_key(name) and FIELDS.target(name).field in self.declared):
+            return name
+        *labels, last = [*(field.label for field in self.declared), *self.others]
+        raise ValueError(
+            f"there is no field {printable(name)!r} to {self.verb}; "
+            f"there are {', '.join(labels)} and {last}"
+        )
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        key = {"type": "string", "pattern": _KEY_PATTERN}
+        return {"anyOf": [{"enum": self.names, "type": "string"}, key]}
+
+
+def is_key(name: str) -> bool:
+    """Whether it names a field with keys, and a key of it."""
+    try:
+        return bool(FIELDS.target(name).key)
+    except KeyError:
+        return False
+
+
+# Values
+
+
+def microseconds(value: str) -> int:
+    """Since 1970, of an ISO 8601 date or time; UTC without a zone, midnight without a time.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    when = datetime.fromisoformat(value)
+    since = (when if when.tzinfo else when.replace(tzinfo=UTC)) - _EPOCH
+    return since // timedelta(microseconds=1)
+
+
+def _instant(value: Any) -> str:
+    try:
+        microseconds(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z is accepted"
+        ) from error
+    return str(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError("true and false have no order")  # noqa: TRY004
+    if not _is_number(value):
+        raise ValueError("a string or a finite number (whole: 64 bits) is accepted")
+    number: float = value
+    return number
+
+
+def _scalar(value: Any) -> Value:
+    if not (isinstance(value, bool) or _is_number(value)):
+        raise ValueError("a string, a finite number (whole: 64 bits), true or false is accepted")
+    scalar: Value = value
+    return scalar
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _is_string(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("all bounds are numbers, or all are strings")  # noqa: TRY004
+    return value
+
+
+Number = Annotated[
+    float,
+    PlainValidator(_number, json_schema_input_type=Annotated[float, Field(ge=-(2**63), lt=2**63)]),
+]
+BoundString = Annotated[Keyword, BeforeValidator(_is_string, json_schema_input_type=Keyword)]
+Instant = Annotated[
+    str,
+    PlainValidator(_instant),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+    ),
+]
+"""Kept as the request has it; ``microseconds`` is what indexes compare."""
+Scalar = Annotated[
+    Annotated[Keyword, Tag("(string)")]
+    | Annotated[
+        bool | float,
+        PlainValidator(_scalar, json_schema_input_type=Number | bool),
+        Tag("(scalar)"),
+    ],
+    Discriminator(lambda value: "(string)" if isinstance(value, str) else "(scalar)"),
+]
+
+
+# Conditions
+
+
+def _unset() -> Any:
+    """The default of what may be left out but not be null."""
+    return None
+
+
+class Comparisons(Strict):
+    """What a field is compared with; at least one."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, value: Any) -> Any:
+        names = [field.alias or name for name, field in cls.model_fields.items()]
+        if not isinstance(value, dict):
+            raise ValueError(f"an object of {', '.join(names)} is accepted")  # noqa: TRY004
+        if unknown := [name for name in value if name not in names]:
+            raise ValueError(
+                f"{printable(unknown[0])} is unknown here; {', '.join(names)} are accepted"
+            )
+        if not value:
+            raise ValueError(f"one of {', '.join(names)} is missing")
+        return value
+
+    def given(self) -> dict[str, Any]:
+        """Those that the request has, by attribute."""
+        names = [name for name in type(self).model_fields if name in self.model_fields_set]
+        return {name: getattr(self, name) for name in names}
+
+
+class Bounds(Comparisons, Generic[B]):
+    """Bounds of the values of a field; all must hold."""
+
+    gte: B = Field(default_factory=_unset)
+    gt: B = Field(default_factory=_unset)
+    lte: B = Field(default_factory=_unset)
+    lt: B = Field(default_factory=_unset)
+
+
+class NumberRange(Bounds[Number]):
+    """Between numbers."""
+
+
+class StringRange(Bounds[BoundString]):
+    """Between strings, in the order of their code points."""
+
+
+class InstantRange(Bounds[Instant]):
+    """Between dates or times; UTC without a zone, midnight without a time."""
+
+
+class WholeRange(Bounds[Whole]):
+    """Between whole numbers."""
+
+
+class _OneOrMore:
+    """Annotates a discriminated union of which a value may fit two branches equally well."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        found = handler(schema)
+        return {**{key: found[key] for key in found if key != "oneOf"}, "anyOf": found["oneOf"]}
+
+
+def _shape(value: Any) -> str:
+    """The branch of a union that a value, or a model that was made of it, belongs to."""
+    match value:
+        case StringRange():
+            return "(strings)"
+        case Comparisons():
+            return "(object)"
+        case list():
+            return "(list)"
+        case dict() if any(isinstance(value.get(name), str) for name in Bounds.model_fields):
+            return "(strings)"
+        case dict():
+            return "(object)"
+    return "(value)"
+
+
+Ranged = Annotated[
+    Annotated[NumberRange, Tag("(object)")] | Annotated[StringRange, Tag("(strings)")],
+    Discriminator(lambda value: "(strings)" if _shape(value) == "(strings)" else "(object)"),
+]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _list(value: Any, least: int) -> Any:
+    return Annotated[list[value], Field(min_length=least, max_length=_MAX_VALUES)]
+
+
+def _several(value: Any, least: int) -> Any:
+    """A list, or one value that stands for a list of it."""
+    many = _list(value, least)
+    return Annotated[many, BeforeValidator(_as_list, json_schema_input_type=value | many)]
+
+
+def _lists(value: Any) -> dict[str, Any]:
+    return {
+        "any_of": (_several(value, 1), Field(alias="any", default_factory=_unset)),
+        "all_of": (_several(value, 0), Field(alias="all", default_factory=_unset)),
+        "none_of": (_several(value, 0), Field(alias="none", default_factory=_unset)),
+    }
+
+
+def _comparisons(name: str, value: Any, base: type[Comparisons] = Comparisons) -> Any:
+    return create_model(f"{name}Comparisons", __base__=base, **_lists(value))
+
+
+_KEYWORDS = _comparisons("Keyword", Keyword)
+_WHOLES = _comparisons("Whole", Whole, WholeRange)
+_NUMBERS = _comparisons("Number", Scalar, NumberRange)
+_STRINGS = _comparisons("String", Scalar, StringRange)
+
+
+def _condition(field: fields.Field) -> Any:
+    """What a filter may ask of a field: a value, a list, or comparisons."""
+    match field.kind:
+        case Kind.INSTANT:
+            return InstantRange
+        case Kind.KEYWORD if field.choices:
+            value: Any = Literal[field.choices]
+            comparisons = [_comparisons(field.name.capitalize(), value)]
+        case Kind.KEYWORD:
+            value, comparisons = Keyword, [_KEYWORDS]
+        case Kind.WHOLE:
+            value, comparisons = Whole, [_WHOLES]
+        case _:
+            value, comparisons = Scalar, [_NUMBERS, _STRINGS]
+    tags = ("(object)", "(strings)")[: len(comparisons)]
+    branches = [
+        Annotated[value, Tag("(value)")],
+        Annotated[_list(value, 0 if field.many else 1), Tag("(list)")],
+        *(Annotated[model, Tag(tag)] for model, tag in zip(comparisons, tags, strict=True)),
+    ]
+
+    def shape(value: Any) -> str:
+        tag = _shape(value)
+        return "(object)" if tag == "(strings)" and tag not in tags else tag
+
+    return Annotated[reduce(or_, branches), Discriminator(shape), _OneOrMore()]
+
+
+def _only_keys(schema: dict[str, Any]) -> None:
+    """In JSON Schema, names beside those of properties have a pattern."""
+    schema["patternProperties"] = {_KEY_PATTERN: schema["additionalProperties"]}
+    schema["additionalProperties"] = False
+    schema["maxProperties"] = _MAX_CONDITIONS
+
+
+_FILTERABLE: dict[str, Any] = {
+    field.name: (_condition(field), Field(default_factory=_unset))
+    for field in FIELDS.filterable
+    if not field.keyed
+}
+_Filterable: Any = create_model("_Filterable", **_FILTERABLE)
+_ByKey: Any = _condition(FIELDS["metadata"])
+
+
+class Filter(_Filterable):
+    """What an item must be, by field: a value, a list, or comparisons. All must hold."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_only_keys)
+    __pydantic_extra__: dict[Annotated[str, Named("filter by", FIELDS.filterable)], _ByKey]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_size(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) > _MAX_CONDITIONS:
+            raise ValueError(f"at most {_MAX_CONDITIONS} fields are accepted")
+        return value
+
+    def given(self) -> dict[str, Any]:
+        """What is asked of each field, in an order that does not depend on the request's."""
+        names = [name for name in type(self).model_fields if name in self.model_fields_set]
+        return {name: getattr(self, name) for name in names} | dict(self.model_extra or {})
+
+
+def read_filter(requested: Filter) -> tuple[Condition, ...]:
+    """The conditions of a filter."""
+    return tuple(_read_condition(name, value) for name, value in requested.given().items())
+
+
+def _read_condition(name: str, requested: Any) -> Condition:
+    field = FIELDS.target(name).field
+    if not isinstance(requested, Comparisons):
+        if not isinstance(requested, list):
+            return Condition(name, any_of=(_compared(field, requested),))
+        values = _all_compared(field, requested)
+        return Condition(name, all_of=values) if field.many else Condition(name, any_of=values)
+    lists = {
+        attribute: _all_compared(field, values)
+        for attribute, values in requested.given().items()
+        if attribute not in Bounds.model_fields
+    }
+    bounds = _range(field, requested)
+    return Condition(
+        name,
+        any_of=lists.get("any_of"),
+        all_of=lists.get("all_of", ()),
+        none_of=lists.get("none_of", ()),
+        within=None if bounds == Range() else bounds,
+    )
+
+
+def _range(field: fields.Field, requested: Comparisons) -> Range:
+    return Range(
+        **{
+            attribute: _compared(field, value)
+            for attribute, value in requested.given().items()
+            if attribute in Bounds.model_fields
+        }
+    )
+
+
+def _all_compared(field: fields.Field, values: Sequence[Value]) -> tuple[Value, ...]:
+    return tuple(_compared(field, value) for value in values)
+
+
+def _compared(field: fields.Field, value: Any) -> Any:
+    """A value of a request as indexes compare it."""
+    if field.kind is Kind.INSTANT:
+        return microseconds(value)
+    return value.casefold() if field.case_folded else value
+
+
+# Facets and orders
+
+COUNTED = Named("count", FIELDS.facetable)
+SORTED_BY = Named("sort by", FIELDS.sortable, (SCORE,))
+
+
+class FacetRequest(Strict):
+    """Counts of the values of a field, or of ranges of it."""
+
+    field: Annotated[str, COUNTED]
+    size: int = Field(10, ge=1, le=100, strict=True)
+    ranges: list[Ranged] = Field(default_factory=list, max_length=32)
+
+
+class SortRequest(Strict):
+    """An order by a field."""
+
+    field: Annotated[str, SORTED_BY]
+    order: Literal["asc", "desc"] | None = Field(
+        None, description="asc if not given, of the score desc: the best first"
+    )
+
+
+def read_facets(requested: Sequence[FacetRequest]) -> tuple[Facet, ...]:
+    """The facets to count. Raises InvalidInput naming the position."""
+    names = [facet.field for facet in requested]
     facets = []
-    for number, facet in enumerate(given):
-        where = f"facets.{number}"
-        _check_field(facet.field, _FACETS, where, "count")
+    for number, facet in enumerate(requested):
+        position = f"facets.{number}"
+        field = FIELDS.target(facet.field).field
         if facet.field in names[:number]:
-            raise InvalidInput(f"{where}: {facet.field} is given twice", field=where)
-        if facet.ranges and facet.field != ADDED and not is_key(facet.field):
-            raise InvalidInput(f"{where}: {facet.field} has no order, so no ranges", field=where)
-        if facet.field == ADDED and not facet.ranges:
-            raise InvalidInput(f"{where}: added is counted by ranges only", field=where)
+            raise InvalidInput(f"{position}: {facet.field} is given twice", field=position)
+        if facet.ranges and not field.ordered:
+            raise InvalidInput(
+                f"{position}: {facet.field} has no order, so no ranges", field=position
+            )
+        if field.kind is Kind.INSTANT and not facet.ranges:
+            raise InvalidInput(
+                f"{position}: {facet.field} is counted by ranges only", field=position
+            )
         ranges = tuple(
-            _range(facet.field, bounds, f"{where}.ranges.{place}")
-            for place, bounds in enumerate(facet.ranges)
+            _facet_range(field, bounds, f"{position}.ranges.{n}")
+            for n, bounds in enumerate(facet.ranges)
         )
         facets.append(Facet(facet.field, facet.size, ranges))
     return tuple(facets)
 
 
+def _facet_range(field: fields.Field, requested: Comparisons, position: str) -> Range:
+    models: dict[Kind, type[Comparisons]] = {Kind.INSTANT: InstantRange, Kind.WHOLE: WholeRange}
+    model = models.get(field.kind)
+    if model is None:
+        return _range(field, requested)
+    try:
+        return _range(field, model.model_validate(requested.given()))
+    except ValidationError as error:
+        where = f"{position}.{position_of(error.errors()[0])}"
+        raise InvalidInput(f"{position}.{describe(error)}", field=where) from error
+
+
 def as_asked(
-    given: Sequence[FacetRequest], counts: Mapping[str, Sequence[Mapping[str, Any]]]
+    requested: Sequence[FacetRequest], counts: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> dict[str, Any]:
     """The counts of an index for an answer: the bounds of ranges as the request has them."""
     return {
         facet.field: [
-            {**bounds, "count": found["count"]}
-            for bounds, found in zip(facet.ranges, counts[facet.field], strict=True)
+            {**bounds.given(), "count": counted["count"]}
+            for bounds, counted in zip(facet.ranges, counts[facet.field], strict=True)
         ]
         if facet.ranges
         else counts[facet.field]
-        for facet in given
+        for facet in requested
     }
 
 
-def read_sort(given: Sequence[SortRequest], *, scored: bool) -> tuple[Sort, ...]:
-    """The orders, the first one first. Raises InvalidInput naming the place."""
-    known = (*_SORTS, SCORE) if scored else _SORTS
-    for number, sort in enumerate(given):
+def read_sort(requested: Sequence[SortRequest], *, scored: bool) -> tuple[Sort, ...]:
+    """The orders, the first one first. Raises InvalidInput naming the position."""
+    for number, sort in enumerate(requested):
         if sort.field == SCORE and not scored:
             raise InvalidInput(
                 f"sort.{number}: nothing is searched for, so there is no score",
                 field=f"sort.{number}",
             )
-        _check_field(sort.field, known, f"sort.{number}", "sort by")
     return tuple(
-        Sort(sort.field, (sort.order or _ORDERS.get(sort.field, "asc")) == "desc") for sort in given
+        Sort(sort.field, (sort.order or ("desc" if sort.field == SCORE else "asc")) == "desc")
+        for sort in requested
     )
-
-
-def _condition(field: str, value: Any) -> Condition:
-    where = f"filter.{field}"
-    _check_field(field, (*SETS, ADDED), where, "filter by")
-    if not isinstance(value, dict):
-        if field == ADDED:
-            raise InvalidInput(
-                f"{where}: an object of {', '.join(_BOUNDS)} is accepted", field=where
-            )
-        if not isinstance(value, list):
-            return Condition(field, any_of=(_value(field, value, where),))
-        value = {"all" if field in _SEVERAL else "any": value}
-    bounds = {name: bound for name, bound in value.items() if name in _BOUNDS}
-    lists = {name: values for name, values in value.items() if name not in _BOUNDS}
-    accepted = _accepted(field)
-    for name in value:
-        if name not in accepted:
-            raise InvalidInput(
-                f"{where}: {printable(name)} is unknown here; {', '.join(accepted)} are accepted",
-                field=where,
-            )
-    if not value:
-        raise InvalidInput(f"{where}: one of {', '.join(accepted)} is missing", field=where)
-    return Condition(
-        field,
-        within=_range(field, bounds, where) if bounds else None,
-        **{
-            _LISTS[name]: _values(field, values, f"{where}.{name}", empty=name != "any")
-            for name, values in lists.items()
-        },
-    )
-
-
-def _accepted(field: str) -> tuple[str, ...]:
-    if field == ADDED:
-        return _BOUNDS
-    return (*_LISTS, *_BOUNDS) if field.startswith(METADATA) else tuple(_LISTS)
-
-
-def _values(field: str, given: Any, where: str, *, empty: bool) -> tuple[Value, ...]:
-    values = given if isinstance(given, list) else [given]
-    least = 0 if empty else 1
-    if not least <= len(values) <= _MAX_VALUES:
-        raise InvalidInput(f"{where}: {least} to {_MAX_VALUES} values are accepted", field=where)
-    return tuple(_value(field, value, where) for value in values)
-
-
-def _value(field: str, value: Any, where: str) -> Value:
-    if field.startswith(METADATA):
-        return _scalar(value, where)
-    if not isinstance(value, str):
-        raise InvalidInput(f"{where}: a string, or strings, are accepted", field=where)
-    name = _string(value, where)
-    if field in _CHOICES and name not in _CHOICES[field]:
-        raise InvalidInput(
-            f"{where}: {printable(name)!r} is none of {', '.join(_CHOICES[field])}", field=where
-        )
-    return name.casefold() if field == "keywords" else name
-
-
-def _scalar(value: Any, where: str) -> Value:
-    match value:
-        case str():
-            return _string(value, where)
-        case bool():
-            return bool(value)
-        case int() if -(2**63) <= value < 2**63:
-            return int(value)
-        case float() if math.isfinite(value):
-            return float(value)
-        case _:
-            raise InvalidInput(
-                f"{where}: a string, a finite number (whole: 64 bits), true or false is accepted",
-                field=where,
-            )
-
-
-def _string(value: str, where: str) -> str:
-    try:
-        check_text(value)
-    except ValueError as error:
-        raise InvalidInput(f"{where}: {error}", field=where) from error
-    if not 1 <= len(value) <= _MAX_CHARS:
-        raise InvalidInput(f"{where}: 1 to {_MAX_CHARS} characters are accepted", field=where)
-    return value
-
-
-def _range(field: str, given: Mapping[str, Any], where: str) -> Range:
-    bounds: dict[str, Any] = {}
-    for name, value in given.items():
-        place = f"{where}.{name}"
-        if name not in _BOUNDS:
-            raise InvalidInput(f"{where}: {', '.join(_BOUNDS)} are accepted", field=where)
-        if isinstance(value, bool):
-            raise InvalidInput(f"{place}: true and false have no order", field=place)
-        bounds[name] = _microseconds(value, place) if field == ADDED else _scalar(value, place)
-    if not bounds:
-        raise InvalidInput(f"{where}: one of {', '.join(_BOUNDS)} is missing", field=where)
-    if len({isinstance(value, str) for value in bounds.values()}) > 1:
-        raise InvalidInput(f"{where}: all bounds are numbers, or all are strings", field=where)
-    return Range(**bounds)
-
-
-def _microseconds(value: Any, where: str) -> int:
-    """Since 1970, of an ISO 8601 date or time; UTC without a zone, midnight without a time."""
-    try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"{where}: a date or time as 2026-01-31 or 2026-01-31T12:00:00Z is accepted",
-            field=where,
-        ) from error
-    return ((found if found.tzinfo else found.replace(tzinfo=UTC)) - _EPOCH) // timedelta(
-        microseconds=1
-    )
-
-
-def _check_field(field: str, known: Sequence[str], where: str, verb: str) -> None:
-    if field in known or is_key(field):
-        return
-    raise InvalidInput(
-        f"{where}: there is no field {printable(field)!r} to {verb}; "
-        f"there are {', '.join(known)} and {METADATA}KEY",
-        field=where,
-    )
-
-
-def is_key(field: str) -> bool:
-    """Whether it is METADATA and a key."""
-    return len(field) > len(METADATA) and field.startswith(METADATA)

@@ -6,7 +6,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from triptych.index.documents import WORDED_FIELDS, Document
+from triptych.core.fields import FIELDS
+from triptych.index.documents import Document
 from triptych.index.model import LABELLED, Clause, Words
 from triptych.search.answer import Snippet
 from triptych.text.analysis import only_stop_words, plain_words, spans, worded
@@ -40,7 +41,7 @@ def highlights(document: Document, words: Words) -> dict[str, list[Snippet]]:
     first 20,000 characters. A field without any is left out.
     """
     found = {}
-    for field in WORDED_FIELDS:
+    for field in FIELDS.searchable:
         clauses = [clause for clause in words.should[:LABELLED] if field in clause.fields]
         text, language = _text(document, field)
         if not (clauses and text):

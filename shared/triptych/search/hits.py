@@ -4,15 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triptych.core.errors import InvalidInput
-from triptych.core.names import printable
+from triptych.core.fields import FIELDS
 from triptych.fusion.scores import Reason
-from triptych.index.documents import PUBLIC_FIELDS, WORDED_FIELDS, Document, public
-from triptych.index.model import ADDED, METADATA, Counts, Words
+from triptych.index.documents import Document, public, selected
+from triptych.index.model import Counts, Words
 from triptych.search.answer import FacetCount, Hit
-from triptych.search.filtering import SCORE, as_asked, is_key
+from triptych.search.filtering import SCORE, FacetRequest, as_asked
 from triptych.search.highlight import highlights
-from triptych.search.request import FacetRequest, SearchRequest
+from triptych.search.request import SearchRequest
 
 _COMPARED = ("media", "modalities")
 """What verification reads of a document."""
@@ -43,32 +42,18 @@ class Shape:
         """The fields that were asked for, of those that the item has."""
         if self.fields is None:
             return public(document)
-        item = {name: document[name] for name in self.fields if name in document}
-        metadata = document.get("metadata", {})
-        some = {
-            key: metadata[key]
-            for name in self.fields
-            if name.startswith(METADATA) and (key := name.removeprefix(METADATA)) in metadata
-        }
-        return item | {"metadata": some} if some and "metadata" not in item else item
+        return selected(document, self.fields)
 
 
 def shape(request: SearchRequest, words: Words | None = None) -> Shape:
-    """What a request asks of each item. Raises InvalidInput naming the field."""
+    """What a request asks of each item."""
     highlighted = words if request.highlight else None
     if request.fields is None:
         return Shape(None, None, highlighted)
-    for place, name in enumerate(request.fields):
-        if name not in PUBLIC_FIELDS and not is_key(name):
-            raise InvalidInput(
-                f"fields.{place}: an item has no {printable(name)!r}; there are "
-                f"{', '.join(PUBLIC_FIELDS)} and {METADATA}KEY",
-                field=f"fields.{place}",
-            )
     needed = {
         "id",
         *(name.partition(".")[0] for name in request.fields),
-        *((*WORDED_FIELDS, "language") if highlighted is not None else ()),
+        *((*FIELDS.searchable, "language") if highlighted is not None else ()),
         *(_COMPARED if request.verify else ()),
         *sorted_by(sort.field for sort in request.sort),
     }
@@ -77,8 +62,7 @@ def shape(request: SearchRequest, words: Words | None = None) -> Shape:
 
 def sorted_by(fields: Iterable[str]) -> set[str]:
     """The fields of a document that orders by these read."""
-    read = {ADDED: "sequence", SCORE: "id"}
-    return {read.get(field, field.partition(".")[0]) for field in fields}
+    return {"id" if name == SCORE else FIELDS.target(name).field.path for name in fields}
 
 
 def facet_counts(

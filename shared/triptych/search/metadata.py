@@ -6,7 +6,6 @@ from threading import Lock
 
 from triptych.core.errors import InvalidInput
 from triptych.index import SearchIndex
-from triptych.index.model import METADATA
 
 _SECONDS = 10.0
 _COLLECTIONS = 256
@@ -48,16 +47,14 @@ def check_metadata(
     Raises:
         InvalidInput: naming the place, and the keys that there are.
     """
-    places = {
-        field.removeprefix(METADATA): where for field, where in used if field.startswith(METADATA)
-    }
-    if not places:
+    positions = {name.partition(".")[2]: where for name, where in used if "." in name}
+    if not positions:
         return
-    keys = known(places)
-    for key, where in places.items():
+    keys = known(positions)
+    for key, where in positions.items():
         if keys and key not in keys:
             raise InvalidInput(
-                f"{where}: no item has {METADATA}{key}; there are {_names(keys)}", field=where
+                f"{where}: no item has metadata.{key}; there are {_names(keys)}", field=where
             )
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from triptych.core.fields import FIELDS
 from triptych.fusion.scores import Scored
 from triptych.index.documents import Document, kind
-from triptych.index.model import ADDED, METADATA, Counts, Found, Sort
+from triptych.index.model import Counts, Found, Sort
 from triptych.search.answer import PackedReasons
 from triptych.search.filtering import SCORE
 
-_KINDS = ("number", "string", "boolean")
+_KINDS = FIELDS["metadata"].kinds_of_values
 """Those of the values of metadata, in the order in which they are sorted."""
 
 
@@ -63,7 +64,7 @@ def ordered(
         value = _reader(sort.field)
         groups: dict[str, list[tuple[Any, Scored]]] = {name: [] for name in (*_KINDS, "")}
         for hit in hits:
-            one = hit.score if sort.field == SCORE else value(found[hit.index].document)
+            one = value(hit, found[hit.index].document)
             groups["" if one is None else kind(one)].append((one, hit))
         for name in _KINDS:
             groups[name].sort(key=lambda pair: pair[0], reverse=sort.descending)
@@ -71,10 +72,10 @@ def ordered(
     return hits
 
 
-def _reader(field: str) -> Callable[[Document], Any]:
-    if field == ADDED:
-        return lambda document: document.get("sequence")
-    if field.startswith(METADATA):
-        key = field.removeprefix(METADATA)
-        return lambda document: document.get("metadata", {}).get(key)
-    return lambda document: document["id"]
+def _reader(name: str) -> Callable[[Scored, Document], Any]:
+    if name == SCORE:
+        return lambda hit, _: hit.score
+    field, key = FIELDS.target(name)
+    if key is None:
+        return lambda _, document: document.get(field.path)
+    return lambda _, document: document.get(field.path, {}).get(key)

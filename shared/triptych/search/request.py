@@ -5,9 +5,7 @@ from typing import Annotated, Any, Literal
 import pybase64
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     StrictBool,
@@ -15,9 +13,19 @@ from pydantic import (
 )
 
 from triptych.core.errors import InvalidInput
+from triptych.core.fields import FIELDS
 from triptych.core.values import Language
 from triptych.fusion.query import WEIGHTS
 from triptych.fusion.scores import Method
+from triptych.search.filtering import (
+    COUNTED,
+    SORTED_BY,
+    FacetRequest,
+    Filter,
+    Named,
+    SortRequest,
+    Strict,
+)
 
 SEVERAL = 8
 """Texts, images or sounds of one query."""
@@ -46,6 +54,13 @@ Given = str | bytes
 """A part of a query as it came: text, base64, ``item:ID`` or a URL; bytes of an uploaded file."""
 
 
+RETURNED = Named(
+    "return",
+    tuple(field for field in FIELDS.stored if field.public),
+    tuple(field.name for field in FIELDS.stored if field.public and field.keyed),
+)
+
+
 def _several(value: Any) -> tuple[Given, ...]:
     """One validator instead of a union: one reason, whatever was wrong."""
     given = value if isinstance(value, list | tuple) else [value]
@@ -69,15 +84,16 @@ def _by_name(value: Any) -> Any:
 
 Several = Annotated[
     tuple[Given, ...],
-    PlainValidator(_parts, json_schema_input_type=str | list[str] | None),
+    PlainValidator(
+        _parts,
+        json_schema_input_type=str
+        | Annotated[list[str], Field(min_length=1, max_length=SEVERAL)]
+        | None,
+    ),
 ]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_by_name=False)
-
-
-class Parts(_Strict):
+class Parts(Strict):
     """Each one or several, up to 8."""
 
     text: Several = Field((), description="words, or item:ID for the text of an item")
@@ -91,7 +107,7 @@ class Parts(_Strict):
         return {name: values for name, values in parts.items() if values}  # type: ignore[misc]
 
 
-class Weights(_Strict):
+class Weights(Strict):
     """How much each signal counts; ``not`` multiplies the weight of what is to be unlike."""
 
     keyword: Weight = WEIGHTS["keyword"]
@@ -101,26 +117,17 @@ class Weights(_Strict):
     against: Weight = Field(WEIGHTS["not"], alias="not")
 
 
-class FacetRequest(_Strict):
-    """Counts of the values of a field, or of ranges of it."""
-
-    field: str
-    size: int = Field(10, ge=1, le=100, strict=True)
-    ranges: list[dict[str, Any]] = Field(
-        default_factory=list, max_length=32, description="each with gte, gt, lte, lt"
-    )
-
-
-class SortRequest(_Strict):
-    """An order by a field."""
-
-    field: str
-    order: Literal["asc", "desc"] | None = Field(
-        None, description="asc if not given, of the score desc: the best first"
-    )
+ShortFacet = Annotated[
+    FacetRequest,
+    BeforeValidator(_by_name, json_schema_input_type=Annotated[str, COUNTED] | FacetRequest),
+]
+ShortSort = Annotated[
+    SortRequest,
+    BeforeValidator(_by_name, json_schema_input_type=Annotated[str, SORTED_BY] | SortRequest),
+]
 
 
-class SimilarRequest(_Strict):
+class SimilarRequest(Strict):
     """How to search and what to answer, whatever is searched for."""
 
     against: Parts | None = Field(None, alias="not", description="what hits are to be unlike")
@@ -130,20 +137,12 @@ class SimilarRequest(_Strict):
     )
     weights: Weights = Field(default_factory=Weights)
     fusion: Method = "linear"
-    filter: dict[str, Any] = Field(
-        default_factory=dict,
-        max_length=32,
-        description="by field: a value, a list, or any, all, none, gte, gt, lte, lt",
+    filter: Filter = Field(default_factory=Filter)
+    facets: list[ShortFacet] = Field(default_factory=list, max_length=16)
+    sort: list[ShortSort] = Field(default_factory=list, max_length=4)
+    fields: list[Annotated[str, RETURNED]] | None = Field(
+        None, max_length=64, description="of the items; all if null"
     )
-    facets: list[
-        Annotated[
-            FacetRequest, BeforeValidator(_by_name, json_schema_input_type=str | FacetRequest)
-        ]
-    ] = Field(default_factory=list, max_length=16)
-    sort: list[
-        Annotated[SortRequest, BeforeValidator(_by_name, json_schema_input_type=str | SortRequest)]
-    ] = Field(default_factory=list, max_length=4)
-    fields: list[str] | None = Field(None, max_length=64, description="of the items; all if null")
     highlight: StrictBool = Field(False, description="where the words of the query are")
     explain: StrictBool = Field(True, description="why each hit is there")
     verify: StrictBool = Field(

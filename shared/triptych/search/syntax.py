@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, NamedTuple
 
-from triptych.index.documents import WORDED_FIELDS
+from triptych.core.fields import FIELDS
 from triptych.index.model import MAX_CLAUSES, Clause, Words
 from triptych.text.analysis import only_stop_words, plain_words, spans, worded
 
@@ -40,7 +40,7 @@ _SHORT = 5
 _OPERAND = re.compile(
     rf"""(?<!\S)
     (?P<sign>[+-]?)
-    (?:(?P<field>{"|".join(WORDED_FIELDS)}):)?
+    (?:(?P<field>{"|".join(FIELDS.searchable)}):)?
     (?:(?P<quoted>"[^"]*" | [“”„][^“”„]*[“”] | «[^«»]*» | »[^«»]*«)(?!\w) | (?P<word>\w\S*))
     """,
     re.VERBOSE,

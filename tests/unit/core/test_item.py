@@ -10,14 +10,14 @@ from triptych.ingest.chunk import Chunk
 from triptych.queues.codec import dumps, loads
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+METADATA = st.dictionaries(TEXT, TEXT | st.integers(-9, 9) | st.booleans(), max_size=3)
 ITEMS = st.builds(
     Item,
     id=TEXT,
     ordinal=st.integers(0, 10**6),
     text=st.none() | TEXT,
     image=st.none() | TEXT,
-    tags=st.lists(TEXT, max_size=3).map(tuple),
-    metadata=st.dictionaries(TEXT, TEXT | st.integers(-9, 9) | st.booleans(), max_size=3),
+    fields=st.dictionaries(TEXT, st.lists(TEXT, max_size=3) | METADATA, max_size=3),
     errors=st.dictionaries(st.sampled_from(["image", "text"]), TEXT),
 )
 

@@ -85,7 +85,7 @@ def test_keywords_are_noted():
             return [max(text.split(), key=len)]
 
     found = Extractor({}, Longest())(["a tiger", "some elephant"])
-    assert found.notes == [{"keywords": ("tiger",)}, {"keywords": ("elephant",)}]
+    assert found.notes == [{"keywords": ["tiger"]}, {"keywords": ["elephant"]}]
 
 
 def test_an_encoder_that_picks_no_keywords_is_refused():

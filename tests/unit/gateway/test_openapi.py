@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from support import layout
 from triptych.core import errors
 from triptych.core.errors import InvalidInput
+from triptych.core.fields import FIELDS
 from triptych.gateway import openapi
 from triptych.gateway.openapi import OPERATIONS
-from triptych.index.documents import HIDDEN_FIELDS
 from triptych.index.elastic.mapping import mapping
 from triptych.search.filtering import read_facets, read_filter, read_sort
 from triptych.search.request import SearchRequest
@@ -157,10 +157,10 @@ def is_accepted(body) -> bool:
 
 def test_an_item_is_what_the_index_has_of_it(document):
     """Without what clients never see."""
-    fields = set(mapping(layout())["properties"]) - set(HIDDEN_FIELDS)
+    fields = set(mapping(layout())["properties"]) - set(FIELDS.hidden)
     schemas = document["components"]["schemas"]
     assert set(schemas["Item"]["properties"]) == fields
     returned = {"$ref": "#/components/schemas/SearchRequest", "components": {"schemas": schemas}}
     validator = Draft202012Validator(returned)
     assert validator.is_valid({"fields": [*fields, "metadata.x"]})
-    assert not any(validator.is_valid({"fields": [name]}) for name in HIDDEN_FIELDS)
+    assert not any(validator.is_valid({"fields": [name]}) for name in FIELDS.hidden)

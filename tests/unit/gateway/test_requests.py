@@ -66,7 +66,7 @@ def test_a_form_of_a_search(app):
     )  # fmt: skip
     with app.test_request_context("/", method="POST", **options):
         found = read_search(request)
-    assert (found.weights.text, found.filter, found.limit, found.fusion, found.text) == (
+    assert (found.weights.text, found.filter.given(), found.limit, found.fusion, found.text) == (
         2,
         {"tags": ["a"]},
         3,

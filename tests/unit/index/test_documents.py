@@ -3,15 +3,23 @@
 import numpy as np
 import pytest
 
-from support import layout
+from support import layout, make_item
 from triptych.core.item import Item, Words
-from triptych.index.documents import facts, kind, pack_features, parts, public, unpack_features
+from triptych.index.documents import (
+    facts,
+    kind,
+    pack_features,
+    parts,
+    public,
+    returned,
+    unpack_features,
+)
 from triptych.index.elastic.mapping import mapping
 from triptych.ingest.chunk import Chunk
-from triptych.ingest.documents import document, refused, status
+from triptych.ingest.documents import document, failure, status
 
 FUSED = np.random.default_rng(0).uniform(-1, 1, layout().dims).astype(np.float32)
-WHOLE = Item(
+WHOLE = make_item(
     "a", text="A cat", image="d1", words={"text": "cat"}, tags=("t",), metadata={"n": 0, "b": False}
 )
 
@@ -74,7 +82,8 @@ def test_the_status_follows_from_the_errors(item, expected):
 
 def test_what_the_index_refused_becomes_a_failure():
     """Without what it may have choked on."""
-    found = refused(document_of(WHOLE), "number expected")
+    chunk = Chunk("c", 7, "print", ("fusion",), (WHOLE,), batch="b1")
+    found = failure(chunk, WHOLE, "number expected")
     assert found["status"] == "failed"
     assert found["errors"] == {"index": "number expected"}
     assert set(found) == {"id", "batch", "sequence", "fingerprint", "status", "errors"}
@@ -121,7 +130,7 @@ def test_facts_are_the_metadata_by_kind():
         {"key": "z", "number": 0},
     ]
     assert str(facts({"z": -0.0})[0]["number"]) == "0"
-    found = document_of(Item("a", text="x", metadata=metadata))
+    found = document_of(make_item("a", text="x", metadata=metadata))
     assert found["metadata"] == metadata
     assert found["facts"] == facts(metadata)
     assert "facts" not in document_of(Item("a", text="x"))
@@ -157,3 +166,12 @@ def test_the_parts_of_a_document_are_what_was_found_in_it():
         "image", "audio", "speech", "writing",
     }  # fmt: skip
     assert parts({}) == frozenset()
+
+
+def test_a_selection_leaves_the_document_as_it_is():
+    """It is another one."""
+    document = {"id": "a", "metadata": {"x": 1, "y": 2}, "features": "…", "text": "t"}
+    assert returned(document, ["metadata.x"]) == {"id": "a", "metadata": {"x": 1}}
+    assert returned(document, None) == {"id": "a", "metadata": {"x": 1, "y": 2}, "text": "t"}
+    assert returned({"id": "a"}, ["metadata.x", "text"]) == {"id": "a"}
+    assert set(document) == {"id", "metadata", "features", "text"}

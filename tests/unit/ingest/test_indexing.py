@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import structlog
 
-from support import layout
+from support import layout, make_item
 from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.core.item import Item
 from triptych.fusion.blocks import Rows
@@ -66,7 +66,7 @@ def test_what_the_index_refuses_is_a_failure(make_chunk, index):
     """With the index's reason, without the metadata; the others are written."""
     items = [
         Item("good", 0, text="x"),
-        Item("bad", 1, text="y", metadata={"refuse": "number expected"}),
+        make_item("bad", ordinal=1, text="y", metadata={"refuse": "number expected"}),
     ]
     failed = write(make_chunk(*items, features=semantic(0, 1)), index, layout())
     assert index.documents["good"].document["status"] == "indexed"
@@ -139,7 +139,7 @@ def test_a_document_at_which_the_index_breaks_is_a_failure_of_its_item(make_chun
     """The others are written, each on its own."""
     items = [
         Item("good", 1, text="x"),
-        Item("bad", 2, text="y", metadata={"break": True}),
+        make_item("bad", ordinal=2, text="y", metadata={"break": True}),
         Item("better", 3, text="z"),
     ]
     assert write(make_chunk(*items, features=semantic(0, 1, 2)), index, layout()) == {2}
@@ -157,6 +157,6 @@ def test_a_failure_that_can_not_be_written_is_not_counted(make_chunk, index):
 
 def test_a_chunk_that_can_not_go_on_leaves_a_document_of_each_item(make_chunk, index):
     """With the reason, and without what may have been the cause."""
-    items = [Item("a", 1, text="x", metadata={"break": True}), Item("b", 2, text="y")]
+    items = [make_item("a", ordinal=1, text="x", metadata={"break": True}), Item("b", 2, text="y")]
     assert fail(make_chunk(*items), index, "it can't travel") == {1, 2}
     assert reasons(index) == {"a": {"index": "it can't travel"}, "b": {"index": "it can't travel"}}

@@ -1,7 +1,6 @@
 """What a step does with a chunk."""
 
 import weakref
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ def decode(item: Item) -> tuple[Item, str]:
     }
     if item.text in errors:
         raise errors[item.text]
-    return replace(item, language="en"), item.text
+    return item.noting({"language": "en"}), item.text
 
 
 def describe(chunk, decode, extract):
@@ -35,7 +34,7 @@ def extract(batch):
     """One block: the length of the text."""
     assert batch, "the models are not run for nothing"
     lengths = np.array([[len(text)] for text in batch], np.float32)
-    return Extracted({"semantic": lengths}, [{"keywords": (str(text),)} for text in batch])
+    return Extracted({"semantic": lengths}, [{"keywords": [str(text)]} for text in batch])
 
 
 def test_one_bad_item_spoils_nothing(make_chunk):
@@ -49,7 +48,7 @@ def test_one_bad_item_spoils_nothing(make_chunk):
     assert reasons == [None, "cut", None, None, "too big", "not there", None]
     assert after.items[2].words == {"text": "ccc"}
     assert after.items[2].plain == {"text": "ccc"}
-    assert [item.keywords for item in after.items[:3]] == [("a",), (), ("ccc",)]
+    assert [item.fields.get("keywords") for item in after.items[:3]] == [["a"], None, ["ccc"]]
     assert [item.id for item in after.items] == [item.id for item in chunk.items]
     assert after.slip == ("fusion",)
 

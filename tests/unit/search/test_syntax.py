@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triptych.index.documents import WORDED_FIELDS
+from triptych.core.fields import FIELDS
 from triptych.index.model import MAX_CLAUSES, Clause, Words
 from triptych.search.syntax import parse
 from triptych.text.analysis import plain_words, terms
@@ -66,10 +66,10 @@ def test_operators(text, kind, found, edits):
     """Phrases in the quotation marks of many languages, prefixes, fuzzy words."""
     (clause,) = parse(text, "en").words.should
     assert (clause.kind, clause.terms, clause.edits) == (kind, found, edits)
-    assert clause.fields == WORDED_FIELDS
+    assert clause.fields == FIELDS.searchable
 
 
-@pytest.mark.parametrize("field", WORDED_FIELDS)
+@pytest.mark.parametrize("field", FIELDS.searchable)
 @pytest.mark.parametrize(("text", "kind", "found", "edits"), MARKED)
 def test_a_field_of_its_own(text, kind, found, edits, field):
     """Before whatever can be asked."""
@@ -195,7 +195,7 @@ def test_any_text_is_a_query(text, language, operators):
 def check(clause: Clause) -> None:
     """A clause is what its kind says, and its terms are the index's."""
     assert clause.terms
-    assert set(clause.fields) <= set(WORDED_FIELDS)
+    assert set(clause.fields) <= set(FIELDS.searchable)
     if clause.kind == "word":
         assert not any(char.isspace() for term in clause.terms for char in term)
     else:

@@ -4,21 +4,20 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from triptych.core.fields import FIELDS
 from triptych.index.documents import kind
-from triptych.index.model import ADDED, METADATA, Condition, Range, Value
+from triptych.index.model import Condition, Range, Value
 
 Clause = dict[str, Any]
 """https://www.elastic.co/docs/reference/query-languages/querydsl"""
 
 NOTHING: Clause = {"match_none": {}}
 
-_FACTS = {"number": "facts.number", "string": "facts.string", "boolean": "facts.boolean"}
+FACTS = {name: f"facts.{name}" for name in FIELDS["metadata"].kinds_of_values}
+"""Where the index has the values of the metadata, by their kind."""
+
 _LARGEST = math.nextafter(math.inf, 0)
-_LIMITS: Mapping[str, tuple[float, float]] = {
-    "sequence": (-(2**63), 2**63 - 1),
-    "facts.number": (-_LARGEST, _LARGEST),
-}
-"""What the numeric fields hold; what lies beyond is refused in a query rather than not found."""
+_DOUBLE, _LONG = (-_LARGEST, _LARGEST), (-(2**63), 2**63 - 1)
 _INTEGERS = range(-(2**63), 2**63)
 """Those that JSON may have; larger ones are written as floats."""
 _LONGEST = 8191
@@ -43,63 +42,67 @@ def _clauses(condition: Condition) -> Iterator[Clause]:
 
 def paths(field: str) -> Mapping[str, str]:
     """Where the index has the values of a field, by their kind."""
-    if field.startswith(METADATA):
-        return _FACTS
-    return {"number": "sequence"} if field == ADDED else {"string": field}
+    declared = FIELDS.target(field).field
+    return FACTS if declared.keyed else dict.fromkeys(declared.kinds_of_values, declared.path)
+
+
+def _limits(field: str) -> tuple[float, float]:
+    """The numbers that a field holds; others are refused in a query rather than not found."""
+    return _DOUBLE if FIELDS.target(field).field.keyed else _LONG
 
 
 def of_key(field: str) -> Clause:
     """The facts of one key of the metadata."""
-    key = field.removeprefix(METADATA)
+    key = str(FIELDS.target(field).key)
     return {"term": {"facts.key": key}} if len(key) <= _LONGEST else NOTHING
 
 
 def _one_of(field: str, values: Sequence[Value]) -> Clause:
     """Items that have one of the values; those of different kinds are never equal."""
-    found = []
+    clauses = []
     for name, path in paths(field).items():
         same: list[Any] = [value for value in values if kind(value) == name]
         if name == "number":
-            low, high = _LIMITS[path]
+            low, high = _limits(field)
             same = [_number(value) for value in same if low <= value <= high]
         if name == "string":
             same = [value for value in same if len(value) <= _LONGEST]
         if same:
-            found.append({"terms": {path: same}})
-    return _any_of(field, found)
+            clauses.append({"terms": {path: same}})
+    return _any_of(field, clauses)
 
 
-def within(field: str, asked: Range) -> Clause:
+def within(field: str, bounds: Range) -> Clause:
     """Items that have a value between the bounds, all of which are of one kind."""
-    bounds: dict[str, Any] = {
-        name: value for name, value in vars(asked).items() if value is not None
+    given: dict[str, Any] = {
+        name: value for name, value in vars(bounds).items() if value is not None
     }
-    if not bounds:
+    if not given:
         return {"match_all": {}}
-    name, *others = {kind(value) for value in bounds.values()}
+    name, *others = {kind(value) for value in given.values()}
     path = paths(field).get(name)
     if others or path is None or name == "boolean":
         return NOTHING
     if name == "number":
-        if not _reachable(bounds, path):
+        if not _reachable(given, _limits(field)):
             return NOTHING
-        bounds = _within_limits(bounds, path)
+        given = _within_limits(given, _limits(field))
     if name == "string":  # no item has so long a value, so it is before or after the beginning, too
-        bounds = {side: value[:_LONGEST] for side, value in bounds.items()}
-    return _any_of(field, [{"range": {path: bounds}}])
+        given = {side: value[:_LONGEST] for side, value in given.items()}
+    return _any_of(field, [{"range": {path: given}}])
 
 
-def _reachable(bounds: Mapping[str, Any], path: str) -> bool:
+def _reachable(bounds: Mapping[str, Any], limits: tuple[float, float]) -> bool:
     """Whether any number of the field may lie between the bounds."""
-    low, high = _LIMITS[path]
+    low, high = limits
     return all(
         value <= high if name.startswith("g") else value >= low for name, value in bounds.items()
     )
 
 
-def _within_limits(bounds: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _within_limits(bounds: Mapping[str, Any], limits: tuple[float, float]) -> dict[str, Any]:
     """The bounds that can be written; the others hold for every number of the field."""
-    low, high = _LIMITS[path]
+    low, high = limits
     return {name: _number(value) for name, value in bounds.items() if low <= value <= high}
 
 
@@ -108,11 +111,11 @@ def _number(value: float) -> float:
     return value if isinstance(value, int) and value in _INTEGERS else float(value) + 0.0
 
 
-def _any_of(field: str, found: Sequence[Clause]) -> Clause:
-    if not found:
+def _any_of(field: str, clauses: Sequence[Clause]) -> Clause:
+    if not clauses:
         return NOTHING
-    either = found[0] if len(found) == 1 else {"bool": {"should": found}}
-    if not field.startswith(METADATA):
+    either = clauses[0] if len(clauses) == 1 else {"bool": {"should": clauses}}
+    if not FIELDS.target(field).field.keyed:
         return either
     # One fact has the key and the value.
     query = {"bool": {"filter": [of_key(field), either]}}

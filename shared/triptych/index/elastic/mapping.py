@@ -2,63 +2,61 @@
 
 from typing import Any
 
-from triptych.core.item import MEDIA
+from triptych.core.fields import FIELDS, Field, Kind
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import SCHEMA_VERSION, WORDED_FIELDS
+from triptych.index.origin import origin
 
 _STORED = {"type": "object", "enabled": False}
 _KEYWORD = {"type": "keyword", "ignore_above": 1024}
+_UNINDEXED = {"index": False, "doc_values": False}
 _WORDS = {"type": "text", "analyzer": "whitespace"}
 
 
 def mapping(layout: Layout) -> dict[str, Any]:
     """The index mapping: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference."""
     return {
-        "_meta": {
-            "schema": SCHEMA_VERSION,
-            "fingerprint": layout.fingerprint,
-            "encoders": layout.encoders,
-        },
+        "_meta": origin(layout),
         "dynamic": False,
-        "properties": {
-            "id": {"type": "keyword"},
-            "status": {"type": "keyword"},
-            "modalities": {"type": "keyword"},
-            "tags": _KEYWORD,
-            "batch": {"type": "keyword"},
-            "sequence": {"type": "long"},
-            "text": {"type": "text", "index": False},
-            "language": {"type": "keyword"},
-            "keywords": _KEYWORD,
-            "transcript": _STORED,
-            "writing": _STORED,
-            "words": {"properties": dict.fromkeys(WORDED_FIELDS, _WORDS)},
-            "plain": {"properties": dict.fromkeys(WORDED_FIELDS, _WORDS)},
-            "media": {"properties": {part: {"type": "keyword"} for part in MEDIA}},
-            "metadata": _STORED,
-            # Metadata by key and kind: however many keys there are, the mapping stays as it is,
-            # and a value of another type than an earlier one's is as good.
-            "facts": {
-                "type": "nested",
-                "properties": {
-                    "key": _KEYWORD,
-                    "string": _KEYWORD,
-                    "number": {"type": "double"},
-                    "boolean": {"type": "boolean"},
-                },
-            },
-            "source": {"type": "keyword", "index": False, "doc_values": False},
-            "names": _STORED,
-            "errors": _STORED,
-            "fingerprint": {"type": "keyword"},
-            "vector": {
-                "type": "dense_vector",
-                "dims": layout.dims,
-                "similarity": "max_inner_product",
-                "index_options": {"type": "int8_hnsw"},
-            },
-            # The same numbers as float16: half the bytes, exact scores and explanations without
-            # a second request, and later re-fusion without touching media.
-            "features": {"type": "binary"},
-        },
+        "properties": properties(layout),
     }
+
+
+def properties(layout: Layout) -> dict[str, Any]:
+    """How each field of a document is indexed."""
+    compared = {field.path for field in FIELDS.compared}
+    return {
+        field.name: _property(field, layout, compared=field.name in compared)
+        for field in FIELDS.stored
+    }
+
+
+def _property(field: Field, layout: Layout, *, compared: bool) -> dict[str, Any]:
+    types: dict[Kind, dict[str, Any]] = {
+        Kind.KEYWORD: _KEYWORD if compared else {"type": "keyword", **_UNINDEXED},
+        Kind.WHOLE: {"type": "long"} if compared else {"type": "long", **_UNINDEXED},
+        Kind.TEXT: {"type": "text", "index": False},
+        Kind.OBJECT: _STORED,
+        Kind.SCALARS: _STORED,
+        Kind.WORDS: {"properties": dict.fromkeys(FIELDS.searchable, _WORDS)},
+        # Metadata by key and kind: however many keys there are, the mapping stays as it is, and a
+        # value of another type than an earlier one's is as good.
+        Kind.FACTS: {
+            "type": "nested",
+            "properties": {
+                "key": _KEYWORD,
+                "string": _KEYWORD,
+                "number": {"type": "double"},
+                "boolean": {"type": "boolean"},
+            },
+        },
+        Kind.VECTOR: {
+            "type": "dense_vector",
+            "dims": layout.dims,
+            "similarity": "max_inner_product",
+            "index_options": {"type": "int8_hnsw"},
+        },
+        # The same numbers as float16: half the bytes, exact scores and explanations without a
+        # second request, and later re-fusion without touching media.
+        Kind.PACKED: {"type": "binary"},
+    }
+    return types[field.kind]

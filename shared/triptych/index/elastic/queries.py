@@ -5,16 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from triptych.core.fields import FIELDS
 from triptych.fusion.query import KEYWORD, PresenceClass
 from triptych.index import model as words
-from triptych.index.documents import HIDDEN_FIELDS
-from triptych.index.elastic.conditions import NOTHING, filters, of_key, paths
+from triptych.index.elastic.conditions import FACTS, NOTHING, filters, of_key, paths
 from triptych.index.elastic.facets import aggregations
 from triptych.index.model import (
-    ADDED,
     LABELLED,
     MAX_CLAUSES,
-    METADATA,
     Condition,
     Facet,
     IndexQuery,
@@ -153,20 +151,16 @@ def list_body(listing: Listing, pit: str | None = None) -> Body:
 
 
 def _sort(sort: Sort) -> list[Body]:
-    order = {"order": "desc" if sort.descending else "asc"}
-    if sort.field == "id":
-        return [{"id": order}]
-    order["missing"] = "_last"
-    if sort.field == ADDED:
-        return [{"sequence": order}]
-    one_key = {"nested": {"path": "facts", "filter": of_key(sort.field)}}
-    return [{f"facts.{name}": {**order, **one_key}} for name in ("number", "string", "boolean")]
+    order: Body = {"order": "desc" if sort.descending else "asc", "missing": "_last"}
+    if FIELDS.target(sort.field).field.keyed:
+        order["nested"] = {"path": "facts", "filter": of_key(sort.field)}
+    return [{path: order} for path in paths(sort.field).values()]
 
 
 def _source(fields: Sequence[str] | None, needed: Sequence[str]) -> Body:
     """What of the documents is returned."""
     if fields is None:
-        return {"excludes": [name for name in HIDDEN_FIELDS if name not in needed]}
+        return {"excludes": [name for name in FIELDS.hidden if name not in needed]}
     # A whole field rather than a key of it, which may have the signs of a pattern.
     return {"includes": [*needed, *(field.partition(".")[0] for field in fields)]}
 
@@ -202,9 +196,7 @@ def count_body() -> Body:
 
 def metadata_body() -> Body:
     """The keys of the metadata, and which kinds of values each has."""
-    kinds = {
-        name: {"filter": {"exists": {"field": path}}} for name, path in paths(METADATA).items()
-    }
+    kinds = {name: {"filter": {"exists": {"field": path}}} for name, path in FACTS.items()}
     keys = {"terms": {"field": "facts.key", "size": _MAX_KEYS}, "aggs": kinds}
     return {"size": 0, "aggs": {"facts": {"nested": {"path": "facts"}, "aggs": {"keys": keys}}}}
 

@@ -8,15 +8,14 @@ import numpy as np
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import KEYWORD
 from triptych.fusion.scores import Candidate
-from triptych.index.documents import HIDDEN_FIELDS, Document, parts, unpack_features
-from triptych.index.elastic.conditions import paths
+from triptych.index.documents import parts, returned, unpack_features
+from triptych.index.elastic.conditions import FACTS
 from triptych.index.elastic.facets import read_facets
 from triptych.index.elastic.queries import WORDS_AT_MOST
-from triptych.index.model import METADATA, Found, IndexQuery, Listing, Page, Results, Versioned
+from triptych.index.model import Found, IndexQuery, Listing, Page, Results, Versioned
 
 Response = Mapping[str, Any]
 _Scored = tuple[Response, float | None]
-_HIDDEN = frozenset(HIDDEN_FIELDS)
 
 
 def read_results(query: IndexQuery, response: Response, layout: Layout) -> Results:
@@ -74,20 +73,7 @@ def _read_hit(
         words=words,
         features=unpack_features(source.get("features"), layout),
     )
-    return Found(candidate, selected(source, fields))
-
-
-def selected(document: Document, fields: Sequence[str] | None) -> Document:
-    """The fields of a document that are asked for, and its id; all public ones by default."""
-    if fields is None:
-        return {name: value for name, value in document.items() if name not in _HIDDEN}
-    found = {name: document[name] for name in ("id", *fields) if name in document}
-    keys = [field.removeprefix(METADATA) for field in fields if field.startswith(METADATA)]
-    if "metadata" in found or not keys:
-        return found
-    metadata = document.get("metadata", {})
-    some = {key: metadata[key] for key in keys if key in metadata}
-    return {**found, "metadata": some} if some else found
+    return Found(candidate, returned(source, fields))
 
 
 def read_page(listing: Listing, response: Response) -> Page:
@@ -95,7 +81,7 @@ def read_page(listing: Listing, response: Response) -> Page:
     hits = response["hits"]
     page, rest = hits["hits"][: listing.limit], hits["hits"][listing.limit :]
     return Page(
-        documents=[selected(hit["_source"], listing.fields) for hit in page],
+        documents=[returned(hit["_source"], listing.fields) for hit in page],
         total=hits["total"]["value"],
         last=page[-1]["sort"] if rest else None,
         facets=read_facets(listing.facets, response),
@@ -121,6 +107,6 @@ def read_metadata(response: Response) -> dict[str, set[str]]:
     """Kinds per key, from the response to ``metadata_body``."""
     return {
         # Strings too long to be looked up are in no list of values, and the only ones that are not.
-        bucket["key"]: {kind for kind in paths(METADATA) if bucket[kind]["doc_count"]} or {"string"}
+        bucket["key"]: {kind for kind in FACTS if bucket[kind]["doc_count"]} or {"string"}
         for bucket in response["aggregations"]["facts"]["keys"]["buckets"]
     }

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from triptych.core.fields import FIELDS
 from triptych.index.documents import kind
 from triptych.index.embedded.records import stored
 from triptych.index.embedded.state import Mask
 from triptych.index.embedded.store import Places, View, parsed
 from triptych.index.model import Condition, Range, Value
 
-KINDS = ("number", "string", "boolean")
+KINDS = FIELDS["metadata"].kinds_of_values
 """In the order in which their values are sorted."""
 
 _LARGEST = sys.float_info.max

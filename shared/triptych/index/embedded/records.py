@@ -8,22 +8,24 @@ from typing import Any
 import numpy as np
 import orjson
 
+from triptych.core.fields import FIELDS, Kind
 from triptych.core.names import check_id
 from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import HIDDEN_FIELDS, Document, facts, kind, parts
+from triptych.index.documents import Document, facts, kind, parts
 from triptych.index.embedded.schema import INDEXED
-from triptych.index.model import ADDED, METADATA
 
 PARTS = ("image", "text", "audio", "speech", "writing")
 """What an item may have, by the number of its bit."""
 
 _MAX_NAME = 1024
 """Longer strings are stored, but nothing is found or counted by them."""
-_KEPT_APART = ("vector", "features")
-_HIDDEN = tuple(name for name in HIDDEN_FIELDS if name not in _KEPT_APART)
-_NAMES = ("tags", "keywords", "modalities")
-_NAME = ("status", "language", "id", "batch")
+_HIDDEN = frozenset(
+    field.name
+    for field in FIELDS.stored
+    if not field.public and field.kind not in {Kind.VECTOR, Kind.PACKED}
+)
+"""What is stored beside the public fields; vectors have a file of their own."""
 
 LONG: tuple[str, str] = ("long", "")
 """Kind and value of a string of the metadata that is too long to be looked up."""
@@ -62,7 +64,7 @@ def make_record(document: Document, layout: Layout) -> Record:
     try:
         return Record(
             id=document["id"],
-            public=orjson.dumps({k: v for k, v in document.items() if k not in HIDDEN_FIELDS}),
+            public=orjson.dumps({k: v for k, v in document.items() if k not in FIELDS.hidden}),
             hidden=orjson.dumps({k: v for k, v in document.items() if k in _HIDDEN}),
             parts=bits(PARTS, parts(document)),
             blocks=_filled(vector, layout),
@@ -117,15 +119,16 @@ def postings(words: Sequence[Sequence[str]]) -> Iterator[Posting]:
 
 def facts_of(document: Document) -> Iterator[Fact]:
     """Everything that conditions, facets and orders look at, each once."""
-    names = [(name, value) for name in _NAMES for value in document.get(name, ())]
-    names += [(name, document[name]) for name in _NAME if document.get(name) is not None]
-    yield from dict.fromkeys((name, "string", value) for name, value in names if _short(value))
-    if "sequence" in document:
-        yield ADDED, "number", document["sequence"]
+    for field in FIELDS.compared:
+        value = document.get(field.path)
+        if value is not None:
+            values = value if field.many else [value]
+            (name,) = field.kinds_of_values
+            yield from dict.fromkeys((field.name, name, each) for each in values if _short(each))
     for fact in facts(document.get("metadata", {})):
         key, value = fact["key"], fact[next(name for name in fact if name != "key")]
         if _short(key):
-            yield (METADATA + key, *((kind(value), stored(value)) if _short(value) else LONG))
+            yield (f"metadata.{key}", *((kind(value), stored(value)) if _short(value) else LONG))
 
 
 def stored(value: str | float | bool) -> str | float:  # noqa: FBT001

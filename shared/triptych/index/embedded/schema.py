@@ -13,9 +13,9 @@ from pathlib import Path
 import orjson
 
 from triptych.core.errors import IndexUnavailable
+from triptych.core.fields import FIELDS, Kind
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import WORDED_FIELDS
-from triptych.index.elastic.mapping import mapping
+from triptych.index.origin import origin
 
 DATABASE = "index.db"
 
@@ -24,7 +24,12 @@ FORMAT = 1
 _APPLICATION = 0x54525054
 """``TRPT``: https://www.sqlite.org/pragma.html#pragma_application_id."""
 
-INDEXED = tuple(f"{kind}.{field}" for kind in ("words", "plain") for field in WORDED_FIELDS)
+INDEXED = tuple(
+    f"{field.name}.{name}"
+    for field in FIELDS.stored
+    if field.kind is Kind.WORDS
+    for name in FIELDS.searchable
+)
 """The fields that have postings, by number."""
 
 _WAIT_SECONDS = 30.0
@@ -95,7 +100,7 @@ def create(folder: Path, layout: Layout) -> None:
         connection.executescript(_TABLES)
         connection.execute(
             "INSERT INTO collection VALUES (?, ?, 0, 0, 0)",
-            (secrets.token_hex(4), orjson.dumps(mapping(layout)["_meta"]).decode()),
+            (secrets.token_hex(4), orjson.dumps(origin(layout)).decode()),
         )
     finally:
         connection.close()

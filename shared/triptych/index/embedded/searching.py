@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from triptych.encoders.cards import Vectors
 from triptych.fusion.query import PresenceClass
 from triptych.fusion.scores import Candidate
-from triptych.index.elastic.reading import selected
+from triptych.index.documents import returned
 from triptych.index.embedded import stored
 from triptych.index.embedded.conditions import holding
 from triptych.index.embedded.counts import counted
@@ -114,7 +114,7 @@ def _found(view: View, query: IndexQuery, matched: Matched, places: Places) -> l
                 words=matched.of(place, labels),
                 features=row,
             ),
-            selected(document, query.fields),
+            returned(document, query.fields),
         )
         for place, row, document in zip(places, features, stored.public(view, places), strict=True)
     ]
@@ -133,7 +133,7 @@ def listed(view: View, listing: Listing) -> Page:
     rest = places if listing.after is None else order.after(places, listing.after)
     page = rest[: listing.limit]
     return Page(
-        documents=[selected(found, listing.fields) for found in stored.public(view, page)],
+        documents=[returned(found, listing.fields) for found in stored.public(view, page)],
         total=len(places),
         last=order.keys(next(stored.whole(view, page[-1:]))) if 0 < len(page) < len(rest) else None,
         facets=counted(view, listing.facets, among),

@@ -9,8 +9,10 @@ from triptych.index.documents import pack_features
 from triptych.index.embedded.conditions import KINDS
 from triptych.index.embedded.records import LONG
 from triptych.index.embedded.store import Places, View
-from triptych.index.model import METADATA, Versioned
+from triptych.index.model import Versioned
 
+_METADATA = "metadata."
+"""What the names of facts of the metadata begin with."""
 _AT_ONCE = 500
 """SQLite takes at least 999 values in one statement."""
 
@@ -77,7 +79,8 @@ def versioned(view: View, places: Places) -> list[Versioned]:
 
 def metadata(view: View) -> dict[str, set[str]]:
     """The keys of the metadata, and the kinds of values that each has now."""
-    keys = view.connection.execute(_KEYS, (len(METADATA) + 1, len(METADATA), METADATA)).fetchall()
+    beginning = (len(_METADATA) + 1, len(_METADATA), _METADATA)
+    keys = view.connection.execute(_KEYS, beginning).fetchall()
     found = {
         name: {
             "string" if kind == LONG[0] else kind

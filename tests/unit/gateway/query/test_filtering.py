@@ -1,17 +1,33 @@
 """Filters, facets and orders of requests become those of every index."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from triptych.core.errors import InvalidInput
+from triptych.core.values import describe, position_of
 from triptych.index.model import Condition, Facet, Range, Sort
 from triptych.search.filtering import as_asked, read_facets, read_filter, read_sort
-from triptych.search.request import FacetRequest, SortRequest
+from triptych.search.request import FacetRequest, SearchRequest, SortRequest
 
 DAY = 86_400_000_000
+
+
+def conditions(field: str, value) -> tuple[Condition, ...]:
+    """Those of a filter of one field."""
+    return read_filter(SearchRequest(filter={field: value}).filter)
+
+
+def refusal(**request) -> tuple[str, str]:
+    """Where a request is wrong, and why, as the gateway tells it."""
+    with pytest.raises(ValidationError) as caught:
+        SearchRequest(**request)
+    first, *_ = caught.value.errors()
+    return position_of(first), describe(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +63,7 @@ DAY = 86_400_000_000
 )  # fmt: skip
 def test_a_filter_becomes_conditions(field, value, expected):
     """Typed, and dates as microseconds."""
-    (found,) = read_filter({field: value})
+    (found,) = conditions(field, value)
     assert found == expected
     assert [type(one) for one in found.any_of or ()] == [type(one) for one in expected.any_of or ()]
 
@@ -55,44 +71,44 @@ def test_a_filter_becomes_conditions(field, value, expected):
 @pytest.mark.parametrize(
     ("field", "value", "place", "reason"),
     [
-        ("size", 1, "filter.size", "there are tags, keywords, modalities, status, language, id"),
+        ("size", 1, "filter.size", "there are id, status, modalities, tags, batch, added"),
         ("metadata.", 1, "filter.metadata.", "metadata.KEY"),
         ("metadata", {"year": 1}, "filter.metadata", "metadata.KEY"),
         ("vector", 1, "filter.vector", "no field"),
-        ("tags", 5, "filter.tags", "a string"),
-        ("tags", None, "filter.tags", "a string"),
-        ("tags", [["a"]], "filter.tags.all", "a string"),
-        ("tags", [""], "filter.tags.all", "1 to 1024 characters"),
-        ("tags", "x" * 1025, "filter.tags", "1 to 1024 characters"),
-        ("tags", ["a"] * 1001, "filter.tags.all", "0 to 1000 values"),
-        ("tags", {"any": []}, "filter.tags.any", "1 to 1000 values"),
+        ("tags", 5, "filter.tags", "a valid string"),
+        ("tags", None, "filter.tags", "a valid string"),
+        ("tags", [["a"]], "filter.tags.0", "a valid string"),
+        ("tags", [""], "filter.tags.0", "at least 1 character"),
+        ("tags", "x" * 1025, "filter.tags", "at most 1024 characters"),
+        ("tags", ["a"] * 1001, "filter.tags", "at most 1000 items"),
+        ("tags", {"any": []}, "filter.tags.any", "at least 1 item"),
         ("tags", {"gte": "a"}, "filter.tags", "any, all, none are accepted"),
         ("tags", {"most": "a"}, "filter.tags", "most is unknown here"),
         ("tags", {}, "filter.tags", "one of any, all, none is missing"),
         ("tags", "\ud800", "filter.tags", "not Unicode"),
-        ("id", [], "filter.id.any", "1 to 1000 values"),
-        ("status", "fine", "filter.status", "none of indexed, partial, failed"),
-        ("modalities", ["smell"], "filter.modalities.all", "none of image, text, audio"),
+        ("id", [], "filter.id", "at least 1 item"),
+        ("status", "fine", "filter.status", "'indexed', 'partial' or 'failed'"),
+        ("modalities", ["smell"], "filter.modalities.0", "'image', 'text' or 'audio'"),
         ("added", "2026-01-01", "filter.added", "an object of gte, gt, lte, lt"),
         ("added", {"any": ["2026-01-01"]}, "filter.added", "gte, gt, lte, lt are accepted"),
         ("added", {"gte": "yesterday"}, "filter.added.gte", "2026-01-31"),
         ("added", {"gte": "2026-02-30"}, "filter.added.gte", "2026-01-31"),
         ("added", {"gte": 5}, "filter.added.gte", "2026-01-31"),
-        ("added", {"gte": True}, "filter.added.gte", "no order"),
+        ("added", {"gte": True}, "filter.added.gte", "2026-01-31"),
         ("metadata.a", None, "filter.metadata.a", "true or false is accepted"),
         ("metadata.a", float("nan"), "filter.metadata.a", "finite"),
         ("metadata.a", 2**63, "filter.metadata.a", "64 bits"),
         ("metadata.a", {"gte": float("inf")}, "filter.metadata.a.gte", "finite"),
         ("metadata.a", {"gte": True}, "filter.metadata.a.gte", "no order"),
-        ("metadata.a", {"gte": 1, "lt": "b"}, "filter.metadata.a", "all are strings"),
+        ("metadata.a", {"gte": 1, "lt": "b"}, "filter.metadata.a.gte", "all are strings"),
         ("metadata.a", {"gte": [1]}, "filter.metadata.a.gte", "a string"),
     ],
 )  # fmt: skip
 def test_a_filter_that_makes_no_sense_is_refused(field, value, place, reason):
     """With its place, and what is accepted."""
-    with pytest.raises(InvalidInput, match=reason) as caught:
-        read_filter({field: value})
-    assert caught.value.field == place
+    where, why = refusal(filter={field: value})
+    assert where == place
+    assert re.search(reason, why), why
 
 
 JSON = st.recursive(
@@ -108,18 +124,17 @@ JSON = st.recursive(
 @given(st.sampled_from(["tags", "id", "added", "metadata.a", "status", "colour"]), JSON)
 def test_any_filter_is_read_or_refused(field, value):
     """With a place that begins with its field."""
-    place = f"filter.{field}"
     try:
-        read_filter({field: value})
-    except InvalidInput as error:
-        place = error.field or ""
-    assert place.startswith(f"filter.{field}")
+        conditions(field, value)
+    except ValidationError as error:
+        for problem in error.errors():
+            assert position_of(problem).startswith(f"filter.{field}")
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_times_are_exact(when: datetime):
     """To the microsecond, in every year."""
-    (found,) = read_filter({"added": {"gte": when.isoformat()}})
+    (found,) = conditions("added", {"gte": when.isoformat()})
     assert found.within is not None
     whole, micro = divmod(found.within.gte, 10**6)
     assert (whole, micro) == (int(when.replace(microsecond=0).timestamp()), when.microsecond)
@@ -150,19 +165,38 @@ def test_facets():
 @pytest.mark.parametrize(
     ("facet", "place", "reason"),
     [
-        ({"field": "id"}, "facets.0", "there are tags"),
-        ({"field": "text"}, "facets.0", "there are tags"),
-        ({"field": "added"}, "facets.0", "by ranges only"),
-        ({"field": "tags", "ranges": [{"gte": "a"}]}, "facets.0", "no ranges"),
+        ({"field": "id"}, "facets.0.field", "there are status, modalities, tags"),
+        ({"field": "text"}, "facets.0.field", "and metadata.KEY"),
         ({"field": "metadata.a", "ranges": [{}]}, "facets.0.ranges.0", "missing"),
         ({"field": "metadata.a", "ranges": [{"gte": 1}, {"to": 2}]}, "facets.0.ranges.1", "lt are"),
-        ({"field": "added", "ranges": [{"gte": "soon"}]}, "facets.0.ranges.0.gte", "2026"),
+        (
+            {"field": "metadata.a", "ranges": [{"gte": 1, "lt": "b"}]},
+            "facets.0.ranges.0.gte",
+            "all",
+        ),
     ],
 )
 def test_facets_that_make_no_sense_are_refused(facet, place, reason):
     """With their place."""
+    where, why = refusal(facets=[facet])
+    assert where == place
+    assert re.search(reason, why), why
+
+
+@pytest.mark.parametrize(
+    ("facets", "place", "reason"),
+    [
+        ([{"field": "added"}], "facets.0", "by ranges only"),
+        ([{"field": "tags", "ranges": [{"gte": "a"}]}], "facets.0", "no ranges"),
+        ([{"field": "added", "ranges": [{"gte": "soon"}]}], "facets.0.ranges.0.gte", "2026"),
+        ([{"field": "added", "ranges": [{"lt": 5}]}], "facets.0.ranges.0.lt", "2026"),
+        ([{"field": "tags"}, {"field": "tags", "size": 3}], "facets.1", "twice"),
+    ],
+)
+def test_facets_that_do_not_fit_their_fields_are_refused(facets, place, reason):
+    """With their place."""
     with pytest.raises(InvalidInput, match=reason) as caught:
-        read_facets([FacetRequest(**facet)])
+        read_facets([FacetRequest(**facet) for facet in facets])
     assert caught.value.field == place
 
 
@@ -173,7 +207,10 @@ def test_orders():
     best, worst = SortRequest(field="score"), SortRequest(field="score", order="asc")
     assert read_sort([best], scored=True) == (Sort("score", descending=True),)
     assert read_sort([worst], scored=True) == (Sort("score"),)
-    for field in ("score", "text", "tags"):
-        with pytest.raises(InvalidInput) as caught:
-            read_sort([SortRequest(field="added"), SortRequest(field=field)], scored=False)
-        assert caught.value.field == "sort.1"
+    with pytest.raises(InvalidInput, match="no score") as caught:
+        read_sort([SortRequest(field="added"), SortRequest(field="score")], scored=False)
+    assert caught.value.field == "sort.1"
+    for field in ("text", "tags", "metadata."):
+        where, why = refusal(sort=["added", field])
+        assert where == "sort.1.field"
+        assert "there are id, added, metadata.KEY and score" in why

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from support import layout
+from triptych.core.fields import FIELDS
 from triptych.core.settings import Settings
 from triptych.fusion.query import PresenceClass
 from triptych.index import open_index
-from triptych.index.documents import WORDED_FIELDS
 from triptych.index.elastic.mapping import mapping
 from triptych.index.elastic.queries import (
     VECTOR_FIRST,
@@ -158,7 +158,9 @@ def test_a_word_is_the_best_of_its_fields_and_stems():
     (group,) = clauses(search_body(IndexQuery(Words([CAT]))))
     (clause,) = group["bool"]["should"]
     assert clause["dis_max"]["queries"] == [
-        {"term": {f"words.{field}": stem}} for field in WORDED_FIELDS for stem in ("cat", "chat")
+        {"term": {f"words.{field}": stem}}
+        for field in FIELDS.searchable
+        for stem in ("cat", "chat")
     ]
 
 

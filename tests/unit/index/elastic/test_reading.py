@@ -10,7 +10,6 @@ from triptych.index.elastic.reading import (
     read_page,
     read_results,
     read_versioned,
-    selected,
 )
 from triptych.index.model import Clause, Facet, IndexQuery, Listing, Range, Words
 
@@ -124,12 +123,3 @@ def test_a_moved_document_has_its_vector_again():
     assert entry.document["vector"].dtype == np.float32
     assert pack_features(entry.document["vector"]) == source["features"]
     assert read_versioned({"_source": {"id": "b"}, "_version": 1}, layout()).document == {"id": "b"}
-
-
-def test_a_selection_leaves_the_document_as_it_is():
-    """It is another one."""
-    document = {"id": "a", "metadata": {"x": 1, "y": 2}, "features": "…", "text": "t"}
-    assert selected(document, ["metadata.x"]) == {"id": "a", "metadata": {"x": 1}}
-    assert selected(document, None) == {"id": "a", "metadata": {"x": 1, "y": 2}, "text": "t"}
-    assert selected({"id": "a"}, ["metadata.x", "text"]) == {"id": "a"}
-    assert set(document) == {"id", "metadata", "features", "text"}

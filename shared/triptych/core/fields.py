@@ -1,0 +1,285 @@
+"""The catalogue of fields: each field of an item is declared here, once.
+
+The mapping of Elasticsearch, the tables of the embedded index, the models of items and manifest
+lines, forms, filters, facets, sorts, OpenAPI, the command line and ``docs/fields.md`` are derived
+from it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from triptych.core.item import MODALITIES
+from triptych.core.values import (
+    ItemId,
+    Keyword,
+    Language,
+    MetadataName,
+    Scalar,
+    Source,
+    Tag,
+    Text,
+    Whole,
+)
+
+
+class Kind(StrEnum):
+    """What the values of a field are, and so how they are indexed and compared."""
+
+    KEYWORD = "keyword"
+    """A string that is compared as a whole."""
+    TEXT = "text"
+    """A string of words; the index looks at its words only."""
+    WHOLE = "whole number"
+    """Of 64 bits."""
+    INSTANT = "instant"
+    """A moment: ISO 8601 in requests, microseconds since 1970 in documents."""
+    SCALARS = "values by key"
+    """A string, number, boolean or null for each key; clients name ``FIELD.KEY``."""
+    OBJECT = "object"
+    """JSON that is stored as it is."""
+    WORDS = "words"
+    """The words of each searchable field, separated by spaces."""
+    FACTS = "facts"
+    """The values of the metadata, each with its key and kind, as Elasticsearch looks them up."""
+    VECTOR = "vector"
+    """The fused vector, float32 (layout.dims,)."""
+    PACKED = "packed vector"
+    """The fused vector as base64 of little-endian float16."""
+
+
+_VALUES = {
+    Kind.KEYWORD: ("string",),
+    Kind.WHOLE: ("number",),
+    Kind.INSTANT: ("number",),
+    Kind.SCALARS: ("number", "string", "boolean"),
+}
+"""The kinds of JSON values that are compared, in the order in which they are sorted."""
+_CHECKS: dict[Kind, Any] = {
+    Kind.KEYWORD: Keyword,
+    Kind.TEXT: Text,
+    Kind.WHOLE: Whole,
+    Kind.SCALARS: dict[MetadataName, Scalar],
+}
+_ORDERED = frozenset({Kind.WHOLE, Kind.INSTANT, Kind.SCALARS})
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of an item. Raises ValueError for flags that don't go with its kind."""
+
+    name: str
+    kind: Kind
+    description: str
+    many: bool = False
+    """Whether an item has a list of values; a list in a filter then asks for all of them."""
+    filterable: bool = False
+    facetable: bool = False
+    sortable: bool = False
+    searchable: bool = False
+    """Whether queries look up its words."""
+    public: bool = True
+    """Whether clients see it in documents."""
+    sendable: bool = False
+    """Whether clients may send it with an item."""
+    choices: tuple[str, ...] = ()
+    """The only values that there are."""
+    case_folded: bool = False
+    """Whether its values are case-folded, so that those of filters are, too."""
+    stored_in: str = ""
+    """The field of the document that has its values, if that is another."""
+    check: Any = None
+    """What Pydantic checks a value by that clients send; by default that of the kind."""
+    most: int = 256
+    """The most values, or keys, that clients may send."""
+
+    def __post_init__(self) -> None:
+        compared = self.filterable or self.facetable or self.sortable
+        if not self.name.isidentifier():
+            raise ValueError(f"{self.name!r} is no name of a field")
+        if compared and not self.kinds_of_values:
+            raise ValueError(f"{self.name}: the values of {self.kind} are not compared")
+        if self.sortable and self.many:
+            raise ValueError(f"{self.name}: there is no order by lists of values")
+        if self.sendable and self.value_check is None:
+            raise ValueError(f"{self.name}: clients can't send {self.kind}")
+
+    @property
+    def path(self) -> str:
+        """The field of the document that has its values."""
+        return self.stored_in or self.name
+
+    @property
+    def kinds_of_values(self) -> tuple[str, ...]:
+        """The kinds of JSON values that it is compared by, in their order; empty: by none."""
+        return _VALUES.get(self.kind, ())
+
+    @property
+    def ordered(self) -> bool:
+        """Whether filters and facets may have ranges of it."""
+        return self.kind in _ORDERED
+
+    @property
+    def keyed(self) -> bool:
+        """Whether clients name ``FIELD.KEY`` instead of the field."""
+        return self.kind is Kind.SCALARS
+
+    @property
+    def label(self) -> str:
+        """How clients name it."""
+        return f"{self.name}.KEY" if self.keyed else self.name
+
+    @property
+    def value_check(self) -> Any:
+        """What Pydantic checks a value by that clients send, or all values by key."""
+        return self.check or _CHECKS.get(self.kind)
+
+
+class Target(NamedTuple):
+    """A field as a filter, facet or sort names it."""
+
+    field: Field
+    key: str | None = None
+    """Of a field with keys."""
+
+
+class Catalogue:
+    """Fields, in the order in which documents have them. Raises ValueError for a name twice."""
+
+    def __init__(self, fields: Iterable[Field]) -> None:
+        self._fields = tuple(fields)
+        self._by_name = {field.name: field for field in self._fields}
+        if len(self._by_name) < len(self._fields):
+            raise ValueError("two fields have one name")
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self._fields)
+
+    def __getitem__(self, name: str) -> Field:
+        return self._by_name[name]
+
+    def target(self, name: str) -> Target:
+        """What ``tags`` or ``metadata.year`` names. Raises KeyError for what is no field."""
+        base, dot, key = name.partition(".")
+        field = self._by_name.get(base)
+        if field is None or field.keyed is not bool(dot):
+            raise KeyError(name)
+        return Target(field, key if dot else None)
+
+    @cached_property
+    def stored(self) -> tuple[Field, ...]:
+        """The fields of documents."""
+        return tuple(field for field in self if not field.stored_in)
+
+    @cached_property
+    def public(self) -> tuple[str, ...]:
+        """What clients see of a document."""
+        return tuple(field.name for field in self.stored if field.public)
+
+    @cached_property
+    def hidden(self) -> tuple[str, ...]:
+        """What clients never see of a document."""
+        return tuple(field.name for field in self.stored if not field.public)
+
+    @cached_property
+    def filterable(self) -> tuple[Field, ...]:
+        """Those that a filter may name."""
+        return tuple(field for field in self if field.filterable)
+
+    @cached_property
+    def facetable(self) -> tuple[Field, ...]:
+        """Those whose values may be counted."""
+        return tuple(field for field in self if field.facetable)
+
+    @cached_property
+    def sortable(self) -> tuple[Field, ...]:
+        """Those that items may be ordered by."""
+        return tuple(field for field in self if field.sortable)
+
+    @cached_property
+    def compared(self) -> tuple[Field, ...]:
+        """Those whose values indexes look up, but for values by key."""
+        return tuple(
+            field
+            for field in self
+            if (field.filterable or field.facetable or field.sortable) and not field.keyed
+        )
+
+    @cached_property
+    def searchable(self) -> tuple[str, ...]:
+        """Those whose words are searched."""
+        return tuple(field.name for field in self if field.searchable)
+
+    @cached_property
+    def sendable(self) -> tuple[Field, ...]:
+        """Those that clients may send with an item."""
+        return tuple(field for field in self if field.sendable)
+
+
+FIELDS = Catalogue(
+    [
+        Field(
+            "id", Kind.KEYWORD, "The sender's; without one it is made from the content.",
+            filterable=True, sortable=True, sendable=True, check=ItemId,
+        ),
+        Field(
+            "status", Kind.KEYWORD, "Whether all parts are searchable, some, or none.",
+            filterable=True, facetable=True, choices=("indexed", "partial", "failed"),
+        ),
+        Field(
+            "modalities", Kind.KEYWORD, "The parts that are searchable.",
+            many=True, filterable=True, facetable=True, choices=MODALITIES,
+        ),
+        Field(
+            "tags", Kind.KEYWORD, "Labels.",
+            many=True, filterable=True, facetable=True, sendable=True, check=Tag,
+        ),
+        Field("batch", Kind.KEYWORD, "The batch that it came with.", filterable=True),
+        Field(
+            "sequence", Kind.WHOLE,
+            "When it was submitted, in microseconds since 1970; the latest version stays.",
+        ),
+        Field(
+            "added", Kind.INSTANT, "When it was submitted: `sequence` as a date and time.",
+            filterable=True, facetable=True, sortable=True, stored_in="sequence",
+        ),
+        Field("text", Kind.TEXT, "Its text.", searchable=True, sendable=True, check=str),
+        Field(
+            "language", Kind.KEYWORD, "Of the text, as ISO 639-1 has it; detected if not sent.",
+            filterable=True, facetable=True, sendable=True, check=Language,
+        ),
+        Field(
+            "keywords", Kind.KEYWORD, "The words that say most of the text.",
+            many=True, filterable=True, facetable=True, case_folded=True,
+        ),
+        Field(
+            "transcript", Kind.OBJECT,
+            "The speech in the audio: text, language, and segments with their seconds.",
+            searchable=True,
+        ),
+        Field(
+            "writing", Kind.OBJECT,
+            "The writing in the image: text, and lines with their positions.",
+            searchable=True,
+        ),
+        Field("words", Kind.WORDS, "The stems of the searchable fields.", public=False),
+        Field("plain", Kind.WORDS, "Their words in order, not stemmed.", public=False),
+        Field("media", Kind.OBJECT, "The SHA-256 of the image and of the audio."),
+        Field(
+            "metadata", Kind.SCALARS, "Anything else, by key.",
+            filterable=True, facetable=True, sortable=True, sendable=True, most=64,
+        ),
+        Field("facts", Kind.FACTS, "The metadata as Elasticsearch looks them up.", public=False),
+        Field(
+            "source", Kind.KEYWORD, "Where the item comes from.",
+            sendable=True, check=Source,
+        ),
+        Field("names", Kind.OBJECT, "The file name of each part, as the sender called it."),
+        Field("errors", Kind.OBJECT, "Why a part (or the `item`) is not searchable."),
+        Field("fingerprint", Kind.KEYWORD, "Of the encoders that made its vector."),
+        Field("vector", Kind.VECTOR, "What neighbours are found by.", public=False),
+        Field("features", Kind.PACKED, "What scores are computed from.", public=False),
+    ]
+)  # fmt: skip
