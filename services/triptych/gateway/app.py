@@ -3,7 +3,6 @@
 import orjson
 from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
-from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import CrossOrigin
 from triptych.gateway import batches, collections, health, items, openapi, problems, search
@@ -47,12 +46,6 @@ def create_app(services: Services) -> Flask:
         app.register_blueprint(module.blueprint)
     problems.register(app)
     app.before_request(_refuse_other_origins)
-
-    @app.get("/")
-    def index() -> ResponseReturnValue:
-        """What this is, for someone who opens the address."""
-        paths = sorted({rule.rule for rule in app.url_map.iter_rules()})
-        return {"name": "triptych", "paths": paths}
 
     return app
 

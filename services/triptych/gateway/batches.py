@@ -3,8 +3,11 @@
 from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
-from triptych.core.errors import InvalidInput, NotFound
+from triptych.core.errors import InvalidInput, NotFound, Unavailable
+from triptych.gateway.answers import AcceptedBatch, BatchFailures, BatchProgress
+from triptych.gateway.forms import BatchForm
 from triptych.gateway.ingest import enqueue
+from triptych.gateway.openapi import MANIFEST_TYPE, READ, UPLOAD, Manifest, operation
 from triptych.gateway.requests import (
     batch_id,
     collection_name,
@@ -13,18 +16,16 @@ from triptych.gateway.requests import (
     refuse_when_busy,
 )
 from triptych.gateway.services import engine, services
-from triptych.index.documents import public
 from triptych.ingest.accepting import Accepted
-from triptych.ingest.manifest import read_manifest
 
 blueprint = Blueprint("batches", __name__, url_prefix="/v1")
 
-_MANIFEST_TYPES = {"application/x-ndjson", "application/jsonl", "application/jsonlines"}
-_MAX_FAILURES = 1000
+_MANIFEST_TYPES = {MANIFEST_TYPE, "application/jsonl", "application/jsonlines"}
 _MAX_REJECTED = 100
 
 
 @blueprint.post("/collections/<collection>/batches")
+@operation("create_batch", {202: AcceptedBatch}, *UPLOAD, json=Manifest, form=BatchForm)
 def create(collection: str) -> ResponseReturnValue:
     """Accept a manifest of server-side files, or uploaded files with or without a manifest."""
     name = collection_name(collection)
@@ -42,14 +43,14 @@ def create(collection: str) -> ResponseReturnValue:
         )
     manifest = enqueue(services(), accepted).manifest
     url = url_for("batches.show", batch=manifest.batch)
-    body = {
-        "batch": manifest.batch,
-        "total": manifest.total,
-        "status_url": url,
-        "rejected": [vars(rejection) for rejection in accepted.rejected[:_MAX_REJECTED]],
-        "rejected_total": len(accepted.rejected),
-    }
-    return jsonify(body), 202, {"Location": url}
+    answer = AcceptedBatch(
+        manifest.batch,
+        total=manifest.total,
+        status_url=url,
+        rejected=accepted.rejected[:_MAX_REJECTED],
+        rejected_total=len(accepted.rejected),
+    )
+    return jsonify(answer), 202, {"Location": url}
 
 
 def _accept_form(collection: str) -> Accepted:
@@ -69,25 +70,26 @@ def _accept_form(collection: str) -> Accepted:
                 "'files', each under a name of its own, are accepted",
                 field=name,
             )
-    if manifest is not None:
-        return engine().accept_manifest(collection, manifest, uploads)
-    return engine().accept_files(collection, uploads)
+    if manifest is None:
+        return engine().accept_files(collection, uploads)
+    return engine().accept_manifest(collection, manifest, uploads or None)
 
 
 @blueprint.get("/batches/<batch>")
+@operation("get_batch", {200: BatchProgress}, NotFound, Unavailable)
 def show(batch: str) -> ResponseReturnValue:
     """How far a batch is."""
     known = batch_id(batch)
     status = services().progress.status(known)
     if status is None:
-        manifest = read_manifest(engine().store, known)
+        manifest = engine().manifest(known)
         raise NotFound(
             f"the progress of batch {known} ({manifest.total} items) is no longer kept: "
             f"its items are in collection {manifest.collection!r}"
         )
     eta = status.eta
-    return jsonify(
-        batch=known,
+    progress = BatchProgress(
+        known,
         state=status.state,
         total=status.total,
         done=status.done,
@@ -95,11 +97,12 @@ def show(batch: str) -> ResponseReturnValue:
         rate=round(status.rate, 2),
         eta_seconds=None if eta is None else round(eta, 1),
     )
+    return jsonify(progress)
 
 
 @blueprint.get("/batches/<batch>/failures")
+@operation("list_batch_failures", {200: BatchFailures}, *READ, NotFound)
 def failures(batch: str) -> ResponseReturnValue:
     """The items of a batch that are failed or partial, each with its reasons."""
-    manifest = read_manifest(engine().store, batch_id(batch))
-    documents = engine().index.failures(manifest.collection, batch, _MAX_FAILURES)
-    return jsonify(batch=batch, failures=[public(document) for document in documents])
+    known = batch_id(batch)
+    return jsonify(BatchFailures(known, engine().failures(known)))

@@ -7,18 +7,22 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import TriptychError
+from triptych.gateway.answers import Health, Readiness
+from triptych.gateway.openapi import operation
 from triptych.gateway.services import services
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
+@operation("get_health", {200: Health})
 def alive() -> ResponseReturnValue:
     """The process answers."""
-    return jsonify(status="alive")
+    return jsonify(Health("alive"))
 
 
 @blueprint.get("/readyz")
+@operation("get_readiness", {200: Readiness, 503: Readiness})
 def ready() -> ResponseReturnValue:
     """Every part that a request needs answers; else 503 with the reason per part."""
     parts: dict[str, Callable[[], object]] = {
@@ -26,8 +30,9 @@ def ready() -> ResponseReturnValue:
         "index": services().engine.index.ping,
     }
     report = {name: _reason(check) for name, check in parts.items()}
-    good = all(value == "ok" for value in report.values())
-    return jsonify(status="ready" if good else "not ready", parts=report), 200 if good else 503
+    if all(value == "ok" for value in report.values()):
+        return jsonify(Readiness("ready", report))
+    return jsonify(Readiness("not ready", report)), 503
 
 
 def _reason(check: Callable[[], object]) -> str:

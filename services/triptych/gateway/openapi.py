@@ -1,21 +1,24 @@
 """``/openapi.json``: the interface as OpenAPI 3.1 has it (https://spec.openapis.org/oas/v3.1.1).
 
-Requests are described by the models that check them, routes by their views' docstrings.
+SpecTree makes the document out of the routes, the docstrings of their views, the models that check
+requests and the types of the answers. It only describes: views read requests and write answers
+themselves (docs/decisions/0009-openapi.md).
 """
 
 import inspect
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import cache
-from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, jsonify
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, TypeAdapter
-from werkzeug.routing import Rule
+from pydantic import RootModel, TypeAdapter
+from spectree import Response, SpecTree
+from spectree.model_adapter.pydantic_adapter import PydanticModelAdapter
+from spectree.plugins.flask_plugin import FlaskPlugin
+from typing_extensions import is_typeddict
 
 from triptych.core.errors import (
     Busy,
@@ -29,191 +32,169 @@ from triptych.core.errors import (
     TriptychError,
     Unavailable,
 )
-from triptych.gateway.components import ANSWERS, Schema, ref
-from triptych.ingest.manifest import ItemLine, ItemRequest
-from triptych.search.request import CollectionName, SearchRequest, SimilarRequest
+from triptych.core.values import ItemId
+from triptych.gateway.answers import About, Document, Problem
+from triptych.gateway.requests import BatchId
+from triptych.ingest.manifest import ItemLine
+from triptych.search.request import CollectionName
 
-blueprint = Blueprint("openapi", __name__)
+View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
+Schema = dict[str, Any]
 
-_MODELS: tuple[type[BaseModel], ...] = (ItemRequest, ItemLine, SearchRequest, SimilarRequest)
-_FILE: Schema = {"type": "string", "format": "binary"}
-_FILES: Schema = {"type": "array", "items": _FILE}
-_JSON: Schema = {"type": "string", "contentMediaType": "application/json"}
-_MANIFEST: Schema = {
-    "type": "string",
-    "contentMediaType": "application/x-ndjson",
-    "description": "a line of JSON for each item, as ItemLine has it",
-}
+MANIFEST_TYPE = "application/x-ndjson"
 _PATH: Mapping[str, Schema] = {
     "collection": TypeAdapter(CollectionName).json_schema(),
-    "name": TypeAdapter(CollectionName).json_schema(),
-    "item": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 512,
-        "description": "at most 512 bytes of UTF-8; slashes may stand as they are",
-    },
-    "batch": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "item": TypeAdapter(ItemId).json_schema(),
+    "batch": TypeAdapter(BatchId).json_schema(),
 }
-_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
-_SIMILAR = SimilarRequest.model_json_schema()["properties"]
+
+READ = (FingerprintMismatch, Unavailable)
+"""What may go wrong where an index is read;"""
+CHANGE = (CrossOrigin, *READ)
+"""is changed;"""
+UPLOAD = (*CHANGE, TooLarge, Busy)
+"""gets items;"""
+SEARCH = (*CHANGE, NotFound, CursorExpired, MediaError, TooLarge, Busy)
+"""is searched."""
+
+_OPTIONAL_BODIES: set[str] = set()
+
+blueprint = Blueprint("interface", __name__)
 
 
-@dataclass(frozen=True)
-class Operation:
-    """What one method of a route takes and answers."""
+class Manifest(RootModel[list[ItemLine]]):
+    """A line of JSON for each item."""
 
-    answers: Mapping[int, str | None]
-    """The component in each answer; None for an empty one."""
-    errors: tuple[type[TriptychError], ...] = ()
-    body: Mapping[str, Schema] = field(default_factory=dict)
-    """By content type."""
-    query: Mapping[str, Schema] = field(default_factory=dict)
-
-
-def _form(model: type[BaseModel], **files: Schema) -> Schema:
-    """A form with the fields of a model: those that are no strings are JSON."""
-    fields = model.model_json_schema()["properties"]
-    literal = {name: {"type": "string"} for name, one in fields.items() if _is_text(one)}
-    json = {name: _JSON for name in fields if name not in literal}
-    return {
-        "type": "object",
-        "properties": {**literal, **json, **files},
-        "additionalProperties": False,
-    }
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Schema:
+        lines = handler.resolve_ref_schema(handler(core))
+        return {
+            "type": "string",
+            "format": "binary",
+            "description": "a line of JSON for each item",
+            "contentMediaType": MANIFEST_TYPE,
+            "contentSchema": lines["items"],
+        }
 
 
-def _is_text(schema: Schema) -> bool:
-    kinds = [one.get("type") for one in schema.get("anyOf", (schema,))]
-    return "string" in kinds and set(kinds) <= {"string", "null"}
+class _Adapter(PydanticModelAdapter):
+    """Answers may be typed dictionaries, too."""
+
+    def is_model_type(self, value: type) -> bool:
+        return is_typeddict(value) or super().is_model_type(value)
 
 
-_INDEX = (CrossOrigin, FingerprintMismatch, Unavailable)
-_UPLOAD = (*_INDEX, TooLarge, Busy)
-_SEARCH = (*_INDEX, NotFound, CursorExpired, MediaError, TooLarge, Busy)
+class _Plugin(FlaskPlugin):
+    """Describes views, and calls them as they are."""
 
-OPERATIONS: Mapping[tuple[str, str], Operation] = {
-    ("index", "GET"): Operation({200: "About"}),
-    ("openapi.show", "GET"): Operation({200: None}),
-    ("health.alive", "GET"): Operation({200: "Alive"}),
-    ("health.ready", "GET"): Operation({200: "Ready", 503: "Ready"}),
-    ("collections.names", "GET"): Operation({200: "Collections"}, (Unavailable,)),
-    ("collections.create", "PUT"): Operation({200: "Collection"}, _INDEX),
-    ("collections.describe", "GET"): Operation({200: "Collection"}, (*_INDEX, NotFound)),
-    ("collections.drop", "DELETE"): Operation({204: None}, (*_INDEX, NotFound)),
-    ("items.create", "POST"): Operation(
-        {200: "Item", 202: "Accepted"},
-        _UPLOAD,
-        {
-            "application/json": ref("ItemRequest"),
-            "multipart/form-data": _form(ItemRequest, image=_FILE, audio=_FILE, text=_FILE),
-        },
-        {"wait": {"type": "number", "minimum": 0, "maximum": 60, "default": 0}},
-    ),
-    ("items.show", "GET"): Operation({200: "Item"}, (*_INDEX, NotFound)),
-    ("items.delete", "DELETE"): Operation({204: None}, (*_INDEX, NotFound)),
-    ("batches.create", "POST"): Operation(
-        {202: "AcceptedBatch"},
-        _UPLOAD,
-        {
-            "application/x-ndjson": _MANIFEST,
-            "multipart/form-data": {
-                "type": "object",
-                "properties": {"files": _FILES, "manifest": _FILE},
-                "additionalProperties": False,
-            },
-        },
-    ),
-    ("batches.show", "GET"): Operation({200: "Batch"}, (NotFound, Unavailable)),
-    ("batches.failures", "GET"): Operation({200: "Failures"}, (*_INDEX, NotFound)),
-    ("search.search", "POST"): Operation(
-        {200: "Answer"},
-        _SEARCH,
-        {
-            "application/json": ref("SearchRequest"),
-            "multipart/form-data": _form(
-                SearchRequest,
-                text={"type": "array", "items": {"type": "string"}},
-                image=_FILES,
-                audio=_FILES,
-                **{"not.image": _FILES, "not.audio": _FILES},
-            ),
-        },
-    ),
-    ("search.similar", "GET"): Operation(
-        {200: "Answer"},
-        _SEARCH,
-        query={name: _SIMILAR[name] for name in ("limit", "fusion", "explain")},
-    ),
-    ("search.similar", "POST"): Operation(
-        {200: "Answer"}, _SEARCH, {"application/json": ref("SimilarRequest")}
-    ),
-}
-"""By endpoint and method."""
+    def validate(self, func: Any, *_: Any, **arguments: Any) -> Any:
+        """Call the view: it reads the request within limits, and answers what it checked."""
+        return func(**arguments)
+
+    def parse_path(self, route: Any, descriptions: Any) -> tuple[str, list[Schema]]:
+        """With what the names in a path may be."""
+        path, parameters = super().parse_path(route, descriptions)
+        return path, [{**entry, "schema": _PATH[entry["name"]]} for entry in parameters]
+
+
+_spec = SpecTree(
+    "flask",
+    backend=_Plugin,
+    model_adapter=_Adapter(),  # type: ignore[arg-type]  # as the library's own, by its types
+    mode="greedy",
+    annotations=False,
+    title="Triptych",
+    version=version("triptych"),
+    description="Multimodal ingestion and search. Errors are RFC 9457 documents.",
+    naming_strategy=lambda model: model.__name__,
+    nested_naming_strategy=lambda _, name: name,
+    validation_error_status=InvalidInput.status,
+    validation_error_model=Problem,
+)
+
+
+def operation(
+    name: str,
+    answers: Mapping[int, type | None],
+    *errors: type[TriptychError],
+    json: type | None = None,
+    form: type | None = None,
+    query: type | None = None,
+    body_required: bool = True,
+) -> Callable[[View], View]:
+    """Describe a view.
+
+    Args:
+        name: the id of the operation, for which generated clients name their methods.
+        answers: by status the type of the answer; None for an empty one.
+        errors: what else may go wrong; any request may be invalid.
+        json: the model of a body of JSON.
+        form: the model of a form.
+        query: the model of the parameters.
+        body_required: whether there must be a body; none is then like an empty object.
+    """
+    expected: tuple[type[TriptychError], ...] = (InvalidInput, *errors)
+    problems = {error.status: (Problem, _first_line(error)) for error in expected}
+    responses = {f"HTTP_{status}": model for status, model in {**problems, **answers}.items()}
+    if not body_required:
+        _OPTIONAL_BODIES.add(name)
+
+    def describe(view: View) -> View:
+        described: View = _spec.validate(
+            json=json,
+            form=form,
+            query=query,
+            resp=Response(**responses),
+            operation_id=name,
+            tags=(view.__module__.rpartition(".")[2],),
+        )(view)
+        return described
+
+    return describe
+
+
+def _first_line(documented: Any) -> str:
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+@blueprint.get("/")
+@operation("get_about", {200: About})
+def about() -> ResponseReturnValue:
+    """What this is, for someone who opens the address."""
+    paths = sorted({rule.rule for rule in current_app.url_map.iter_rules()})
+    return jsonify(About("triptych", paths))
 
 
 @blueprint.get("/openapi.json")
+@operation("get_openapi", {200: Document})
 def show() -> ResponseReturnValue:
     """This description."""
     return jsonify(document(current_app))
 
 
 def document(app: Flask) -> dict[str, Any]:
-    """The OpenAPI document of an application. Raises KeyError for a route without operation."""
-    paths: dict[str, dict[str, Any]] = {}
-    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
-        path = _VARIABLE.sub(r"{\1}", rule.rule)
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            paths.setdefault(path, {})[method.lower()] = _operation(app, rule, method)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Triptych",
-            "version": version("triptych"),
-            "description": "Multimodal ingestion and search. Errors are RFC 9457 documents.",
-        },
-        "paths": paths,
-        "components": {"schemas": _components()},
-    }
+    """The OpenAPI document. It is that of the code, whatever the settings of the application."""
+    with app.app_context():
+        return _document()
 
 
 @cache
-def _components() -> dict[str, Schema]:
-    models: dict[str, Any] = {}
-    for model in _MODELS:
-        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        models |= {**schema.pop("$defs", {}), model.__name__: schema}
-    return {**ANSWERS, **models}
+def _document() -> dict[str, Any]:
+    found: dict[str, Any] = deepcopy(_spec.spec)
+    for path in found["paths"].values():
+        for described in path.values():
+            if described["operationId"] in _OPTIONAL_BODIES:
+                described["requestBody"]["required"] = False
+            for response in described["responses"].values():
+                _name_type(response, Problem, "application/problem+json")
+            _name_type(described.get("requestBody", {}), Manifest, MANIFEST_TYPE)
+    return found
 
 
-def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
-    operation = OPERATIONS[rule.endpoint, method]
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": _PATH[name]}
-        for name in sorted(rule.arguments)
-    ] + [{"name": name, "in": "query", "schema": one} for name, one in operation.query.items()]
-    described: dict[str, Any] = {
-        "operationId": f"{method.lower()}.{rule.endpoint}",
-        "summary": (inspect.getdoc(app.view_functions[rule.endpoint]) or "").partition("\n")[0],
-        "tags": [rule.endpoint.partition(".")[0]],
-        "responses": dict(_responses(operation)),
-    }
-    if parameters:
-        described["parameters"] = parameters
-    if operation.body:
-        content = {kind: {"schema": schema} for kind, schema in operation.body.items()}
-        described["requestBody"] = {"required": True, "content": content}
-    return described
-
-
-def _responses(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
-    errors: tuple[type[TriptychError], ...] = (InvalidInput, *operation.errors)
-    for error in errors:
-        text = (inspect.getdoc(error) or "").partition("\n")[0]
-        content = {"application/problem+json": {"schema": ref("Problem")}}
-        yield str(error.status), {"description": text, "content": content}
-    for status, name in operation.answers.items():
-        answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-        if name:
-            answer["content"] = {"application/json": {"schema": ref(name)}}
-        yield str(status), answer
+def _name_type(message: Schema, model: type, content_type: str) -> None:
+    """Say under which content type a model is sent, where SpecTree takes all for JSON."""
+    content = message.get("content", {})
+    entry = content.get("application/json")
+    if entry == {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}:
+        del content["application/json"]
+        message["content"] = {content_type: entry, **content}

@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem documents with a stable type."""
 
-import json
 from http import HTTPStatus
 
 import structlog
@@ -12,6 +11,8 @@ from werkzeug.exceptions import HTTPException
 from triptych.core.errors import Busy, TriptychError
 from triptych.core.names import printable
 from triptych.core.values import describe, position_of
+from triptych.gateway.answers import Problem
+from triptych.search.answer import dumps
 
 _DETAIL_CHARS = 2000
 
@@ -20,15 +21,14 @@ log = structlog.get_logger(__name__)
 
 def problem(status: int, slug: str, detail: str, field: str | None = None) -> Response:
     """A response of type application/problem+json."""
-    body: dict[str, object] = {
-        "type": f"urn:triptych:problem:{slug}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": printable(detail, _DETAIL_CHARS),
-    }
-    if field is not None:
-        body["field"] = printable(field)
-    return Response(json.dumps(body), status, content_type="application/problem+json")
+    body = Problem(
+        f"urn:triptych:problem:{slug}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=printable(detail, _DETAIL_CHARS),
+        field=None if field is None else printable(field),
+    )
+    return Response(dumps(body), status, content_type="application/problem+json")
 
 
 def register(app: Flask) -> None:

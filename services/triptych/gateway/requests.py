@@ -1,20 +1,21 @@
 """From a Flask request to checked values: JSON or multipart, whichever was sent."""
 
-import re
-from collections.abc import Collection
-from functools import cache
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from flask import Request
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from triptych.core.errors import Busy, InvalidInput, NotFound, TooLarge
-from triptych.core.item import MEDIA
+from triptych.core.item import MEDIA, MODALITIES, Modality
 from triptych.core.names import is_id, printable
 from triptych.core.strict_json import read_object, read_value
 from triptych.fusion.query import AGAINST
+from triptych.gateway.forms import REPEATABLE, UNLIKE, json_fields
 from triptych.gateway.services import engine, services
+from triptych.ingest.manifest import ItemRequest
 from triptych.queues import jobs
 from triptych.search.request import (
     CollectionName,
@@ -23,15 +24,26 @@ from triptych.search.request import (
     decode_base64,
 )
 
-Model = TypeVar("Model", bound=BaseModel)
-
-_REPEATABLE = ("text", "image", "audio")
-_AGAINST = {f"{AGAINST}.{part}": part for part in MEDIA}
-"""The files of a form that hits are to be unlike."""
 _IN_URL = ("limit", "fusion", "explain")
+"""The options of a search by an item that its URL may have."""
 
-_BATCH = re.compile(r"[0-9a-f]{32}")
+BatchId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 _collection_name: TypeAdapter[str] = TypeAdapter(CollectionName)
+_batch_id: TypeAdapter[str] = TypeAdapter(BatchId)
+
+
+class WaitQuery(BaseModel):
+    """How long a request waits for its item."""
+
+    wait: float = Field(0, ge=0, le=60, allow_inf_nan=False, description="seconds")
+
+
+_options: dict[str, Any] = {
+    name: (info.annotation, info)
+    for name, info in SimilarRequest.model_fields.items()
+    if name in _IN_URL
+}
+SimilarQuery: type[BaseModel] = create_model("SimilarQuery", **_options)
 
 
 def collection_name(value: str) -> str:
@@ -47,9 +59,10 @@ def collection_name(value: str) -> str:
 
 def batch_id(value: str) -> str:
     """Check the id of a batch in a path. Raises NotFound for what can't be one."""
-    if not _BATCH.fullmatch(value):
-        raise NotFound(f"no batch {value!r}")
-    return value
+    try:
+        return _batch_id.validate_python(value)
+    except ValidationError as error:
+        raise NotFound(f"no batch {value!r}") from error
 
 
 def item_id(value: str) -> str:
@@ -68,11 +81,15 @@ def refuse_when_busy() -> None:
 
 
 def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object in the body. Raises InvalidInput, TooLarge."""
+    """The JSON object in the body; an empty one for a request without body and content type.
+
+    Raises InvalidInput, TooLarge.
+    """
     limits = engine().settings.limits
     limit = min(limits.json_bytes, limits.body_bytes)
     hint = "; larger media are accepted as files of a form"
-    return read_object(read_body(request, limit, hint), "body")
+    body = read_body(request, limit, hint)
+    return read_object(body, "body") if body or request.mimetype else {}
 
 
 def read_body(request: Request, limit: int, hint: str = "") -> bytes:
@@ -98,44 +115,52 @@ def is_multipart(request: Request) -> bool:
     )
 
 
-def read_request(
-    request: Request, model: type[Model], *, files: Collection[str]
-) -> tuple[Model, dict[str, bytes]]:
-    """Read a JSON or multipart request: its fields, checked, and its media as bytes.
+@dataclass(frozen=True)
+class ItemUpload:
+    """An item as it came."""
 
-    In a form, fields that are no strings (tags, weights, …) are JSON.
-    """
+    fields: ItemRequest
+    files: Mapping[Modality, bytes]
+    names: Mapping[Modality, str]
+    """What the uploader calls these files."""
+
+
+def read_item(request: Request) -> ItemUpload:
+    """Read an item, JSON or form. In a form, fields that are no strings (tags, …) are JSON."""
     if not is_multipart(request):
-        fields = model.model_validate(read_json(request))
-        media: dict[str, bytes] = {
-            name: decode_base64(value, name)
-            for name in MEDIA
-            if (value := getattr(fields, name, None)) is not None
+        fields = ItemRequest.model_validate(read_json(request))
+        media = {
+            part: decode_base64(value, part)
+            for part in MEDIA
+            if (value := getattr(fields, part)) is not None
         }
-        return fields, _bounded(media)
-    uploads = _uploads(request, files)
-    clash = sorted(set(uploads) & set(request.form))
+        return ItemUpload(fields, _bounded(media), {})
+    files = _uploads(request)
+    clash = sorted(set(files) & set(request.form))
     if clash:
         raise InvalidInput(f"{clash[0]} is given twice, as a file and as a field", field=clash[0])
     if media_fields := sorted(set(MEDIA) & set(request.form)):
         raise InvalidInput(f"{media_fields[0]} must be a file in a form", field=media_fields[0])
-    return model.model_validate(_form_values(request.form, model)), uploads
+    names = {part: name for part in files if (name := request.files[part].filename)}
+    return ItemUpload(
+        ItemRequest.model_validate(_form_values(ItemRequest, request.form)), files, names
+    )
 
 
 def read_search(request: Request) -> SearchRequest:
     """Read a search, JSON or form; what a form uploads is bytes beside what it gives as text."""
     if not is_multipart(request):
         return SearchRequest.model_validate(read_json(request))
-    repeated = {name: request.form.getlist(name) for name in _REPEATABLE}
+    repeated = {name: request.form.getlist(name) for name in REPEATABLE}
     others = MultiDict(
         (name, value) for name, value in request.form.items(multi=True) if name not in repeated
     )
-    values = _form_values(others, SearchRequest)
-    values |= {name: given for name, given in repeated.items() if given}
+    values = _form_values(SearchRequest, others)
+    values |= {name: texts for name, texts in repeated.items() if texts}
     for name, upload in request.files.items(multi=True):
-        if name not in MEDIA and name not in _AGAINST:
+        if name not in MEDIA and name not in UNLIKE:
             raise InvalidInput(
-                f"file field {name!r} is unknown; {', '.join((*MEDIA, *_AGAINST))} are accepted",
+                f"file field {name!r} is unknown; {', '.join((*MEDIA, *UNLIKE))} are accepted",
                 field=name,
             )
         data = read_upload(upload)
@@ -145,44 +170,35 @@ def read_search(request: Request) -> SearchRequest:
         against = values.setdefault(AGAINST, {})
         if not isinstance(against, dict):
             break  # the model says what it expects
-        given = against.get(_AGAINST[name], [])
-        against[_AGAINST[name]] = [*(given if isinstance(given, list) else [given]), data]
+        given = against.get(UNLIKE[name], [])
+        against[UNLIKE[name]] = [*(given if isinstance(given, list) else [given]), data]
     return SearchRequest.model_validate(values)
 
 
 def read_similar(request: Request) -> SimilarRequest:
-    """Read how to search by an item: JSON, or the few options that a URL has."""
-    if request.method == "POST":
-        if is_multipart(request):
-            raise InvalidInput("application/json is accepted", field="content-type")
-        return SimilarRequest.model_validate(read_json(request))
+    """Read how to search by an item."""
+    if is_multipart(request):
+        raise InvalidInput("application/json is accepted", field="content-type")
+    return SimilarRequest.model_validate(read_json(request))
+
+
+def read_similar_query(request: Request) -> SimilarRequest:
+    """Read how to search by an item: the few options that a URL has."""
     for name in request.args:
         if name not in _IN_URL:
             raise InvalidInput(
                 f"{printable(name)!r} is unknown; {', '.join(_IN_URL)} are accepted", field=name
             )
-    return SimilarRequest.model_validate(_form_values(request.args, SimilarRequest))
+    return SimilarRequest.model_validate(_form_values(SimilarRequest, request.args))
 
 
-def _form_values(form: MultiDict[str, str], model: type[BaseModel]) -> dict[str, Any]:
-    literal = _literal_fields(model)
+def _form_values(model: type[BaseModel], form: MultiDict[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, given in form.lists():
-        if len(given) > 1:
+    for name, texts in form.lists():
+        if len(texts) > 1:
             raise InvalidInput(f"field {name!r} is given twice", field=name)
-        values[name] = given[0] if name in literal else _from_json(name, given[0])
+        values[name] = _from_json(name, texts[0]) if name in json_fields(model) else texts[0]
     return values
-
-
-@cache
-def _literal_fields(model: type[BaseModel]) -> frozenset[str]:
-    """The fields that may be strings: in a form these are no JSON, so an id of digits stays one."""
-    fields = model.model_json_schema()["properties"]
-    return frozenset(
-        name
-        for name, schema in fields.items()
-        if "string" in [one.get("type") for one in schema.get("anyOf", [schema])]
-    )
 
 
 def _from_json(name: str, value: str) -> Any:
@@ -194,17 +210,17 @@ def _from_json(name: str, value: str) -> Any:
         raise InvalidInput(f"{name}: {error.reason}", field=error.field or name) from error
 
 
-def _uploads(request: Request, accepted: Collection[str]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+def _uploads(request: Request) -> dict[Modality, bytes]:
+    files: dict[Modality, bytes] = {}
     for name, upload in request.files.items(multi=True):
-        if name not in accepted:
+        if name not in MODALITIES:
             raise InvalidInput(
-                f"file field {name!r} is unknown; {', '.join(accepted)} are accepted", field=name
+                f"file field {name!r} is unknown; {', '.join(MODALITIES)} are accepted", field=name
             )
-        if name in found:
+        if name in files:
             raise InvalidInput(f"file {name!r} is given twice", field=name)
-        found[name] = read_upload(upload)
-    return found
+        files[name] = read_upload(upload)
+    return files
 
 
 def read_upload(upload: FileStorage) -> bytes:
@@ -216,7 +232,7 @@ def read_upload(upload: FileStorage) -> bytes:
     return data
 
 
-def _bounded(media: dict[str, bytes]) -> dict[str, bytes]:
+def _bounded(media: dict[Modality, bytes]) -> dict[Modality, bytes]:
     limit = engine().settings.limits.file_bytes
     for name, data in media.items():
         if len(data) > limit:

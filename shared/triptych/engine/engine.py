@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Self
 from triptych.core.item import Modality
 from triptych.core.settings import Settings
 from triptych.encoders.extractors import Extractor, Extractors
+from triptych.engine.collections import Collection, CollectionSummary, describe, summaries
+from triptych.engine.waiting import await_document
 from triptych.fusion.blocks import Layout
 from triptych.fusion.layout import make_layout
 from triptych.index import SearchIndex, open_index
-from triptych.ingest import indexing
+from triptych.index.documents import public
+from triptych.index.item_document import ItemDocument
+from triptych.ingest import indexing, single
 from triptych.ingest.accepting import Accepted, Acceptor
-from triptych.ingest.chunk import Chunk
+from triptych.ingest.chunk import Chunk, submission_sequence
 from triptych.ingest.decoding import decoder
-from triptych.ingest.manifest import Manifest, delete_manifest
+from triptych.ingest.manifest import ItemFields, Manifest, delete_manifest, read_manifest
 from triptych.ingest.planning import Planner
 from triptych.ingest.steps import Step
 from triptych.media.store import MediaStore
@@ -81,7 +85,50 @@ class Engine:
         for modality in modalities:
             self.extractors[modality]  # a mapping that loads what is looked up
 
+    # Collections
+
+    def collections(self) -> list[CollectionSummary]:
+        """Every collection with its counts, or with what is wrong with it."""
+        return summaries(self.index)
+
+    def create_collection(self, name: str) -> Collection:
+        """Make a collection; one that exists stays as it is."""
+        self.index.ensure(name)
+        return self.collection(name)
+
+    def collection(self, name: str) -> Collection:
+        """The items of a collection, and the encoders and weights that it is searched with."""
+        return describe(self.index, self.layout, name)
+
+    def delete_collection(self, name: str) -> None:
+        """Delete a collection with everything in it. Raises NotFound."""
+        self.index.drop(name)
+
     # Accept
+
+    def accept_item(
+        self,
+        collection: str,
+        fields: ItemFields,
+        files: Mapping[Modality, bytes],
+        names: Mapping[Modality, str],
+    ) -> Chunk:
+        """Store the media of one item; ``process`` takes the steps of the chunk.
+
+        Args:
+            collection: made if it does not exist.
+            fields: what is known of the item.
+            files: the bytes of its parts.
+            names: what the uploader called these files.
+
+        Raises:
+            InvalidInput, TooLarge: nothing is accepted.
+            StoreUnavailable: nothing is accepted.
+        """
+        self.index.ensure(collection)
+        max_chars = self.settings.limits.text_chars
+        item = single.make_item(self.store, fields, files, names, max_chars=max_chars)
+        return single.make_chunk(collection, item, self.layout.fingerprint)
 
     def accept_manifest(
         self, collection: str, data: bytes, uploads: Mapping[str, bytes] | None = None
@@ -137,6 +184,30 @@ class Engine:
         while chunk.modality is not None:
             chunk = self.step(chunk)
         return self.write(chunk)
+
+    # Look up, delete
+
+    def item(self, collection: str, item: str) -> ItemDocument:
+        """The document of an item. Raises NotFound."""
+        return public(self.index.get(collection, item))
+
+    def await_item(self, chunk: Chunk, seconds: float) -> ItemDocument | None:
+        """The document of a single item as soon as it is indexed, or None if that takes longer."""
+        document = await_document(self.index, chunk, seconds)
+        return None if document is None else public(document)
+
+    def delete_item(self, collection: str, item: str) -> None:
+        """Delete an item from the index; its media stay in the store. Raises NotFound."""
+        self.index.delete(collection, item, submission_sequence())
+
+    def manifest(self, batch: str) -> Manifest:
+        """A batch that was accepted. Raises NotFound."""
+        return read_manifest(self.store, batch)
+
+    def failures(self, batch: str, limit: int = 1000) -> list[ItemDocument]:
+        """The items of a batch that are failed or partial. Raises NotFound."""
+        documents = self.index.failures(self.manifest(batch).collection, batch, limit)
+        return [public(document) for document in documents]
 
     # Ask
 

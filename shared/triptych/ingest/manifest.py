@@ -76,7 +76,7 @@ class Rejection:
 
     line: int
     reason: str
-    id: str | None = None
+    id: str | None
 
 
 def read_lines(data: bytes) -> Iterator[tuple[int, ItemLine | Rejection]]:
@@ -90,7 +90,7 @@ def _read_line(number: int, line: bytes) -> ItemLine | Rejection:
     try:
         value = read_object(line.removeprefix(codecs.BOM_UTF8), f"line {number}")
     except InvalidInput as error:
-        return Rejection(number, error.reason)
+        return Rejection(number, error.reason, None)
     try:
         item = ItemLine.model_validate(value)
     except ValidationError as error:

@@ -7,30 +7,18 @@ field without a default is always there, so the score of a hit of a listing is n
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal
 
 import orjson
-from pydantic import ConfigDict, Field, TypeAdapter
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import TypeAdapter
 
+from triptych.core.answers import Described, Omissible
 from triptych.fusion.scores import Reason
-
-Value = TypeVar("Value")
-Omissible = Annotated[
-    Value | SkipJsonSchema[None],
-    Field(json_schema_extra=lambda schema: schema.pop("default", None)),
-]
-"""Of a field that JSON leaves out where it is None; the schema knows no null for it."""
-
-
-class _Described:
-    """The docstrings of the fields are their descriptions in the schema."""
-
-    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
+from triptych.index.item_document import ItemDocument
 
 
 @dataclass(frozen=True)
-class Snippet(_Described):
+class Snippet(Described):
     """A piece of a text with the words that match the query."""
 
     text: str
@@ -39,13 +27,13 @@ class Snippet(_Described):
 
 
 @dataclass(frozen=True)
-class Hit(_Described):
+class Hit(Described):
     """An item that matches."""
 
     id: str
     score: float | None
     """Null in a listing, which ranks nothing."""
-    item: Mapping[str, Any]
+    item: ItemDocument
     """The fields of the item: those that were requested, or all."""
     highlights: Omissible[Mapping[str, Sequence[Snippet]]] = None
     """With ``highlight``: by field, where the words of the query are."""
@@ -56,7 +44,7 @@ class Hit(_Described):
 
 
 @dataclass(frozen=True)
-class Total(_Described):
+class Total(Described):
     """The number of items that match."""
 
     value: int
@@ -65,7 +53,7 @@ class Total(_Described):
 
 
 @dataclass(frozen=True)
-class FacetCount(_Described):
+class FacetCount(Described):
     """The number of matching items with one value, or with a value in one range."""
 
     count: int
@@ -77,7 +65,7 @@ class FacetCount(_Described):
 
 
 @dataclass(frozen=True)
-class Answer(_Described):
+class Answer(Described):
     """One page of hits, best first."""
 
     hits: Sequence[Hit]

@@ -326,9 +326,13 @@ def _condition(field: fields.Field) -> Any:
 
 
 def _only_keys(schema: dict[str, Any]) -> None:
-    """In JSON Schema, names beside those of properties have a pattern."""
-    schema["patternProperties"] = {_KEY_PATTERN: schema["additionalProperties"]}
-    schema["additionalProperties"] = False
+    """In JSON Schema, names beside those of properties have a pattern.
+
+    Generated clients have no conditions by key where ``patternProperties`` says the same.
+    """
+    schema["propertyNames"] = {
+        "anyOf": [{"enum": [*schema["properties"]]}, {"pattern": _KEY_PATTERN}]
+    }
     schema["maxProperties"] = _MAX_CONDITIONS
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from support import changed
 from triptych.core.errors import IndexUnavailable, NotFound
-from triptych.gateway import items
+from triptych.engine import waiting
 from triptych.queues import jobs
 
 PATH = "/v1/collections/c/items"
@@ -84,8 +84,8 @@ def test_pauses_grow(app, http, sent, monkeypatch):
         pauses.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr(items.time, "sleep", sleep)
-    monkeypatch.setattr(items.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(waiting.time, "sleep", sleep)
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: now[0])
     use(app, Index(NotFound("not yet")))
     assert http.post(f"{PATH}?wait=5", json={"text": "x"}).status_code == 202
     assert (pauses[0], max(pauses)) == (0.02, 0.25)

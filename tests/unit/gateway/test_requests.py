@@ -13,19 +13,18 @@ from triptych.core.errors import Busy, InvalidInput, TooLarge
 from triptych.gateway.requests import (
     collection_name,
     read_body,
-    read_request,
+    read_item,
     read_search,
     refuse_when_busy,
 )
-from triptych.ingest.manifest import ItemRequest
-
-FILES = ("image", "audio", "text")
+from triptych.search.request import SearchRequest
 
 
-def read(app: Flask, model=ItemRequest, **options):
-    """What is read of a request."""
+def read(app: Flask, **options):
+    """What is read of a request: fields and files."""
     with app.test_request_context("/", method="POST", **options):
-        return read_request(request, model, files=FILES)
+        upload = read_item(request)
+        return upload.fields, upload.files
 
 
 def form(**fields) -> dict[str, object]:
@@ -89,13 +88,30 @@ def test_a_form_of_a_search(app):
         ({"data": b"x", "content_type": "text/plain"}, "content type 'text/plain'"),
         ({"json": {"image": "!"}}, "image is not base64"),
         (form(image="words"), "image must be a file"),
-        (form(video=b"x"), "file field 'video' is unknown; image, audio, text are accepted"),
+        (form(video=b"x"), "file field 'video' is unknown; image, text, audio are accepted"),
     ],
 )
 def test_what_can_not_be_read_is_refused(app, options, reason):
     """With what would be accepted."""
     with pytest.raises(InvalidInput, match=reason):
         read(app, **options)
+
+
+def test_files_have_the_names_that_their_uploader_gave_them(app):
+    """And may have none."""
+    with app.test_request_context("/", method="POST", **form(image=b"pixels", text="a")):
+        assert read_item(request).names == {"image": "image.bin"}
+
+
+def test_a_search_without_a_body_has_every_default(app):
+    """But an empty text is no JSON."""
+    with app.test_request_context("/", method="POST"):
+        assert read_search(request) == SearchRequest()
+    with (
+        app.test_request_context("/", method="POST", content_type="application/json"),
+        pytest.raises(InvalidInput, match="body is not JSON"),
+    ):
+        read_search(request)
 
 
 def test_what_is_given_twice_is_refused(app):

@@ -35,7 +35,7 @@ def test_too_many_lines_are_refused_at_the_limit(acceptor, monkeypatch):
     def lines(_) -> Iterator[tuple[int, Rejection]]:
         for number in range(1000):
             read.append(number)
-            yield number, Rejection(number, "bad")
+            yield number, Rejection(number, "bad", None)
 
     monkeypatch.setattr(accepting, "read_lines", lines)
     with pytest.raises(TooLarge, match="more than 10 items"):

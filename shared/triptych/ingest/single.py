@@ -1,0 +1,72 @@
+"""A single item: its media are stored, and it becomes a chunk of its own, ahead of batches."""
+
+import hashlib
+from collections.abc import Mapping
+
+from triptych.core.errors import InvalidInput, MediaError, TooLarge
+from triptych.core.item import MEDIA, Item, Modality
+from triptych.core.names import printable
+from triptych.ingest.accepting import read_text
+from triptych.ingest.chunk import URGENT, Chunk, route, submission_sequence
+from triptych.ingest.manifest import ItemFields
+from triptych.media.store import MediaStore
+
+
+def make_item(
+    store: MediaStore,
+    fields: ItemFields,
+    files: Mapping[Modality, bytes],
+    names: Mapping[Modality, str],
+    *,
+    max_chars: int,
+) -> Item:
+    """Store the media of an item; a text that can't be used is a failure of that part alone.
+
+    Args:
+        store: where images and sounds go.
+        fields: what is known of the item.
+        files: the bytes of its parts; a text may be a file, too.
+        names: what the uploader called these files.
+        max_chars: the limit of a text.
+
+    Raises:
+        InvalidInput: the item has no part.
+        TooLarge: the text is above the limit.
+        StoreUnavailable: the item is not accepted.
+    """
+    if not files and fields.text is None:
+        raise InvalidInput("item has no image, text or audio")
+    text, errors = None, {}
+    raw = files.get("text", fields.text)
+    if raw is not None:
+        try:
+            text = read_text(raw, max_chars)
+        except TooLarge as error:
+            error.field = "text"
+            raise
+        except MediaError as error:
+            errors["text"] = error.reason
+    digests = {part: store.put(files[part]) for part in MEDIA if part in files}
+    text_digest = hashlib.sha256(files.get("text", b"")).hexdigest()
+    content = repr([fields.text, *digests.values(), text_digest])
+    return Item(
+        id=fields.id or hashlib.sha256(content.encode()).hexdigest()[:32],
+        text=text,
+        fields=fields.values(),
+        errors=errors,
+        names={part: printable(name) for part, name in names.items()},
+        image=digests.get("image"),
+        audio=digests.get("audio"),
+    )
+
+
+def make_chunk(collection: str, item: Item, fingerprint: str) -> Chunk:
+    """The chunk of one item, which no batch delays."""
+    return Chunk(
+        collection=collection,
+        sequence=submission_sequence(),
+        fingerprint=fingerprint,
+        slip=route(item),
+        items=(item,),
+        priority=URGENT,
+    )
