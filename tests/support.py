@@ -1,14 +1,12 @@
 """Small helpers that several test modules share."""
 
-import os
-import signal
 import time
 from dataclasses import fields
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from triptych.client import BatchStatus, Client
 from triptych.core.item import Item
@@ -51,7 +49,7 @@ def ids(answer: dict[str, Any]) -> list[str]:
     return [hit["id"] for hit in answer["hits"]]
 
 
-def wait_for(client: Client, batch: str, seconds: float = 120) -> BatchStatus:
+def wait_for(client: Client, batch: str, seconds: float = 240) -> BatchStatus:
     """The last status of a batch; fails when it does not finish."""
     deadline = time.monotonic() + seconds
     for status in client.watch(batch):
@@ -69,7 +67,7 @@ def wait_while_killing(client: Client, batch: str, parent: int) -> BatchStatus:
     """
     killed = _kill_children(parent)
     assert killed
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while (status := client.batch(batch)).state != "done":
         assert time.monotonic() < deadline, f"batch does not finish: {status}"
         if status.done > 40 * (len(killed) - 1) and len(killed) < 3:
@@ -79,11 +77,11 @@ def wait_while_killing(client: Client, batch: str, parent: int) -> BatchStatus:
 
 
 def _kill_children(parent: int) -> set[int]:
-    """End what this process has forked, and say which those were."""
-    children = set(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
+    """Kill the children of a process; return their pids."""
+    children = psutil.Process(parent).children()
     for child in children:
-        os.kill(child, signal.SIGKILL)
-    return children
+        child.kill()
+    return {child.pid for child in children}
 
 
 def settle(http: httpx.Client, name: str) -> dict[str, int]:

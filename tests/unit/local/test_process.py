@@ -4,12 +4,12 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
+import psutil
 import pytest
 
 from triptych.local import process
-from triptych.local.process import Process, alive, exit_code, look, members, spawn, stop, tail
+from triptych.local.process import Process, alive, exit_code, members, spawn, start_time, stop, tail
 
 SLEEP = "import time; time.sleep(60)"
 
@@ -91,7 +91,7 @@ def test_a_zombie_is_not_alive(tmp_path):
     if pid == 0:
         os._exit(0)
     try:
-        wait_for(lambda: look(pid) is None)
+        wait_for(lambda: start_time(pid) is None)
     finally:
         os.waitpid(pid, 0)
 
@@ -122,10 +122,8 @@ def test_tail_takes_the_last_lines(tmp_path):
     assert tail(tmp_path / "none") == ""
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="compares with /proc")
-def test_ps_says_the_same_as_proc(sleeper):
-    """The portable way finds the same living processes and groups."""
-    seen = process._from_ps(sleeper.pid)
-    assert seen is not None
-    assert seen.group == look(sleeper.pid).group
-    assert process._from_ps(2**22 + 1) is None
+def test_the_start_time_does_not_follow_the_wall_clock(sleeper, monkeypatch):
+    """A clock that is set while a stack runs must not make its processes unknown."""
+    before, boot = start_time(sleeper.pid), psutil.boot_time()
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: boot + 3600)
+    assert start_time(sleeper.pid) == before

@@ -12,15 +12,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
+import psutil
 from pydantic import BaseModel, ConfigDict
 
 from triptych.local.accounts import Account
 
-_PROC = Path("/proc")
+_ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 _LOG_BYTES = 16 * 2**20
 _STARTED = "=== started ===\n"
 """A line of a log between one process and the next."""
@@ -39,56 +38,35 @@ class Process(BaseModel):
     started: str
 
 
-class Seen(NamedTuple):
-    """What the kernel says of a living process."""
+def start_time(pid: int) -> str | None:
+    """When a living process started, in seconds since boot; none for one that has ended.
 
-    group: int
-    started: str
-
-
-@cache
-def _boot() -> str:
-    """Start times count from boot: without its name they would repeat after the next one."""
-    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-
-
-def _from_proc(pid: int) -> Seen | None:
+    Since boot, because the wall clock may be set while the process runs. A zombie has ended: it
+    only waits for its parent. But a leader whose threads still end holds its ports and files open.
+    """
     try:
-        stat = (_PROC / str(pid) / "stat").read_text()
-    except OSError:
+        process = psutil.Process(pid)
+        ended = process.status() in _ENDED and process.num_threads() <= 1
+        return None if ended else f"{process.create_time() - psutil.boot_time():.2f}"
+    except psutil.NoSuchProcess:
         return None
-    # proc(5): the name in parentheses may hold anything, the fields after it are plain.
-    state, _parent, group, *rest = stat.rpartition(")")[2].split()
-    threads, started = rest[14], rest[16]
-    # A leader that is a zombie while its threads still end holds its ports and files open.
-    gone = state == "X" or (state == "Z" and int(threads) <= 1)
-    return None if gone else Seen(int(group), f"{_boot()}:{started}")
-
-
-def _from_ps(pid: int) -> Seen | None:
-    line = _output(["ps", "-o", "stat=,pgid=,lstart=", "-p", str(pid)])
-    state, group, started = (*line.split(maxsplit=2), "", "", "")[:3]
-    return None if not state or state[0] == "Z" else Seen(int(group), started)
-
-
-def look(pid: int) -> Seen | None:
-    """The living process of that pid; none for a zombie, which only waits for its parent."""
-    return (_from_proc if (_PROC / "self/stat").exists() else _from_ps)(pid)
 
 
 def members(group: int) -> list[int]:
     """The pids of the living processes in a process group."""
-    if (_PROC / "self/stat").exists():
-        pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
-    else:
-        pids = [int(pid) for pid in _output(["pgrep", "-g", str(group)]).split()]
-    return [pid for pid in pids if (seen := look(pid)) and seen.group == group]
+    return [pid for pid in psutil.pids() if _group(pid) == group and start_time(pid) is not None]
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return None
 
 
 def this_process() -> Process:
-    """The process that asks."""
-    seen = look(os.getpid())
-    return Process(pid=os.getpid(), started=seen.started if seen else "")
+    """The process that calls this."""
+    return Process(pid=os.getpid(), started=start_time(os.getpid()) or "")
 
 
 def spawn(
@@ -119,8 +97,7 @@ def spawn(
             extra_groups=() if account else None,
         )
     _children[child.pid] = child
-    seen = look(child.pid)
-    return Process(pid=child.pid, started=seen.started if seen else "died at once")
+    return Process(pid=child.pid, started=start_time(child.pid) or "died at once")
 
 
 def alive(process: Process) -> bool:
@@ -128,8 +105,7 @@ def alive(process: Process) -> bool:
     child = _children.get(process.pid)
     if child is not None:
         child.poll()  # reaps it, else it would stay a zombie as long as we live
-    seen = look(process.pid)
-    return seen is not None and seen.started == process.started
+    return start_time(process.pid) == process.started
 
 
 def exit_code(process: Process) -> int | None:
@@ -159,7 +135,7 @@ def _is_ours(process: Process) -> bool:
     """Whether the process, or what it left in its group, is still there."""
     if alive(process):
         return True
-    return look(process.pid) is None and bool(members(process.pid))
+    return start_time(process.pid) is None and bool(members(process.pid))
 
 
 def _signal(send: Callable[[int, int], None], pid: int, number: int) -> None:
@@ -182,10 +158,3 @@ def tail(log: Path, lines: int = 20) -> str:
     except FileNotFoundError:
         return ""
     return "\n".join(text.rpartition(_STARTED)[2].splitlines()[-lines:])
-
-
-def _output(command: list[str]) -> str:
-    """What a short-lived tool prints; a failure prints nothing."""
-    return subprocess.run(  # noqa: S603 - ps and pgrep with numbers
-        command, capture_output=True, text=True, check=False
-    ).stdout.strip()
