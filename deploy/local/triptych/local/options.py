@@ -40,6 +40,7 @@ class StackOptions:
     ``port`` is the gateway's, the three after it belong to the stores; 0 takes free ones.
     With the embedded ``index`` there is no Elasticsearch, and ``heap`` means nothing.
     ``env`` reaches the workers and the gateway (other limits for a test, for example).
+    ``pythons`` names the interpreter of a worker or the gateway that does not run with this one.
     With ``keep`` off the data goes when the stack stops.
     """
 
@@ -53,6 +54,7 @@ class StackOptions:
     heap: str = "1g"
     parts: tuple[str, ...] = PART_NAMES
     env: Mapping[str, str] = field(default_factory=dict)
+    pythons: Mapping[str, Path] = field(default_factory=dict)
     keep: bool = True
 
     def __post_init__(self) -> None:

