@@ -82,7 +82,7 @@ def test_the_index_is_remembered_when_the_stack_is_forgotten(tmp_path, state):
     forget(tmp_path)
     assert last_index(tmp_path) == "embedded"
     (tmp_path / "last-index").write_text("solr")
-    with pytest.raises(StackError, match="last-index names no index"):
+    with pytest.raises(StackError, match="last-index does not name an index"):
         last_index(tmp_path)
 
 

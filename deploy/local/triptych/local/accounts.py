@@ -1,4 +1,4 @@
-"""Whom a server that refuses root runs as, and where that user can read and write."""
+"""The user that Elasticsearch runs as when we are root, and the folders open to it."""
 
 import hashlib
 import os
@@ -9,8 +9,8 @@ from typing import NamedTuple
 from triptych.core.settings import cache_home
 from triptych.local.errors import StackError
 
-# root's own folders are closed to others, so what another user must reach lies here instead.
-# Both parents belong to root: nobody else can put something in the way (unlike in /tmp).
+# Other users can't enter root's home, so what they need is here. Both parents belong to root, so
+# nobody else can plant files in them (unlike in /tmp).
 ROOT_CACHE = Path("/var/cache/triptych")
 ROOT_DATA = Path("/var/lib/triptych")
 _CANDIDATES = ("elasticsearch", "nobody")
@@ -52,7 +52,7 @@ def open_data(home: Path, account: Account | None) -> Path:
 
 
 def data_folder(home: Path, *, as_root: bool) -> Path:
-    """Where that folder is, whether or not it was ever made."""
+    """The path of that folder; it need not exist."""
     if not as_root:
         return home / "elasticsearch"
     key = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:8]
@@ -60,7 +60,7 @@ def data_folder(home: Path, *, as_root: bool) -> Path:
 
 
 def _traversable(folder: Path) -> Path:
-    """The folder, made; open to others whatever the umask, up to a parent that already is."""
+    """Make a folder and its missing parents, readable by every user whatever the umask."""
     for path in (*reversed(folder.parents), folder):
         if not path.exists():
             path.mkdir(exist_ok=True)
@@ -69,7 +69,7 @@ def _traversable(folder: Path) -> Path:
 
 
 def give(path: Path, account: Account | None, *, deep: bool) -> None:
-    """Make the account own a folder, ``deep`` also what is in it; links, never their targets."""
+    """Give a folder to the account, with ``deep`` also its contents; links are not followed."""
     if account is None:
         return
     for entry in (path, *(path.rglob("*") if deep else ())):

@@ -30,22 +30,23 @@ def up(  # noqa: PLR0917
     name: Name = "default",
     port: Annotated[
         int,
-        typer.Option(help="The gateway's; the next three are the stores'. 0: free ones."),
+        typer.Option(help="The gateway's port; the stores use the next three. 0 picks free ports."),
     ] = DEFAULT_PORT,
     index: Annotated[
         IndexKind | None,
         typer.Option(
-            help="embedded: files, neither Java nor a server. By default the one that the stack "
-            "had before; at first elastic.",
+            help="embedded is a folder of files and needs no Java. Default: the index that the "
+            "stack had last, at first elastic.",
             show_default=False,
         ),
     ] = None,
     image_workers: Annotated[
-        int, typer.Option(help="Processes of the image worker; 0: one per processor.")
+        int, typer.Option(help="Processes of the image worker; 0 for one per processor.")
     ] = 0,
-    heap: Annotated[str, typer.Option(help="Elasticsearch's heap, like 512m or 1g.")] = "1g",
+    heap: Annotated[str, typer.Option(help="Heap of Elasticsearch, such as 512m or 1g.")] = "1g",
     import_root: Annotated[
-        list[Path] | None, typer.Option(help="A folder that manifests may name files in.")
+        list[Path] | None,
+        typer.Option(help="A folder whose files manifests may refer to. May be repeated."),
     ] = None,
     *,
     detach: Annotated[
@@ -53,7 +54,7 @@ def up(  # noqa: PLR0917
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the stack's data first.")] = False,
 ) -> None:
-    """Start the stack and stay with it until Ctrl-C."""
+    """Start the stack and run it until Ctrl-C."""
     try:
         options = StackOptions(
             name=name,
@@ -81,7 +82,7 @@ def down(name: Name = "default") -> None:
 def status(
     name: Name = "default",
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the stack's parts."""
     raise typer.Exit(run.status(name, as_json=as_json))

@@ -1,4 +1,4 @@
-"""Fetch Elasticsearch once: through Maven, checked, unpacked, then reused by every stack."""
+"""Fetch Elasticsearch once with Maven, check and unpack it; every stack uses that copy."""
 
 import hashlib
 import shutil
@@ -24,31 +24,31 @@ Say = Callable[[str], None]
 
 
 def install(cache: Path, *, pause: Pause = time.sleep, say: Say = print) -> Path:
-    """The unpacked distribution in ``cache``; fetched when it is not there yet.
+    """The unpacked distribution in ``cache``, fetched first if it is missing.
 
     Raises:
-        MissingTool: Maven is needed and absent.
-        StackError: the download failed, or is not the expected file.
+        MissingTool: Maven is needed and not installed.
+        StackError: the download failed, or its checksum is wrong.
     """
     target = cache / _NAME
     if target.is_dir():
         return target
     maven = find_maven()
-    with locked(cache / f"{_NAME}.lock", pause), _workshop(cache) as shop:
+    with locked(cache / f"{_NAME}.lock", pause), _temporary_folder(cache) as folder:
         if not target.is_dir():  # another stack may have been faster
             say(f"elasticsearch: fetching {VERSION} with Maven, about 100 MB, once")
-            _run(fetch_command(maven, shop), cwd=shop, pause=pause)
-            archive = shop / f"{_NAME}.zip"
+            _run(fetch_command(maven, folder), cwd=folder, pause=pause)
+            archive = folder / f"{_NAME}.zip"
             verify(archive, SHA256)
-            unpack(archive, shop)
-            (shop / _NAME).rename(target)  # whole or not at all
+            unpack(archive, folder)
+            (folder / _NAME).rename(target)  # whole or not at all
     return target
 
 
 def find_maven() -> str:
     """Maven's command."""
-    if found := shutil.which("mvn"):
-        return found
+    if path := shutil.which("mvn"):
+        return path
     raise MissingTool(
         f"Maven is needed once, to fetch Elasticsearch {VERSION}: install it "
         "(Debian, Ubuntu: apt install maven; macOS: brew install maven)"
@@ -56,20 +56,22 @@ def find_maven() -> str:
 
 
 def fetch_command(maven: str, folder: Path) -> list[str]:
-    """Copy the artifact into a folder."""
+    """The command that copies the artifact into a folder."""
     return [maven, "-q", "-B", _PLUGIN, f"-Dartifact={_ARTIFACT}", f"-DoutputDirectory={folder}"]
 
 
 def verify(archive: Path, expected: str) -> None:
-    """Refuse a file that is not exactly the known release."""
+    """Raise StackError unless the file has the expected SHA-256."""
     with archive.open("rb") as file:
         actual = hashlib.file_digest(file, "sha256").hexdigest()
     if actual != expected:
-        raise StackError(f"{archive.name} has SHA-256 {actual}, expected {expected}: not used")
+        raise StackError(
+            f"{archive.name} has SHA-256 {actual}, expected {expected}: it is not used"
+        )
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unzip so that every user can read it; ``zipfile`` alone forgets what is executable."""
+    """Unzip with permissions: every user can read, and programs stay executable."""
     with zipfile.ZipFile(archive) as bundle:
         for entry in bundle.infolist():
             path = Path(bundle.extract(entry, folder))
@@ -78,19 +80,19 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 @contextmanager
-def _workshop(cache: Path) -> Iterator[Path]:
-    """A folder to work in, beside the target so that a rename is enough; under the lock."""
-    for stale in cache.glob(f".{_NAME}-*"):  # of one that was killed
+def _temporary_folder(cache: Path) -> Iterator[Path]:
+    """A folder beside the target, so that a rename installs it. The caller holds the lock."""
+    for stale in cache.glob(f".{_NAME}-*"):  # left by a process that was killed
         shutil.rmtree(stale)
-    shop = Path(tempfile.mkdtemp(prefix=f".{_NAME}-", dir=cache))
+    folder = Path(tempfile.mkdtemp(prefix=f".{_NAME}-", dir=cache))
     try:
-        yield shop
+        yield folder
     finally:
-        shutil.rmtree(shop)
+        shutil.rmtree(folder)
 
 
 def _run(command: Sequence[str], *, cwd: Path, pause: Pause) -> None:
-    """Run a tool to its end; a pause that raises ends the tool too."""
+    """Run a tool to its end; when ``pause`` raises, the tool is terminated."""
     with tempfile.TemporaryFile() as out:
         tool = subprocess.Popen(  # noqa: S603 - a fixed command line, no shell
             command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT

@@ -1,4 +1,4 @@
-"""Elasticsearch as one plain process: its settings and its start."""
+"""Elasticsearch as a single process: its settings, environment and folders."""
 
 import os
 import shutil
@@ -8,10 +8,10 @@ from pathlib import Path
 from triptych.local.accounts import Account, give
 from triptych.local.ports import LOOPBACK, Ports
 
-# root's environment may hold secrets, and the server may run as somebody else: pass on only this.
+# root's environment may hold secrets, and the server may run as another user: pass on only this.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ")
-_KEPT = ("data", "logs")
-_ANEW = ("config", "tmp")
+_PERSISTENT = ("data", "logs")
+_RECREATED = ("config", "tmp")
 
 
 def settings_text(name: str, ports: Ports, folder: Path) -> str:
@@ -27,23 +27,23 @@ def settings_text(name: str, ports: Ports, folder: Path) -> str:
         "discovery.type": "single-node",
         # Safe only because nothing but loopback is bound; the compose file says the same.
         "xpack.security.enabled": "false",
-        # A laptop's disk is often 90 % full: that must not make the index read-only.
+        # A laptop's disk is often 90 % full; the index must stay writable.
         "cluster.routing.allocation.disk.threshold_enabled": "false",
-        # Only the server's own indices come into being by themselves; ours need their mapping.
+        # Only the server's own indices may be created implicitly; ours need their mapping.
         "action.auto_create_index": "'.*'",
     }
     return "".join(f"{key}: {value}\n" for key, value in lines.items())
 
 
 def _quoted(path: Path) -> str:
-    """A path as a YAML scalar that is read back unchanged."""
+    """A path as a quoted YAML scalar."""
     return "'" + str(path).replace("'", "''") + "'"
 
 
 def environment(
     *, java: Path, folder: Path, heap: str, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The node's environment: few variables, all its folders its own."""
+    """The node's environment: few variables, and folders of its own."""
     inherited = {key: environ[key] for key in _INHERITED if key in environ}
     return {
         **inherited,
@@ -65,16 +65,16 @@ def _launcher_options(temporary: Path) -> str:
 def configure(
     distribution: Path, folder: Path, *, name: str, ports: Ports, account: Account | None
 ) -> None:
-    """Lay the node's folders: data and logs are kept, the rest is made anew.
+    """Make the node's folders: data and logs are kept, the others are deleted and made again.
 
-    The other account owns what is in them. So as root nothing is written into a folder that was
-    there before (its owner could have put links in it), and the parent stays ours.
+    The account owns them, and could have put links in them. So root writes only into folders that
+    it has just made, and keeps their parent.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name_anew in _ANEW:
-        shutil.rmtree(folder / name_anew, ignore_errors=True)
+    for inner in _RECREATED:
+        shutil.rmtree(folder / inner, ignore_errors=True)
     shutil.copytree(distribution / "config", folder / "config")
     (folder / "config" / "elasticsearch.yml").write_text(settings_text(name, ports, folder))
-    for inner in (*_KEPT, *_ANEW):
+    for inner in (*_PERSISTENT, *_RECREATED):
         (folder / inner).mkdir(exist_ok=True)
-        give(folder / inner, account, deep=inner in _ANEW)
+        give(folder / inner, account, deep=inner in _RECREATED)

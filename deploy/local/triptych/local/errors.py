@@ -1,4 +1,4 @@
-"""What can go wrong with the local stack; each error knows the exit code of the command."""
+"""Errors of the local stack, each with the exit code of the command."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -7,20 +7,20 @@ from triptych.core.errors import TriptychError
 
 
 class StackError(TriptychError):
-    """The stack can't do what was asked; the text says what to change."""
+    """The stack can't do this; the message says what to change."""
 
     slug = "local-stack"
     exit_code: ClassVar[int] = 1
 
 
 class MissingTool(StackError):
-    """A program that the stack needs is not on this machine; the text says what to install."""
+    """A program that the stack needs is missing; the message says what to install."""
 
     exit_code = 2
 
 
 class BadSetting(StackError):
-    """A setting under which no process could start."""
+    """A setting with which no process can start."""
 
     exit_code = 2
 
@@ -36,4 +36,4 @@ class PartFailed(StackError):
 
 
 class Interrupted(BaseException):
-    """A signal asked to stop; not an ``Exception``, so that no part's error handling eats it."""
+    """A signal to stop arrived; not an ``Exception``, so that no error handling swallows it."""

@@ -1,7 +1,7 @@
-"""Signals that ask to stop, noticed only while waiting.
+"""Signals to stop, acted on only while waiting.
 
-A handler that raises could strike between starting a process and remembering it, and leave the
-process behind. So it only sets a flag, which the pause between two looks turns into an exception.
+A handler that raises could interrupt between starting a process and recording it, and leave the
+process behind. So the handler only sets a flag, and the pause between two checks raises.
 """
 
 import signal
@@ -18,7 +18,7 @@ _STEP = 0.1
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[float], None]]:
-    """A pause that raises ``Interrupted`` once after a signal; further signals change nothing."""
+    """Yield a pause function that raises ``Interrupted`` once a signal has arrived."""
     pending: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Find a Java that Elasticsearch starts with."""
+"""Find a Java that can run Elasticsearch."""
 
 import os
 import re
@@ -21,14 +21,14 @@ _JVM_FOLDERS = (
 
 
 class Runtime(NamedTuple):
-    """What ``java --list-modules`` says of itself; version 0 when it said nothing."""
+    """Version and modules of a Java; version 0 when it did not answer."""
 
     version: int
     has_vector: bool
 
     @property
     def fits(self) -> bool:
-        """Whether Elasticsearch starts with it."""
+        """Whether it can run Elasticsearch."""
         return self.version >= OLDEST and self.has_vector
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ def parse_modules(listing: str) -> Runtime:
 def candidates(
     environ: Mapping[str, str], folders: Iterable[Path] = _JVM_FOLDERS
 ) -> Iterator[Path]:
-    """Java homes in order of preference: what the user names, what is installed, the PATH."""
+    """Java homes in order of preference: from variables, from the usual folders, from the PATH."""
     for variable in ("ES_JAVA_HOME", "JAVA_HOME"):
         if environ.get(variable):
             yield Path(environ[variable])
@@ -59,7 +59,7 @@ def candidates(
 
 
 def inspect(home: Path, account: Account | None = None) -> Runtime:
-    """Ask a Java what it is, as the user that will run it (who may not reach it)."""
+    """Ask a Java for its modules, as the user that will run it (who may have no access)."""
     try:
         answer = subprocess.run(  # noqa: S603 - a fixed argument
             [home / "bin/java", "-XX:-UsePerfData", "--list-modules"],
@@ -85,7 +85,7 @@ def find_java(
     """The first Java home that fits.
 
     Raises:
-        MissingTool: there is none; says what was looked at.
+        MissingTool: there is none; the message lists those that do not fit.
     """
     seen: dict[Path, Runtime] = {}
     for home in candidates(environ, folders):
@@ -95,9 +95,9 @@ def find_java(
         if runtime.fits:
             return home
         seen[home.resolve()] = runtime
-    found = "; ".join(f"{home}: {runtime}" for home, runtime in seen.items()) or "none"
+    rejected = "; ".join(f"{home}: {runtime}" for home, runtime in seen.items()) or "none"
     raise MissingTool(
         f"Elasticsearch needs Java {OLDEST} or newer with the module {VECTOR_MODULE}: install a "
         f"full JDK (for example openjdk-21-jdk-headless or Temurin 21) or set ES_JAVA_HOME to one; "
-        f"found: {found}"
+        f"found: {rejected}"
     )

@@ -1,4 +1,4 @@
-"""One process at a time, across processes."""
+"""A lock between processes."""
 
 import fcntl
 import time
@@ -11,10 +11,10 @@ Pause = Callable[[float], None]
 
 @contextmanager
 def locked(path: Path, pause: Pause = time.sleep) -> Iterator[None]:
-    """Hold the lock file; wait for it with ``pause``, which may raise to give up.
+    """Hold the lock file; while another process holds it, call ``pause``, which may raise.
 
-    The kernel frees the lock when its holder dies, however it dies. The file stays: deleting it
-    would let two processes lock two files of one name.
+    The kernel releases the lock when its holder ends in any way. The file stays: if it were
+    deleted, two processes could lock two files of the same name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:

@@ -1,4 +1,4 @@
-"""What one stack is asked to be."""
+"""The options of a stack."""
 
 import re
 from collections.abc import Mapping
@@ -27,21 +27,21 @@ _HIGHEST_PORT = 65_535 - 3
 
 
 def stack_home(name: str) -> Path:
-    """The folder that holds everything a stack of that name keeps."""
+    """The folder of a stack's data."""
     if not _NAME.fullmatch(name):
-        raise StackError(f"{name!r} is no stack name: letters, digits, '.', '_' and '-' are")
+        raise StackError(f"{name!r} is not a stack name: use letters, digits, '.', '_' and '-'")
     return data_home() / "stacks" / name
 
 
 @dataclass(frozen=True)
 class StackOptions:
-    """The whole choice; every field has a default that works on a laptop.
+    """What to start; every default works on a laptop.
 
-    ``port`` is the gateway's, the three after it belong to the stores; 0 takes free ones.
-    With the embedded ``index`` there is no Elasticsearch, and ``heap`` means nothing.
-    ``env`` reaches the workers and the gateway (other limits for a test, for example).
-    ``pythons`` names the interpreter of a worker or the gateway that does not run with this one.
-    With ``keep`` off the data goes when the stack stops.
+    ``port`` is the gateway's, the stores use the three after it; 0 picks free ports.
+    With the embedded ``index`` there is no Elasticsearch, and ``heap`` has no effect.
+    ``env`` adds environment variables of the workers and the gateway.
+    ``pythons`` names the interpreter of each part that is not to run with this one.
+    Without ``keep`` the data is deleted when the stack stops.
     """
 
     name: str = "default"
@@ -62,11 +62,11 @@ class StackOptions:
         if not 0 <= self.port <= _HIGHEST_PORT:
             raise StackError(f"port {self.port} is not between 0 and {_HIGHEST_PORT}")
         if self.index not in get_args(IndexKind):
-            raise StackError(f"no index {self.index!r}; there are {', '.join(get_args(IndexKind))}")
+            raise StackError(f"no index {self.index!r}; choose {' or '.join(get_args(IndexKind))}")
         if self.image_workers < 1:
             raise StackError(f"{self.image_workers} image workers: at least 1 is needed")
         if not _HEAP.fullmatch(self.heap):
-            raise StackError(f"heap {self.heap!r} is no size like 512m or 1g")
+            raise StackError(f"heap {self.heap!r} is not a size such as 512m or 1g")
         if unknown := sorted(set(self.parts) - set(PART_NAMES)):
             raise StackError(f"no part {', '.join(unknown)}; there are {', '.join(PART_NAMES)}")
         for root in self.import_roots:
@@ -74,18 +74,18 @@ class StackOptions:
 
     @property
     def chosen_parts(self) -> tuple[str, ...]:
-        """The parts that this index needs, of those asked for."""
+        """The requested parts without those that this index does not need."""
         without = {ELASTICSEARCH} if self.index == "embedded" else set()
         return tuple(part for part in self.parts if part not in without)
 
     @property
     def home(self) -> Path:
-        """The folder that holds everything this stack keeps."""
+        """The folder of this stack's data."""
         return stack_home(self.name)
 
 
 def _check_root(root: Path) -> None:
     if not root.is_dir():
-        raise StackError(f"import root {root} is no folder")
+        raise StackError(f"import root {root} is not a folder")
     if ":" in str(root.resolve()):
-        raise StackError(f"import root {root} has a ':' in its path, which separates roots")
+        raise StackError(f"import root {root} contains ':', which separates roots")

@@ -1,4 +1,4 @@
-"""The parts of a stack as plain data: which processes, in which order, ready when."""
+"""The parts of a stack as plain data: processes, their order, and when each is ready."""
 
 import os
 import sys
@@ -20,14 +20,14 @@ _HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=1s"
 
 
 def _nothing() -> None:
-    """No preparation."""
+    """Prepare nothing."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One process: how it starts, when it is ready, how long it may take to start and to stop.
+    """One process: how it starts, when it is ready, how many seconds it has to start and to stop.
 
-    ``prepare`` runs before each start; ``ready`` is asked again and again and never raises.
+    ``prepare`` runs before each start; ``ready`` is called repeatedly and never raises.
     ``needs`` names the parts that must be ready before this one starts.
     """
 
@@ -51,8 +51,8 @@ class Part:
         return (*((self.port,) if self.port else ()), *self.other_ports)
 
 
-class Placed(Protocol):
-    """What has a place in the order of starting."""
+class Dependent(Protocol):
+    """Something with a name that needs others to be started first."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -60,11 +60,11 @@ class Placed(Protocol):
     def needs(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
-T = TypeVar("T", bound=Placed)
+T = TypeVar("T", bound=Dependent)
 
 
 def waves(parts: Iterable[T]) -> list[list[T]]:
-    """Group parts so that each one's needs are in earlier groups; absent needs don't count."""
+    """Group parts so that each needs only parts of earlier groups; absent ones are ignored."""
     left = list(parts)
     groups: list[list[T]] = []
     while left:
@@ -78,12 +78,12 @@ def waves(parts: Iterable[T]) -> list[list[T]]:
 
 
 def redis_url(ports: Ports) -> str:
-    """Where the workers and the gateway find the queue."""
+    """The URL of the queue."""
     return f"redis://{LOOPBACK}:{ports.valkey}/0"
 
 
 def index_url(kind: IndexKind, home: Path, ports: Ports) -> str:
-    """Where the workers and the gateway find the search index."""
+    """The URL of the search index."""
     return (
         embedded_folder(home).as_uri()
         if kind == "embedded"
@@ -92,17 +92,17 @@ def index_url(kind: IndexKind, home: Path, ports: Ports) -> str:
 
 
 def embedded_folder(home: Path) -> Path:
-    """Where the stack keeps its embedded index, if it has one."""
+    """The folder of the embedded index."""
     return home / "index"
 
 
 def media_url(home: Path) -> str:
-    """Where the stack keeps uploaded media."""
+    """The URL of the media store."""
     return (home / "media").as_uri()
 
 
 def child_env(options: StackOptions, ports: Ports) -> dict[str, str]:
-    """The environment of workers and gateway: ours, pointed at this stack."""
+    """The environment of workers and gateway: ours, with the URLs of this stack."""
     roots = ":".join(str(root.resolve()) for root in options.import_roots)
     return {
         **os.environ,
@@ -122,7 +122,7 @@ def build(
     pause: Pause,
     say: distribution.Say,
 ) -> tuple[Part, ...]:
-    """The chosen parts; finds and fetches what they need, so it fails before anything starts."""
+    """The chosen parts. Finds or fetches what they need, so it fails before anything starts."""
     makers: dict[str, Callable[[], Part]] = {
         "valkey": lambda: _valkey(options, ports),
         ELASTICSEARCH: lambda: _elasticsearch(options, ports, pause, say),

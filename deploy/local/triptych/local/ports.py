@@ -1,4 +1,4 @@
-"""Ports on loopback: which ones a stack takes, and whether they are free."""
+"""The ports of a stack, on loopback."""
 
 import random
 import socket
@@ -7,8 +7,8 @@ from typing import NamedTuple
 from triptych.local.errors import StackError
 
 LOOPBACK = "127.0.0.1"
-# Below the ranges that kernels give to outgoing connections (Linux 32768+, macOS 49152+): a port
-# chosen here is not taken by somebody's client between the choice and the server's bind.
+# Below the ranges that kernels use for outgoing connections (Linux 32768+, macOS 49152+), so that
+# no client takes a port between its choice and the server's bind.
 _CHOICE = range(20_000, 32_000)
 
 
@@ -22,12 +22,12 @@ class Ports(NamedTuple):
 
     @property
     def gateway_url(self) -> str:
-        """Where clients find the gateway."""
+        """The URL of the gateway."""
         return f"http://{LOOPBACK}:{self.gateway}"
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on that port of loopback now."""
+    """Whether a server could listen on this port of loopback now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -38,7 +38,7 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different free ports, chosen at random so that stacks that start at once rarely meet."""
+    """Free ports, at random, so that stacks that start together rarely choose the same."""
     choice = random.SystemRandom().sample(_CHOICE, len(_CHOICE))
     free = [port for port, _ in zip((p for p in choice if is_free(p)), range(count), strict=False)]
     if len(free) < count:
@@ -47,5 +47,5 @@ def free_ports(count: int) -> list[int]:
 
 
 def assign(port: int) -> Ports:
-    """The gateway's port and the three after it; all free ones for port 0."""
+    """The gateway's port and the three after it; for port 0, free ports."""
     return Ports(*(range(port, port + len(Ports._fields)) if port else free_ports(4)))

@@ -1,4 +1,4 @@
-"""Whether a server answers; each asks once, quickly, and never raises."""
+"""Does a server answer? Each probe asks once, with a short timeout, and never raises."""
 
 import http.client
 
@@ -23,7 +23,7 @@ def http_ok(port: int, path: str) -> bool:
 
 
 def redis_ok(port: int) -> bool:
-    """Whether Redis or Valkey takes commands, so has loaded its data too."""
+    """Whether Redis or Valkey accepts commands, which it does after loading its data."""
     with Redis(LOOPBACK, port, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS) as client:
         try:
             return bool(client.ping())

@@ -1,9 +1,9 @@
-"""Processes known by pid *and* start time, so that a recycled pid is never touched.
+"""Processes identified by pid and start time, so that a recycled pid is never signalled.
 
-Every process is the leader of its own session and group: Ctrl-C in the terminal reaches only the
-supervisor, and what a leader leaves behind is found by its group. While one process of a group
-lives the kernel does not give the leader's pid away, so "the pid is another process now" proves
-that nothing of ours is left.
+Every process leads its own session and group. Ctrl-C in the terminal reaches only the supervisor,
+and children that outlive a leader are found by its group. The kernel does not reuse the pid of a
+leader while its group has members. So if the pid belongs to another process, nothing of ours is
+left.
 """
 
 import os
@@ -25,12 +25,12 @@ _STARTED = "=== started ===\n"
 """A line of a log between one process and the next."""
 _TAIL_BYTES = 16_384
 _KILL_SECONDS = 10.0
-# Our own children, by pid: only their parent can reap them and knows their exit code.
+# Our own children by pid: only the parent of a process can reap it and read its exit code.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class Process(BaseModel):
-    """A process that was seen alive: ``started`` tells it from a later one with its pid."""
+    """A process; ``started`` tells it from a later one with the same pid."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -101,7 +101,7 @@ def spawn(
 
 
 def alive(process: Process) -> bool:
-    """Whether that very process runs."""
+    """Whether this very process is running."""
     child = _children.get(process.pid)
     if child is not None:
         child.poll()  # reaps it, else it would stay a zombie as long as we live
@@ -109,30 +109,30 @@ def alive(process: Process) -> bool:
 
 
 def exit_code(process: Process) -> int | None:
-    """The exit code of a child of ours that ended; negative is a signal's number."""
+    """The exit code of a child that has ended; a negative one is the number of a signal."""
     child = _children.get(process.pid)
     return child.poll() if child else None
 
 
 def stop(processes: Iterable[Process], *, grace: float) -> None:
-    """Ask the leaders to end, wait for them, kill what is left of their groups.
+    """Terminate the leaders, wait ``grace`` seconds, then kill what is left of their groups.
 
-    Only leaders get SIGTERM: a pool's parent finishes its children's work first, which it can't
-    when they are hit too. ``grace`` 0 kills at once.
+    Only leaders get SIGTERM: the parent of a pool lets its children finish their work, which they
+    can't when they get the signal too. ``grace`` 0 kills at once.
     """
-    ours = [process for process in processes if _is_ours(process)]
+    remaining = [process for process in processes if _remains(process)]
     if grace > 0:
-        for process in ours:
+        for process in remaining:
             _signal(os.kill, process.pid, signal.SIGTERM)
-        _wait_until(lambda: not any(alive(process) for process in ours), grace)
-    left = [process for process in ours if _is_ours(process)]
+        _wait_until(lambda: not any(alive(process) for process in remaining), grace)
+    left = [process for process in remaining if _remains(process)]
     for process in left:
         _signal(os.killpg, process.pid, signal.SIGKILL)
-    _wait_until(lambda: not any(map(_is_ours, left)), _KILL_SECONDS)
+    _wait_until(lambda: not any(map(_remains, left)), _KILL_SECONDS)
 
 
-def _is_ours(process: Process) -> bool:
-    """Whether the process, or what it left in its group, is still there."""
+def _remains(process: Process) -> bool:
+    """Whether the process or a child in its group is still running."""
     if alive(process):
         return True
     return start_time(process.pid) is None and bool(members(process.pid))
@@ -150,7 +150,7 @@ def _wait_until(done: Callable[[], bool], seconds: float) -> None:
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """The last lines that the process started last wrote to a log."""
+    """The last lines of a log, written since the last start."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))

@@ -29,7 +29,7 @@ _INTERRUPTED = 130
 
 
 def lock_file(home: Path) -> Path:
-    """Held while a stack starts or stops; beside its folder, which ``fresh`` deletes."""
+    """The lock of starting and stopping; beside the folder, which ``fresh`` deletes."""
     return home.with_name(f"{home.name}.lock")
 
 
@@ -37,9 +37,9 @@ def lock_file(home: Path) -> Path:
 def running_stack(
     options: StackOptions, *, pause: Pause = time.sleep, say: Say = _quiet
 ) -> Iterator[Stack]:
-    """A ready stack; stopped at the end, its data deleted too unless ``options.keep``.
+    """A ready stack. At the end it is stopped, and its data deleted unless ``options.keep``.
 
-    When a part does not start the data stays all the same: the log that the error names is in it.
+    When a part does not start the data stays in any case: it includes the log of the error.
     """
     with locked(lock_file(options.home), pause):
         stack = _open(options, pause, say)
@@ -57,14 +57,16 @@ def running_stack(
 def _close(stack: Stack, *, keep: bool) -> None:
     stack.stop()
     if not keep:
-        delete_data(stack.home)  # where it was started, whatever the environment says now
+        delete_data(
+            stack.home
+        )  # the folder that it was started with, whatever the environment says now
 
 
 def up(options: StackOptions, *, say: Say = print_line) -> int:
-    """Start the stack; stay with it until a signal unless detached.
+    """Start the stack; unless detached, run it until a signal.
 
     Returns:
-        The exit code: 0, or what the error says, or 130 when interrupted while starting.
+        The exit code: 0, that of the error, or 130 when interrupted while starting.
     """
     code = _INTERRUPTED
     try:
@@ -90,7 +92,7 @@ def up(options: StackOptions, *, say: Say = print_line) -> int:
 
 
 def down(name: str, *, say: Say = print_line) -> int:
-    """Stop the stack of that name, whoever started it; its data stays."""
+    """Stop a stack, whoever started it; its data stays."""
     try:
         home = stack_home(name)
         state = load(home)
@@ -111,7 +113,7 @@ def status(name: str, *, as_json: bool = False, say: Say = print_line) -> int:
     """Show the parts of a stack.
 
     Returns:
-        0 when all remembered parts are alive, 1 when one is not or the stack does not run.
+        0 when all parts run, 1 when one has died or the stack does not run.
     """
     try:
         home = stack_home(name)
@@ -132,7 +134,7 @@ def status(name: str, *, as_json: bool = False, say: Say = print_line) -> int:
 
 
 def status_rows(state: State | None) -> list[dict[str, object]]:
-    """One row per remembered part."""
+    """A row for each started part."""
     if state is None:
         return []
     return [
@@ -149,14 +151,14 @@ def status_rows(state: State | None) -> list[dict[str, object]]:
 
 
 def delete_data(home: Path) -> None:
-    """Delete everything that the stack in ``home`` keeps; it must not run."""
+    """Delete all data of the stack in ``home``, which must not run."""
     for folder in (home, data_folder(home, as_root=os.geteuid() == 0)):
         if folder.exists():
             shutil.rmtree(folder)
 
 
 def _living(options: StackOptions) -> State | None:
-    """What still runs of the stack, if anything; an error where the options contradict it."""
+    """The running parts of the stack, or None. Raises StackError if the options contradict them."""
     state = load(options.home)
     if state is None or not (living := state.living()):
         return None
@@ -170,20 +172,20 @@ def _living(options: StackOptions) -> State | None:
 
 
 def _running(options: StackOptions) -> State | None:
-    """The stack, if every part that was chosen runs."""
+    """The state of the stack, if every chosen part runs."""
     state = _living(options)
     whole = state is not None and set(options.chosen_parts) <= set(state.running)
     return state if whole else None
 
 
 def _start(stack: Stack) -> None:
-    """Start every part, and only then remember the index: else the data would seem gone."""
+    """Start every part, then record the index: a failed start does not change the default."""
     stack.start()
     remember_index(stack.home, stack.index)
 
 
 def _open(options: StackOptions, pause: Pause, say: Say) -> Stack:
-    """The stack, not started yet; adopts what still runs from before. Under the lock."""
+    """The stack, not started yet, with the parts that still run. The caller holds the lock."""
     state = _living(options)
     if options.fresh:
         delete_data(options.home)
@@ -203,23 +205,23 @@ def _open(options: StackOptions, pause: Pause, say: Say) -> Stack:
 
 
 def _note_index(options: StackOptions, ports: Ports, say: Say) -> None:
-    """Each index has data of its own: say where that is which isn't seen."""
+    """When the index changes, tell where the data of the other one is."""
     before = last_index(options.home)
     if before == "embedded" and options.index == "elastic":
         say(
-            f"index: what is in the embedded index of stack {options.name} stays there; `triptych "
-            f"migrate --all --stack {options.name} --to {index_url('elastic', options.home, ports)}"
-            "` copies it into Elasticsearch"
+            f"index: the data in the embedded index of stack {options.name} stay there; to copy "
+            f"them into Elasticsearch: triptych migrate --all --stack {options.name} "
+            f"--to {index_url('elastic', options.home, ports)}"
         )
     elif before == "elastic" and options.index == "embedded":
         say(
-            f"index: what is in the Elasticsearch of stack {options.name} stays there, and is back "
-            "with `--index elastic`"
+            f"index: the data in the Elasticsearch of stack {options.name} stay there; use them "
+            "again with --index elastic"
         )
 
 
 def _check_settings(options: StackOptions) -> None:
-    """A wrong encoder is told at once, by the name of its setting, before anything starts."""
+    """Raise BadSetting for a wrong encoder before anything starts."""
     if set(options.parts) <= set(STORES):
         return
     try:
@@ -237,7 +239,7 @@ def _stay(stack: Stack) -> None:
 
 
 def _end_supervisor(state: State) -> None:
-    """Let the process that stays with the stack stop it, in its order."""
+    """Tell the supervisor to stop the stack, and wait for it."""
     supervisor = state.supervisor
     if supervisor is None or not alive(supervisor):
         return
@@ -248,7 +250,7 @@ def _end_supervisor(state: State) -> None:
 
 
 def _stop_left(home: Path) -> None:
-    """Stop what a detached or killed ``up`` left running."""
+    """Stop the parts that a detached or killed ``up`` left running."""
     state = load(home)
     if state is None:
         return

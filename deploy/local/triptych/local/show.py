@@ -1,4 +1,4 @@
-"""What a person sees: coloured on a terminal, plain elsewhere."""
+"""Output: coloured on a terminal, plain elsewhere."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def print_line(text: str) -> None:
-    """One message; the part's name before the colon stands out."""
+    """Print a message; the name before the colon is bold."""
     name, colon, rest = text.partition(": ")
     style = "bold red" if name == "error" else "bold"
     _console.print(f"{name}{colon}", style=style if colon else None, markup=False, end="")
@@ -19,7 +19,7 @@ def print_line(text: str) -> None:
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """The parts as a table; as plain columns when it goes to a file or a pipe."""
+    """Print the parts as a table, or tab-separated if the output is not a terminal."""
     columns = ("name", "pid", "port", "alive", "log")
     cells = [["-" if row[key] is None else str(row[key]) for key in columns] for row in rows]
     if not _console.is_terminal:

@@ -1,4 +1,4 @@
-"""Start parts in order, watch them, stop them in reverse."""
+"""Start parts in order, watch them, stop them in reverse order."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +15,12 @@ from triptych.local.state import Running, State, forget, save
 
 
 def _quiet(_text: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 @dataclass
 class Stack:
-    """The parts of one stack and their processes; remembered in ``home`` at every change."""
+    """The parts of a stack and their processes; the state file in ``home`` follows every change."""
 
     home: Path
     ports: Ports
@@ -33,29 +33,29 @@ class Stack:
 
     @property
     def gateway_url(self) -> str:
-        """Where clients find the gateway."""
+        """The URL of the gateway."""
         return self.ports.gateway_url
 
     @property
     def redis_url(self) -> str:
-        """Where the queue is."""
+        """The URL of the queue."""
         return redis_url(self.ports)
 
     @property
     def index_url(self) -> str:
-        """Where the search index is."""
+        """The URL of the search index."""
         return index_url(self.index, self.home, self.ports)
 
     @property
     def media_url(self) -> str:
-        """Where uploaded media lies, an fsspec URL."""
+        """The fsspec URL of the media store."""
         return media_url(self.home)
 
     def start(self, *names: str) -> None:
-        """Start the named parts (all of them without a name) and wait until they are ready.
+        """Start the named parts, or all, and wait until they are ready.
 
-        What already runs is kept, and waited for too. When one fails or the wait is interrupted,
-        everything that this call started is stopped again.
+        Parts that already run are kept, and waited for too. When one fails or the wait is
+        interrupted, every part that this call started is stopped again.
         """
         chosen = self._chosen(names)
         fresh = [part for part in chosen if not self.alive(part.name)]
@@ -68,16 +68,16 @@ class Stack:
             raise
 
     def stop(self, *names: str) -> None:
-        """Stop the named parts (all of them without a name), the last started first."""
+        """Stop the named parts, or all, in reverse order."""
         for wave in reversed(waves(self._chosen(names))):
             self._end([part.name for part in wave], grace=max(part.grace for part in wave))
 
     def kill(self, *names: str) -> None:
-        """End the named parts at once, children too, as a power cut would."""
+        """Kill the named parts and their children at once, like a power cut."""
         self._end([part.name for part in self._chosen(names)], grace=0)
 
     def alive(self, name: str) -> bool:
-        """Whether the part's process runs."""
+        """Whether the part's process is running."""
         return name in self.running and alive(self.running[name].process)
 
     def check(self) -> None:
@@ -87,7 +87,7 @@ class Stack:
                 raise self._failed(part, "died")
 
     def watch(self) -> None:
-        """Stay until a part dies (``PartFailed``) or the pause raises."""
+        """Wait until a part dies (``PartFailed``) or the pause raises."""
         while True:
             self.pause(0.5)
             self.check()
@@ -95,7 +95,7 @@ class Stack:
     def _chosen(self, names: Sequence[str]) -> list[Part]:
         known = {part.name: part for part in self.parts}
         if unknown := [name for name in names if name not in known]:
-            raise StackError(f"no part {unknown[0]} here; there are {', '.join(known)}")
+            raise StackError(f"no part {unknown[0]!r}; this stack has {', '.join(known)}")
         return [part for part in self.parts if not names or part.name in names]
 
     def _start_wave(self, wave: Sequence[Part], fresh: Sequence[Part]) -> None:
@@ -129,9 +129,9 @@ class Stack:
             grace=part.grace,
         )
         self.remember()
-        places = {"port": part.port, "log": part.log, "folder": part.folder}
+        facts = {"port": part.port, "log": part.log, "folder": part.folder}
         self.say(
-            f"{part.name}: " + ", ".join(f"{key} {value}" for key, value in places.items() if value)
+            f"{part.name}: " + ", ".join(f"{key} {value}" for key, value in facts.items() if value)
         )
 
     def _end(self, names: Sequence[str], *, grace: float) -> None:
@@ -147,7 +147,7 @@ class Stack:
         return PartFailed(part.name, what + suffix, part.log, tail(part.log))
 
     def remember(self) -> None:
-        """Write the state file; without any process there is nothing to remember."""
+        """Write the state file; without a running part, delete it."""
         if self.running:
             state = State(
                 ports=self.ports,
@@ -161,11 +161,10 @@ class Stack:
 
 
 def _check_ports(parts: Sequence[Part]) -> None:
-    """Say which port is taken before anything starts, rather than let a server fail on it."""
+    """Raise StackError for a port in use before anything starts."""
     for part in parts:
         for port in part.ports:
             if not is_free(port):
                 raise StackError(
-                    f"port {port} for {part.name} is in use by something else: "
-                    "choose others with --port"
+                    f"port {port} for {part.name} is in use: choose others with --port"
                 )

