@@ -89,7 +89,8 @@ def test_a_long_sound_is_read_in_blocks(monkeypatch, artefact):
     sound = np.concatenate([tone(440, 2), noise(2)])
     whole = encoder.encode([sound])
     monkeypatch.setattr("triptych.encoders.audio.mfcc_words._BLOCK_FRAMES", 7)
-    assert encoder.encode([sound]) == pytest.approx(whole, abs=1e-5)
+    # Products of matrices of another size round differently, on each processor in its own way.
+    assert encoder.encode([sound]) == pytest.approx(whole, abs=1e-4)
 
 
 def test_golden_vectors(artefact):

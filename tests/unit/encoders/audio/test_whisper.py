@@ -10,9 +10,12 @@ from triptych.corpora import prompts
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.encoders.audio import whisper
 from triptych.encoders.audio.whisper import Whisper
+from triptych.encoders.recognition import Transcript
 from triptych.encoders.weights import WeightsError
 from triptych.media.audio import RATE, decode_audio
 
+# Whole numbers round differently from processor to processor, so do commas and near ties of Whisper:
+# texts are compared by their words, and the sounds have a clear margin to each threshold.
 PHONE = "Please enter your phone number, starting with the area code."
 SEND = "Press one to send this message or two to add another recipient."
 
@@ -46,9 +49,9 @@ def words(paths):
     return [decode_audio(paths[name].read_bytes(), max_seconds=60) for name in names]
 
 
-def spelled(text: str) -> list[str]:
-    """The words of a transcript: its commas depend on the processor, whose kernels round apart."""
-    return re.findall(r"[a-z]+", text.lower())
+def words_of(text: str | Transcript) -> str:
+    """The words in small letters, without punctuation."""
+    return " ".join(re.findall(r"\w+", str(getattr(text, "text", text)).lower()))
 
 
 def silence(seconds: float) -> np.ndarray:
@@ -85,8 +88,9 @@ def test_sounds_without_speech(recogniser):
     "name",
     [
         "animals/mammals/dogs/dog",
+        "animals/mammals/elephant",
+        "animals/birds/crow",
         "animals/birds/penguin",
-        "animals/amphibians/frog",
         "hobbies/music/string/cello",
         "household/vacuum_cleaner",
         "vehicles/emergency/firetruck",
@@ -100,42 +104,42 @@ def test_animals_and_machines(recogniser, stamps, name):
 
 def test_golden_transcript(recogniser, spoken):
     """Words, language and times, to a quarter of a second, of a clear recording."""
-    [found] = recogniser.recognise(spoken[:1])
-    assert found.text == PHONE
-    assert found.language == "en"
-    assert found.segments[0].start == pytest.approx(0, abs=0.25)
-    assert found.segments[-1].end == pytest.approx(len(spoken[0]) / RATE, abs=0.25)
+    [transcript] = recogniser.recognise(spoken[:1])
+    assert words_of(transcript) == words_of(PHONE)
+    assert transcript.language == "en"
+    assert transcript.segments[0].start == pytest.approx(0, abs=0.25)
+    assert transcript.segments[-1].end == pytest.approx(len(spoken[0]) / RATE, abs=0.25)
 
 
 def test_a_word_has_several_readings(recogniser, words):
     """Each once, whatever its case and punctuation; its times are those of the speech in it."""
-    [found] = recogniser.recognise(words[:1])
-    assert found.text == "Second."
-    assert "Seconds" in found.readings
-    bare = [whisper._bare(text) for text in found.readings]
-    assert len(set(bare)) == len(bare) > 1
-    [segment] = found.segments
+    [transcript] = recogniser.recognise(words[:1])
+    readings = [words_of(text) for text in transcript.readings]
+    assert words_of(transcript) == readings[0] == "second"
+    assert "seconds" in readings
+    assert len(set(readings)) == len(readings)
+    [segment] = transcript.segments
     assert 0 <= segment.start < segment.end <= len(words[0]) / RATE + 0.01
-    assert found.others == recogniser.recognise(words[:1])[0].others
+    assert transcript.others == recogniser.recognise(words[:1])[0].others
 
 
 def test_a_word_of_no_sure_language_is_english(recogniser, words):
     """Whisper takes this one for Korean, but is not sure."""
-    [found] = recogniser.recognise(words[1:])
-    assert found.language == "en"
-    assert found.text == "Console."
+    [transcript] = recogniser.recognise(words[1:])
+    assert transcript.language == "en"
+    assert words_of(transcript) == "console"
 
 
 def test_a_longer_sound_has_one_reading(recogniser, spoken):
     """And the time stamps of Whisper."""
-    assert recogniser.recognise(spoken[:1])[0].readings == (PHONE,)
+    [transcript] = recogniser.recognise(spoken[:1])
+    assert [words_of(text) for text in transcript.readings] == [words_of(PHONE)]
 
 
 def test_a_batch_is_the_same_as_one_by_one(recogniser, spoken):
     """In order, whatever is beside it, and the same every time."""
     together = recogniser.recognise([spoken[1], barks(), spoken[0]])
-    assert together[1] is None
-    assert [spelled(each.text) for each in together[::2]] == [spelled(SEND), spelled(PHONE)]
+    assert [each and words_of(each) for each in together] == [words_of(SEND), None, words_of(PHONE)]
     assert together[::2] == [recogniser.recognise([sound])[0] for sound in spoken[::-1]]
 
 
@@ -146,13 +150,13 @@ def test_a_long_sound_is_read_by_blocks(recogniser, spoken, tmp_path):
     samples = np.load(tmp_path / "long.npy", mmap_mode="r")
     tracemalloc.start()
     try:
-        [found] = recogniser.recognise([samples])
+        [transcript] = recogniser.recognise([samples])
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert spelled(found.text) == spelled(f"{PHONE} {SEND}")
+    assert words_of(transcript) == words_of(f"{PHONE} {SEND}")
     starts = [57, 57 + len(spoken[0]) / RATE + 600]
-    assert [segment.start for segment in found.segments] == pytest.approx(starts, abs=0.6)
+    assert [segment.start for segment in transcript.segments] == pytest.approx(starts, abs=0.6)
     assert peak < samples.nbytes / 2
 
 
