@@ -14,7 +14,7 @@ from triptych.encoders.recognition import Transcript
 from triptych.encoders.weights import WeightsError
 from triptych.media.audio import RATE, decode_audio
 
-# Whole numbers round differently from processor to processor, so do commas and near ties of Whisper:
+# Whole numbers round differently from processor to processor, as do commas and near ties in speech:
 # texts are compared by their words, and the sounds have a clear margin to each threshold.
 PHONE = "Please enter your phone number, starting with the area code."
 SEND = "Press one to send this message or two to add another recipient."
