@@ -15,7 +15,7 @@ import pytest
 
 from support import layout, make_item
 from triptych.core.errors import IndexUnavailable, NotFound
-from triptych.core.settings import Settings
+from triptych.core.settings import Settings, index_folder
 from triptych.encoders.cards import unit_rows
 from triptych.fusion.blocks import Rows, fuse
 from triptych.index import SearchIndex, migration, open_index
@@ -24,7 +24,6 @@ from triptych.index.model import Outcome, Versioned
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
 from triptych.local import Stack, StackOptions
-from triptych.local.parts import embedded_folder
 
 RNG = np.random.default_rng(11)
 PREFIX = "migrate"
@@ -242,7 +241,7 @@ def test_all_of_a_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """``--stack`` and ``--all``: every collection of a local stack, whether or not it runs."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     there = StackOptions(name="x").home
-    source = open_index(Settings(index_url=embedded_folder(there).as_uri()), layout())
+    source = open_index(Settings(index_url=index_folder(there).as_uri()), layout())
     for name in ("one", "two"):
         source.ensure(name)
         source.bulk(name, [make(number) for number in range(5)])

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from triptych.cli.show import progress_bar
 from triptych.client import BatchStatus, Client
+from triptych.core.bar import progress_bar
 
 
 @dataclass(frozen=True)

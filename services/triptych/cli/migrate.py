@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from triptych.cli.show import console, errors, failure, print_json, progress_bar
+from triptych.cli.show import console, errors, failure, print_json
+from triptych.core.bar import progress_bar
 from triptych.core.errors import TriptychError
-from triptych.core.settings import Settings, data_home
+from triptych.core.settings import Settings, data_home, index_folder
 from triptych.local.options import stack_home
-from triptych.local.parts import embedded_folder
 
 if TYPE_CHECKING:  # a client alone has not the libraries of the indexes
     from triptych.index import SearchIndex
@@ -74,11 +74,11 @@ def _source_url(source: str | None, stack: str | None) -> str:
     if source and stack:
         raise ValueError("--from and --stack say two things: give one")
     if stack:
-        folder = embedded_folder(stack_home(stack))
+        folder = index_folder(stack_home(stack))
         if not folder.is_dir():
             raise ValueError(f"there is no stack {stack!r} with an embedded index")
         return folder.as_uri()
-    return source or Settings().index_url or (data_home() / "index").absolute().as_uri()
+    return source or Settings().index_url or index_folder(data_home()).absolute().as_uri()
 
 
 def _open(url: str) -> "SearchIndex":

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from triptych.client.uploads import Upload
+from triptych.ingest.uploads import Upload
 
 Media = Mapping[str, bytes | Sequence[bytes]]
 """Of a search: ``image`` and ``audio``, ``not.image`` and ``not.audio``; one file or several."""

@@ -6,7 +6,7 @@ Each field is an environment variable with the prefix ``TRIPTYCH_`` (``redis_url
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -22,6 +22,16 @@ def cache_home() -> Path:
     """The folder for data that can be fetched again (XDG Base Directory specification)."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "triptych"
+
+
+def media_folder(home: Path) -> Path:
+    """Where a folder of data has its media store."""
+    return home / "media"
+
+
+def index_folder(home: Path) -> Path:
+    """Where a folder of data has its embedded index."""
+    return home / "index"
 
 
 class Limits(BaseSettings):
@@ -68,7 +78,7 @@ class Settings(BaseSettings):
         description="http(s)://… of Elasticsearch, or file:///folder; a local folder by default",
     )
     media_url: str = Field(
-        default_factory=lambda: (data_home() / "media").as_uri(),  # noqa: PLW0108
+        default_factory=lambda: media_folder(data_home()).as_uri(),
         description="an fsspec URL: file:///… or s3://…",
     )
     import_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
@@ -97,6 +107,12 @@ class Settings(BaseSettings):
     compute_threads: int = Field(1, ge=1, description="threads of one model in one process")
     limits: Limits = Field(default_factory=Limits)
     encoders: Encoders = Field(default_factory=Encoders)
+
+    @classmethod
+    def of_folder(cls, home: Path) -> Self:
+        """Media and index in one folder, as a local stack has them; the rest as always."""
+        home = home.absolute()
+        return cls(media_url=media_folder(home).as_uri(), index_url=index_folder(home).as_uri())
 
     @property
     def background(self) -> tuple[int, int, int]:

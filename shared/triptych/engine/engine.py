@@ -5,9 +5,11 @@ and the search of a query are its methods over plain types. Gateway, workers, co
 evaluation and notebooks are shells over it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from triptych.core.item import Modality
 from triptych.core.settings import Settings
@@ -29,6 +31,7 @@ from triptych.ingest.steps import Step
 from triptych.media.store import MediaStore
 
 if TYPE_CHECKING:  # a worker does not search, and has no library for it
+    from triptych.engine.adding import Report, Source
     from triptych.search.answer import Answer
     from triptych.search.request import SearchRequest, SimilarRequest
     from triptych.search.searcher import Searcher
@@ -56,13 +59,19 @@ class Engine:
         self._planner = Planner(store, settings)
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
+    def open(cls, settings: Settings | str | Path) -> Self:
         """Open the store that the settings name; index and encoders are opened when first used.
+
+        Args:
+            settings: all of them; or a folder for media and index, which ``triptych up --data``
+                serves, with the other settings of the environment.
 
         Raises:
             InvalidInput: an encoder of the settings does not exist or does not fit its role.
             StoreUnavailable: what a fitted encoder learnt can't be read.
         """
+        if not isinstance(settings, Settings):
+            settings = Settings.of_folder(Path(settings))
         store = MediaStore(settings.media_url)
         layout = make_layout(settings.encoders, store)
         extractors = Extractors(settings.encoders, threads=settings.compute_threads, store=store)
@@ -79,6 +88,22 @@ class Engine:
         from triptych.search.searcher import Searcher
 
         return Searcher(self.settings, self.store, self.layout, self.index, self.extractors)
+
+    def close(self) -> None:
+        """Close what was opened. The engine is of no use afterwards."""
+        if "index" in vars(self):
+            self.index.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def load(self, *modalities: Modality) -> None:
         """Load the encoders of these modalities now, so that their first use is fast."""
@@ -142,6 +167,11 @@ class Engine:
         self.index.ensure(collection)
         return self._acceptor.files(collection, uploads)
 
+    def accept_items(self, collection: str, items: Iterable[Mapping[str, Any]]) -> Accepted:
+        """Store a batch of items with their media: bytes, or paths of this machine."""
+        self.index.ensure(collection)
+        return self._acceptor.items(collection, items)
+
     def withdraw(self, manifest: Manifest) -> None:
         """Forget a batch that was not accepted after all."""
         delete_manifest(self.store, manifest.batch)
@@ -185,6 +215,39 @@ class Engine:
             chunk = self.step(chunk)
         return self.write(chunk)
 
+    def add(
+        self,
+        collection: str,
+        source: "Source | Iterable[Source]",
+        *,
+        progress: "bool | Callable[[Report], None]" = True,
+    ) -> "Report":
+        """Index files or items in this process.
+
+        Args:
+            collection: made if it does not exist.
+            source: a folder, a file, a JSONL manifest or an item, or several of these. Files of one
+                stem are one item. An item has the fields of a manifest line; its image and audio
+                are bytes, or paths of this machine.
+            progress: whether to show a bar; or a function, called with a report after every chunk.
+
+        Returns:
+            Counts, and the items that failed with their reasons: a bad item raises nothing.
+
+        Raises:
+            FileNotFoundError: a path is not there.
+            IndexUnavailable, StoreUnavailable: it can't go on. Adding it all again is harmless.
+        """
+        from triptych.engine import adding
+
+        return adding.add(self, collection, source, progress)
+
+    def adding(self, collection: str, source: "Source | Iterable[Source]") -> "Iterator[Report]":
+        """Index as ``add`` does, step by step: a report after every chunk, the last one whole."""
+        from triptych.engine import adding
+
+        return adding.adding(self, collection, source)
+
     # Look up, delete
 
     def item(self, collection: str, item: str) -> ItemDocument:
@@ -211,14 +274,41 @@ class Engine:
 
     # Ask
 
-    def search(self, collection: str, request: "SearchRequest") -> "Answer":
-        """Answer a query, or list items where nothing is searched for."""
+    def search(
+        self, collection: str, request: "SearchRequest | None" = None, **query: Any
+    ) -> "Answer":
+        """Answer a query, or list items where nothing is searched for.
+
+        Args:
+            collection: its name.
+            request: the query; or give its fields by name.
+            query: ``text``, ``image`` and ``audio``, one or several; ``not_``, a dict of what hits
+                are to be unlike; ``filter``, ``limit`` and the other fields of a search. An image
+                or sound is bytes, a path, ``item:ID``, or a URL of an allowed host.
+
+        Raises:
+            InvalidInput: naming the field.
+            NotFound: no collection, or no item, of that name.
+            OSError: a file can't be read.
+        """
+        from triptych.engine.asking import search_request
         from triptych.search import searching
 
+        if request is None:
+            request = search_request(**query)
         return searching.search(self.searcher, collection, request)
 
-    def similar(self, collection: str, item: str, request: "SimilarRequest") -> "Answer":
-        """Find items by every part that one of the collection has."""
+    def similar(
+        self,
+        collection: str,
+        item: str,
+        request: "SimilarRequest | None" = None,
+        **options: Any,
+    ) -> "Answer":
+        """Find items by every part that one of the collection has. Takes options as ``search``."""
+        from triptych.engine.asking import similar_request
         from triptych.search import searching
 
+        if request is None:
+            request = similar_request(**options)
         return searching.similar(self.searcher, collection, item, request)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from triptych.core.settings import Settings, data_home
+from triptych.core.settings import Settings, data_home, index_folder
 from triptych.fusion.blocks import Layout
 from triptych.index.model import SearchIndex
 
@@ -13,7 +13,7 @@ __all__ = ["SearchIndex", "open_index"]
 def open_index(settings: Settings, layout: Layout) -> SearchIndex:
     """Open the index of ``settings.index_url``. Raises ValueError for a scheme it lacks."""
     url = settings.index_url
-    parts = urlsplit(url or (data_home() / "index").absolute().as_uri())
+    parts = urlsplit(url or index_folder(data_home()).absolute().as_uri())
     if parts.scheme in {"http", "https"}:
         from triptych.index.elastic.index import ElasticIndex
 

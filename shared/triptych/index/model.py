@@ -251,3 +251,7 @@ class SearchIndex(Protocol):
     def refresh(self, collection: str) -> None:
         """Make every write so far visible to ``search``."""
         ...
+
+    def close(self) -> None:
+        """Close connections and files. The index is not to be used afterwards."""
+        ...

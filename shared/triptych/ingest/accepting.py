@@ -1,14 +1,21 @@
 """Accepting a batch: everything durable first, so that what was accepted is never lost."""
 
+import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from triptych.core.errors import InvalidInput, MediaError, TooLarge
 from triptych.core.item import MEDIA, Item, Modality
-from triptych.core.names import derive_id, printable
+from triptych.core.names import derive_id, is_id, printable
 from triptych.core.settings import Limits
+from triptych.core.values import describe
 from triptych.ingest.chunk import submission_sequence
 from triptych.ingest.grouping import group_files
 from triptych.ingest.manifest import (
@@ -80,6 +87,51 @@ class Acceptor:
             entries.append(_rejected_entry(rejection, name))
         return Accepted(self._stored(collection, entries), rejected)
 
+    def items(self, collection: str, items: Iterable[Mapping[str, Any]]) -> Accepted:
+        """Accept items with their media: ``image`` and ``audio`` are bytes, or paths here.
+
+        The other fields are those of a manifest line. Raises as ``manifest``.
+        """
+        rejected: list[Rejection] = []
+
+        def entries() -> Iterator[Entry]:
+            for number, fields in enumerate(items, start=1):
+                line = _checked(fields, number)
+                if isinstance(line, Rejection):
+                    rejected.append(line)
+                    yield _rejected_entry(line)
+                else:
+                    media = {part: fields[part] for part in MEDIA if fields.get(part) is not None}
+                    yield Entry(self._with_media(line, number, media))
+
+        return Accepted(self._stored(collection, entries()), rejected)
+
+    def _with_media(self, line: ItemLine, number: int, media: Mapping[Modality, Any]) -> Item:
+        """Store the media of an item; what can't be read, or is too large, is a failure."""
+        item = _item(line, number, self.limits.text_chars)
+        for part, value in media.items():
+            if not isinstance(value, bytes):
+                item = replace(item, names={**item.names, part: printable(Path(value).name)})
+            try:
+                data = value if isinstance(value, bytes) else Path(value).read_bytes()
+            except OSError as error:
+                item = item.failing(part, f"file '{printable(str(value))}': {error.strerror}")
+                continue
+            item = self._with_part(item, part, data)
+        if line.id is None and (item.text, item.image, item.audio) != (None, None, None):
+            content = repr([item.text, item.image, item.audio])
+            item = replace(item, id=hashlib.sha256(content.encode()).hexdigest()[:32])
+        return item
+
+    def _with_part(self, item: Item, part: Modality, data: bytes) -> Item:
+        """Store one part of an item; one that can't be used is a failure."""
+        if len(data) > self.limits.file_bytes:
+            reason = f"{len(data)} bytes, the limit is {self.limits.file_bytes}"
+            return item.failing(part, reason)
+        if part == "text":
+            return _with_text(item, data, self.limits.text_chars)
+        return item.with_media(part, self.store.put(data))
+
     def _stored(self, collection: str, entries: Iterable[Entry]) -> Manifest:
         limit = self.limits.batch_items
         numbered = [
@@ -110,11 +162,26 @@ class Acceptor:
             item = replace(item, names={**item.names, part: shown})
             if name not in uploads:
                 item = item.failing(part, f"file '{shown}' is not among the uploaded files")
-            elif part == "text":
-                item = _with_text(item, uploads[name], self.limits.text_chars)
             else:
-                item = item.with_media(part, self.store.put(uploads[name]))
+                item = self._with_part(item, part, uploads[name])
         return item
+
+
+def _checked(fields: Mapping[str, Any], number: int) -> ItemLine | Rejection:
+    """The fields of an item beside its media, or what is wrong with it."""
+    known = fields.get("id")
+    item_id = known if is_id(known) else None
+    try:
+        line = ItemLine.model_validate({k: v for k, v in fields.items() if k not in MEDIA})
+        for part in MEDIA:
+            if not isinstance(fields.get(part), bytes | str | PathLike | None):
+                kind = type(fields[part]).__name__
+                return Rejection(number, f"item {number}: {part} is of type {kind}", item_id)
+    except ValidationError as error:
+        return Rejection(number, f"item {number}: {describe(error)}", item_id)
+    if line.text is None and all(fields.get(part) is None for part in MEDIA):
+        return Rejection(number, f"item {number} has no image, text or audio", item_id)
+    return line
 
 
 def _rejected_entry(rejection: Rejection, file: str | None = None) -> Entry:

@@ -16,6 +16,9 @@ from triptych.core.answers import Described, Omissible
 from triptych.fusion.scores import Reason
 from triptych.index.item_document import ItemDocument
 
+_SHOWN_CHARS = 60
+"""Of a text where a hit is one line."""
+
 
 @dataclass(frozen=True)
 class Snippet(Described):
@@ -41,6 +44,15 @@ class Hit(Described):
     """With ``explain``: by signal, what it adds to the score. The contributions add up to it."""
     inliers: Omissible[int] = None
     """With ``verify``: the number of keypoints that agree on how the image fits the query's."""
+
+    def __str__(self) -> str:
+        """One line: the score, the item, the beginning of its text, and what made the score."""
+        score = [] if self.score is None else [f"{self.score:.3f}"]
+        text = " ".join(str(self.item.get("text", "")).split())
+        shown = text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 1]}…"
+        why = [f"{name} {reason.contribution:.3f}" for name, reason in (self.why or {}).items()]
+        reasons = [f"({', '.join(why)})"] if why else []
+        return "  ".join(filter(None, [*score, self.id, shown, *reasons]))
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,11 @@ class Answer(Described):
     """With ``facets``: by field, its most frequent values or the requested ranges."""
     cursor: Omissible[str] = None
     """With ``cursor``: that of the next page; left out on the last one."""
+
+    def __str__(self) -> str:
+        """A line per hit, best first, and how many there are."""
+        least = "at least " if self.total.relation == "gte" else ""
+        return "\n".join([*map(str, self.hits), f"{least}{self.total.value} items match"])
 
     def to_json(self) -> bytes:
         """The answer as JSON."""

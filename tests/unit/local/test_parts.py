@@ -12,6 +12,7 @@ from triptych.local.errors import StackError
 from triptych.local.options import PART_NAMES, StackOptions, stack_home
 from triptych.local.parts import Part, child_env, waves
 from triptych.local.ports import Ports
+from triptych.local.state import last_index, remember_index
 
 PORTS = Ports(gateway=9000, valkey=9001, search=9002, transport=9003)
 PYTHON_PARTS = tuple(name for name in PART_NAMES if name != "elasticsearch")
@@ -209,3 +210,25 @@ def test_names_separate_stacks():
     """Each name has its own folder."""
     assert stack_home("a") != stack_home("b")
     assert StackOptions(name="a").home == stack_home("a")
+
+
+def test_a_folder_of_data_is_the_home_of_a_stack(tmp_path, monkeypatch):
+    """With the layout that an engine gives it; it is never deleted."""
+    monkeypatch.chdir(tmp_path)
+    options = StackOptions(data=Path("shelf"), index="embedded", port=0)
+    settings = Settings.of_folder(tmp_path / "shelf")
+    assert options.home == tmp_path / "shelf"
+    env = child_env(options, PORTS)
+    assert env["TRIPTYCH_MEDIA_URL"] == settings.media_url
+    assert env["TRIPTYCH_INDEX_URL"] == settings.index_url
+    with pytest.raises(StackError, match="delete shelf"):
+        StackOptions(data=Path("shelf"), fresh=True)
+
+
+def test_a_folder_that_an_engine_has_filled_has_the_embedded_index(tmp_path):
+    """Whatever a stack had before is remembered instead."""
+    assert last_index(tmp_path) is None
+    (tmp_path / "index").mkdir()
+    assert last_index(tmp_path) == "embedded"
+    remember_index(tmp_path, "elastic")
+    assert last_index(tmp_path) == "elastic"

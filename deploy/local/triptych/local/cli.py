@@ -12,7 +12,7 @@ from triptych.local.options import (
     DEFAULT_PORT,
     IndexKind,
     StackOptions,
-    stack_home,
+    home_of,
 )
 from triptych.local.show import print_line
 from triptych.local.state import last_index
@@ -22,12 +22,19 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        file_okay=False, help="A folder for its data, such as one that an Engine has filled."
+    ),
+]
 Name = Annotated[str, typer.Option(help="Which stack; each name has its own data.")]
 
 
 @app.command()
 def up(  # noqa: PLR0917
     name: Name = "default",
+    data: Data = None,
     port: Annotated[
         int,
         typer.Option(help="The gateway's port; the stores use the next three. 0 picks free ports."),
@@ -58,8 +65,9 @@ def up(  # noqa: PLR0917
     try:
         options = StackOptions(
             name=name,
+            data=data,
             port=port,
-            index=index or last_index(stack_home(name)) or "elastic",
+            index=index or last_index(home_of(name, data)) or "elastic",
             import_roots=tuple(import_root or ()),
             fresh=fresh,
             detach=detach,
@@ -73,16 +81,17 @@ def up(  # noqa: PLR0917
 
 
 @app.command()
-def down(name: Name = "default") -> None:
+def down(name: Name = "default", data: Data = None) -> None:
     """Stop the stack; its data stays."""
-    raise typer.Exit(run.down(name))
+    raise typer.Exit(run.down(name, data))
 
 
 @app.command()
 def status(
     name: Name = "default",
+    data: Data = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the stack's parts."""
-    raise typer.Exit(run.status(name, as_json=as_json))
+    raise typer.Exit(run.status(name, data, as_json=as_json))

@@ -33,10 +33,16 @@ def stack_home(name: str) -> Path:
     return data_home() / "stacks" / name
 
 
+def home_of(name: str, data: Path | None) -> Path:
+    """The folder of a stack that has one of its own, or the one of its name."""
+    return stack_home(name) if data is None else data.absolute()
+
+
 @dataclass(frozen=True)
 class StackOptions:
     """What to start; every default works on a laptop.
 
+    ``data`` is the folder of all data; by default one that is named after the stack.
     ``port`` is the gateway's, the stores use the three after it; 0 picks free ports.
     With the embedded ``index`` there is no Elasticsearch, and ``heap`` has no effect.
     ``env`` adds environment variables of the workers and the gateway.
@@ -45,6 +51,7 @@ class StackOptions:
     """
 
     name: str = "default"
+    data: Path | None = None
     port: int = DEFAULT_PORT
     index: IndexKind = "elastic"
     import_roots: tuple[Path, ...] = ()
@@ -59,6 +66,8 @@ class StackOptions:
 
     def __post_init__(self) -> None:
         stack_home(self.name)
+        if self.fresh and self.data:
+            raise StackError(f"--fresh does not delete a folder of yours: delete {self.data}")
         if not 0 <= self.port <= _HIGHEST_PORT:
             raise StackError(f"port {self.port} is not between 0 and {_HIGHEST_PORT}")
         if self.index not in get_args(IndexKind):
@@ -81,7 +90,7 @@ class StackOptions:
     @property
     def home(self) -> Path:
         """The folder of this stack's data."""
-        return stack_home(self.name)
+        return home_of(self.name, self.data)
 
 
 def _check_root(root: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from triptych.core.settings import index_folder, media_folder
 from triptych.local import distribution, elasticsearch, valkey
 from triptych.local.accounts import Account, open_cache, open_data, unprivileged
 from triptych.local.java import find_java
@@ -84,21 +85,14 @@ def redis_url(ports: Ports) -> str:
 
 def index_url(kind: IndexKind, home: Path, ports: Ports) -> str:
     """The URL of the search index."""
-    return (
-        embedded_folder(home).as_uri()
-        if kind == "embedded"
-        else f"http://{LOOPBACK}:{ports.search}"
-    )
-
-
-def embedded_folder(home: Path) -> Path:
-    """The folder of the embedded index."""
-    return home / "index"
+    if kind == "embedded":
+        return index_folder(home).as_uri()
+    return f"http://{LOOPBACK}:{ports.search}"
 
 
 def media_url(home: Path) -> str:
     """The URL of the media store."""
-    return (home / "media").as_uri()
+    return media_folder(home).as_uri()
 
 
 def child_env(options: StackOptions, ports: Ports) -> dict[str, str]:
@@ -205,7 +199,7 @@ def _worker(options: StackOptions, ports: Ports, kind: str) -> Part:
 
 
 def _gateway(options: StackOptions, ports: Ports) -> Part:
-    folder = options.home / "media"
+    folder = media_folder(options.home)
     return Part(
         name="gateway",
         command=[

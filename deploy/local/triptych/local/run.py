@@ -15,7 +15,7 @@ from triptych.local.accounts import data_folder
 from triptych.local.errors import BadSetting, Interrupted, StackError
 from triptych.local.interrupts import interruptible
 from triptych.local.locks import Pause, locked
-from triptych.local.options import DEFAULT_PORT, StackOptions, stack_home
+from triptych.local.options import DEFAULT_PORT, StackOptions, home_of
 from triptych.local.parts import STORES, build, index_url, media_url, waves
 from triptych.local.ports import Ports, assign
 from triptych.local.process import alive, stop, this_process
@@ -91,10 +91,10 @@ def up(options: StackOptions, *, say: Say = print_line) -> int:
     return code
 
 
-def down(name: str, *, say: Say = print_line) -> int:
+def down(name: str, data: Path | None = None, *, say: Say = print_line) -> int:
     """Stop a stack, whoever started it; its data stays."""
     try:
-        home = stack_home(name)
+        home = home_of(name, data)
         state = load(home)
         if state is None:
             say(f"stack {name} does not run")
@@ -109,14 +109,16 @@ def down(name: str, *, say: Say = print_line) -> int:
     return 0
 
 
-def status(name: str, *, as_json: bool = False, say: Say = print_line) -> int:
+def status(
+    name: str, data: Path | None = None, *, as_json: bool = False, say: Say = print_line
+) -> int:
     """Show the parts of a stack.
 
     Returns:
         0 when all parts run, 1 when one has died or the stack does not run.
     """
     try:
-        home = stack_home(name)
+        home = home_of(name, data)
         state = load(home)
         index = state.index if state else last_index(home)
     except StackError as error:

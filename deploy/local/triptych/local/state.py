@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from triptych.core.settings import index_folder
 from triptych.local.errors import StackError
 from triptych.local.options import IndexKind
 from triptych.local.ports import Ports
@@ -71,11 +72,14 @@ def forget(home: Path) -> None:
 
 
 def last_index(home: Path) -> IndexKind | None:
-    """The index of the stack in ``home`` at its last start."""
+    """The index of the stack in ``home`` at its last start.
+
+    A folder with an embedded index that no stack has had yet was filled by an engine.
+    """
     try:
         return _index_kind.validate_python(_index_file(home).read_text())
     except FileNotFoundError:
-        return None
+        return "embedded" if index_folder(home).is_dir() else None
     except ValidationError as error:
         raise StackError(f"{_index_file(home)} does not name an index: delete it") from error
 

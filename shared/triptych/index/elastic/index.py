@@ -213,6 +213,10 @@ class ElasticIndex:
         with translated(f"no collection {collection!r}"):
             self._client.indices.refresh(index=self._alias(collection))
 
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._client.close()
+
     def _index(self, collection: str) -> str:
         """The index that this process would make."""
         return queries.index_name(

@@ -175,6 +175,13 @@ class EmbeddedIndex:
         """Do nothing: every write is visible at once. Raises NotFound."""
         self._store(collection)
 
+    def close(self) -> None:
+        """Close the connections and files of every collection."""
+        with self._lock:
+            for store in self._stores.values():
+                store.close()
+            self._stores.clear()
+
     def _store(self, collection: str) -> Store:
         """The open files of a collection. Raises NotFound, IndexUnavailable."""
         if self._process != os.getpid():

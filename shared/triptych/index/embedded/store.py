@@ -94,6 +94,14 @@ class Store:
             )
         return number
 
+    def close(self) -> None:
+        """Close the connections; none may be in use."""
+        with self._lock:
+            for connection in self._every:
+                connection.close()
+            self._every.clear()
+            self._idle.clear()
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """A connection that no other thread uses meanwhile."""

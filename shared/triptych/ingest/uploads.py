@@ -82,7 +82,9 @@ def _grouped(names: dict[str, Path], tell: Callable[[str, str], None]) -> Iterat
 def _from_manifest(path: Path) -> Iterator[Upload]:
     """Lines as they are; the files they name, relative to the manifest, go along."""
     yield from _bounded(
-        (_named_files(line, path.parent), line) for line in path.read_bytes().splitlines() if line
+        (_named_files(line, path.parent), line)
+        for line in path.read_bytes().splitlines()
+        if line.strip()
     )
 
 

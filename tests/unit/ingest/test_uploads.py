@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from triptych.client import uploads as module
-from triptych.client import uploads_of
+from triptych.ingest import uploads as module
+from triptych.ingest.uploads import uploads_of
 
 
 @pytest.fixture

@@ -1,0 +1,147 @@
+"""Adding items in process: the batches, limits and steps of a gateway and its workers."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from triptych.ingest.accepting import Accepted
+from triptych.ingest.planning import WINDOW
+from triptych.ingest.uploads import Upload, uploads_of
+
+if TYPE_CHECKING:
+    from triptych.engine.engine import Engine
+
+Source = str | Path | Mapping[str, Any]
+"""A folder, file or JSONL manifest; or an item, the fields of which are those of a manifest line.
+Its ``image`` and ``audio`` are bytes, or paths relative to the working folder."""
+
+_BATCH = 200
+"""Items; as many as the client sends in one request."""
+_MAX_FAILURES = 1000
+"""Listed of a batch."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An item of which a part, or everything, is not searchable."""
+
+    id: str
+    status: str
+    """``failed``, or ``partial`` where other parts are searchable."""
+    errors: Mapping[str, str]
+    """Reason per part."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What has become of the items that are added, so far."""
+
+    total: int = 0
+    """Items that were accepted."""
+    done: int = 0
+    """Items that were dealt with, the failed ones among them."""
+    failed: int = 0
+    failures: tuple[Failure, ...] = ()
+    """Failed and partial items, up to 1,000 of each 200."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Files that were left out, and why."""
+    seconds: float = 0.0
+
+    @property
+    def partial(self) -> int:
+        """Items of which a part failed."""
+        return sum(failure.status == "partial" for failure in self.failures)
+
+    @property
+    def rate(self) -> float:
+        """Items per second."""
+        return self.done / self.seconds if self.seconds > 0 else 0.0
+
+    def __str__(self) -> str:
+        """The counts, and a line for each failure and each skipped file."""
+        counts = f"{self.done} of {self.total} items in {self.seconds:.1f} s"
+        lines = [f"{counts}: {self.failed} failed, {self.partial} partial"]
+        for failure in self.failures:
+            reasons = "; ".join(f"{part}: {reason}" for part, reason in failure.errors.items())
+            lines.append(f"  {failure.id} ({failure.status}): {reasons}")
+        lines += [f"  {name} (skipped): {reason}" for name, reason in self.skipped.items()]
+        return "\n".join(lines)
+
+
+def add(
+    engine: "Engine",
+    collection: str,
+    source: Source | Iterable[Source],
+    progress: bool | Callable[[Report], None],  # noqa: FBT001
+) -> Report:
+    """Add everything and report; ``progress`` shows a bar, or is called after every chunk."""
+    report = Report()
+    if callable(progress):
+        for report in adding(engine, collection, source):
+            progress(report)
+        return report
+    from triptych.core.bar import progress_bar
+
+    with progress_bar(collection, quiet=not progress) as bar:
+        for report in adding(engine, collection, source):
+            bar.update(done=report.done, total=report.total, failed=report.failed, rate=report.rate)
+    return report
+
+
+def adding(
+    engine: "Engine", collection: str, source: Source | Iterable[Source]
+) -> Iterator[Report]:
+    """Add batch after batch; yield a report after every chunk, and the last one at the end."""
+    started = time.monotonic()
+    sources = [source] if isinstance(source, str | Path | Mapping) else source
+    skipped: dict[str, str] = {}
+    report = Report()
+    engine.index.ensure(collection)
+    for accepted in _batches(engine, collection, sources, skipped):
+        manifest = accepted.manifest
+        report = replace(report, total=report.total + manifest.total)
+        yield report
+        for start in range(0, manifest.total, WINDOW):
+            for chunk in engine.plan(manifest, start):
+                failed = engine.process(chunk)
+                report = replace(
+                    report,
+                    done=report.done + len(chunk.items),
+                    failed=report.failed + len(failed),
+                    seconds=time.monotonic() - started,
+                )
+                yield report
+        documents = engine.index.failures(collection, manifest.batch, _MAX_FAILURES)
+        failures = [Failure(body["id"], body["status"], body["errors"]) for body in documents]
+        report = replace(report, failures=(*report.failures, *failures))
+    engine.index.refresh(collection)
+    yield replace(report, skipped=skipped, seconds=time.monotonic() - started)
+
+
+def _batches(
+    engine: "Engine", collection: str, sources: Iterable[Source], skipped: dict[str, str]
+) -> Iterator[Accepted]:
+    for are_items, group in groupby(sources, lambda source: isinstance(source, Mapping)):
+        if are_items:
+            items: Iterator[Any] = iter(group)
+            for first in items:  # media of items are stored one by one, as the iterator gives them
+                yield engine.accept_items(collection, chain([first], islice(items, _BATCH - 1)))
+        else:
+            paths = (Path(str(source)) for source in group)
+            for upload in uploads_of(paths, skipped.__setitem__):
+                files = dict(_read(upload, skipped))
+                if upload.manifest is not None:
+                    yield engine.accept_manifest(collection, upload.manifest, files)
+                else:
+                    yield engine.accept_files(collection, files)
+
+
+def _read(upload: Upload, skipped: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    for name, path in upload.files.items():
+        try:
+            yield name, path.read_bytes()
+        except OSError as error:
+            skipped[str(path)] = error.strerror or str(error)
