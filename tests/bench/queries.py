@@ -9,12 +9,12 @@ from tests.bench.setting import Line, Setting
 from triptych.cli.variations import mirrored_crop, second_half
 from triptych.index.model import IndexQuery
 from triptych.media.audio import decode_audio
-from triptych.search.encoded import EncodedQuery
+from triptych.search import encoding
 from triptych.search.encoding import encode
-from triptych.search.hits import shape
-from triptych.search.planning import Search, plan
+from triptych.search.parts import Items
+from triptych.search.planning import plan
+from triptych.search.ranking import candidates_for, index_query
 from triptych.search.request import SearchRequest
-from triptych.search.searching import index_query
 
 MIXES: Mapping[str, tuple[str, ...]] = {
     "text": ("text",),
@@ -39,17 +39,17 @@ class Query:
         """The request as the gateway reads it."""
         return SearchRequest.model_validate({**self.fields, **self.media})
 
-    def encoded(self, setting: Setting, collection: str) -> EncodedQuery:
+    def encoded(self, setting: Setting, collection: str) -> encoding.Query:
         """The query as the gateway encodes it."""
-        return encode(setting.services, collection, self.request())
+        searcher, request = setting.services.engine.searcher, self.request()
+        items = Items(searcher.index, searcher.layout, collection)
+        return encode(searcher, items, request).weighted(request.weights.by_signal)
 
     def asked(self, setting: Setting, collection: str) -> IndexQuery:
         """What the gateway asks the index."""
-        services, request = setting.services, self.request()
-        made = plan(services, collection, request)
+        request = self.request()
         query = self.encoded(setting, collection)
-        wanted = shape(request, query.asked)
-        return index_query(Search(services, collection, request, made, query, wanted))
+        return index_query(query, plan(request, lambda _: ()), candidates_for(request))
 
 
 def _is_audible(setting: Setting, line: Line) -> bool:

@@ -22,7 +22,7 @@ from triptych.index.model import Versioned
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
 from triptych.local import Stack
-from triptych.search.cursors import Cursor
+from triptych.search.paging import Cursor
 from triptych.text.analysis import terms
 
 KINDS = ("cat", "dog", "horse", "red house", "blue boat", "green garden")

@@ -59,11 +59,6 @@ def filter_of(entries: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def without(item: str) -> str:
-    """The condition that leaves an item out."""
-    return json.dumps({"id": {"none": [item]}})
-
-
 def _conditions(entry: str) -> dict[str, Any]:
     if entry.lstrip().startswith("{"):
         given: dict[str, Any] = json.loads(entry)

@@ -22,6 +22,7 @@ from triptych.evaluation.search import BEST_SINGLE, Figure, evaluate
 from triptych.evaluation.table import Parameters
 from triptych.fusion.blocks import Layout
 from triptych.fusion.scores import Method
+from triptych.media.store import MediaStore
 
 Folder = Annotated[
     Path | None,
@@ -109,17 +110,24 @@ def _read(folder: Path | None) -> Judged:
 
 @contextmanager
 def _opened(url: str | None) -> Iterator[Engine]:
-    """An engine with an index of which nothing remains, beside whatever else is in its place."""
+    """An engine with an index and a store of which nothing remains."""
     with TemporaryDirectory(prefix="triptych-") as folder:
-        given = {
+        scratch = {
             "index_url": url or Path(folder).as_uri(),
             "index_prefix": f"evaluation{secrets.token_hex(4)}",
         }
         try:
-            engine = Engine.open(Settings().model_copy(update=given))
+            engine = Engine.open(Settings().model_copy(update=scratch))
         except ValueError as error:
             raise InvalidInput(str(error)) from error
-        yield engine
+        store = MediaStore((Path(folder) / "media").as_uri())
+        yield Engine(
+            engine.settings,
+            store=store,
+            layout=engine.layout,
+            index=engine.index,
+            extractors=engine.extractors,
+        )
 
 
 def _print_figure(figure: Figure) -> None:

@@ -1,6 +1,9 @@
 """``triptych search`` and ``triptych similar``."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,168 +21,184 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs: one answer a
 Media = Annotated[
     list[str] | None, typer.Option(help="A file, item:ID, or a URL where the gateway allows it.")
 ]
-NotMedia = Annotated[list[str] | None, typer.Option(help="Unlike this, given likewise.")]
-Filter = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--filter", help="As tags=a,b, status!=failed, metadata.year>=2000, or JSON; all must hold."
-    ),
-]
-Tag = Annotated[list[str] | None, typer.Option(help="Only items with all these tags.")]
-Keyword = Annotated[list[str] | None, typer.Option(help="Likewise of keywords.")]
-Weight = Annotated[
-    list[str] | None, typer.Option(help="As text=2, image=0.5; also keyword, audio, not.")
-]
-Fusion = Annotated[str, typer.Option(help="linear, rrf or dbsf.")]
-Facet = Annotated[
-    list[str] | None, typer.Option(help="Count values: tags, tags:30, metadata.year, or JSON.")
-]
-Sort = Annotated[list[str] | None, typer.Option(help="As added:desc, metadata.year, id, or score.")]
-Fields = Annotated[
-    list[str] | None, typer.Option(help="What to return of items, as text,metadata.year.")
-]
-Highlight = Annotated[bool, typer.Option("--highlight", help="Mark the words that were found.")]
-NoExplain = Annotated[bool, typer.Option("--no-explain", help="Leave the reasons out.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", help="How many hits, of each page.")]
+NotMedia = Annotated[list[str] | None, typer.Option(help="Unlike this: a file, item:ID, or a URL.")]
 
 _REFERENCES = ("item:", "http://", "https://")
 
 
-def search(  # noqa: PLR0917
-    text: Annotated[
-        list[str] | None, typer.Argument(help="Words and phrases; several are one query.")
-    ] = None,
-    image: Media = None,
-    audio: Media = None,
+@dataclass(frozen=True)
+class Options:
+    """What both commands send: the fields of the request, and files by the name of the part."""
+
+    fields: dict[str, Any]
+    media: dict[str, list[bytes]]
+
+
+def read_options(  # noqa: PLR0917
     not_text: Annotated[list[str] | None, typer.Option(help="Unlike these words.")] = None,
     not_image: NotMedia = None,
     not_audio: NotMedia = None,
-    like: Annotated[
+    filters: Annotated[
         list[str] | None,
-        typer.Option(help="Like this item, by every part that it has; itself is left out."),
+        typer.Option(
+            "--filter",
+            help="As tags=a,b, status!=failed, metadata.year>=2000, or JSON; all must hold.",
+        ),
     ] = None,
-    url: Url = DEFAULT_URL,
-    collection: Collection = "default",
-    filters: Filter = None,
-    tag: Tag = None,
-    keyword: Keyword = None,
-    language: Annotated[str | None, typer.Option(help="Of the words, as ISO 639-1 has it.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only items with all these tags.")] = None,
+    keyword: Annotated[
+        list[str] | None, typer.Option(help="Only items with all these keywords.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="The language of the words, by its ISO 639-1 code.")
+    ] = None,
     syntax: Annotated[
         str, typer.Option(help='simple: "a phrase", ele*, elefant~, +must, -not; none: plain.')
     ] = "simple",
-    weight: Weight = None,
-    fusion: Fusion = "linear",
-    facet: Facet = None,
-    sort: Sort = None,
-    fields: Fields = None,
-    limit: Limit = 10,
-    cursor: Annotated[
-        str | None, typer.Option(help='Go on from an answer\'s cursor; "*" begins.')
+    weight: Annotated[
+        list[str] | None, typer.Option(help="As text=2, image=0.5; also keyword, audio, not.")
     ] = None,
+    fusion: Annotated[str, typer.Option(help="linear, rrf or dbsf.")] = "linear",
+    facet: Annotated[
+        list[str] | None, typer.Option(help="Count values: tags, tags:30, metadata.year, or JSON.")
+    ] = None,
+    sort: Annotated[
+        list[str] | None, typer.Option(help="As added:desc, metadata.year, id, or score.")
+    ] = None,
+    fields: Annotated[
+        list[str] | None, typer.Option(help="The fields of items to return, as text,metadata.year.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", help="The number of hits, of each page.")
+    ] = 10,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Every page there is.")] = False,
-    highlight: Highlight = False,
-    no_explain: NoExplain = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Near-duplicates of the picture first.")
+    highlight: Annotated[
+        bool, typer.Option("--highlight", help="Mark the words that match.")
     ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Search by words, pictures, sounds, or any mix.
+    no_explain: Annotated[
+        bool, typer.Option("--no-explain", help="Leave the reasons out.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Near-duplicates of the image first.")
+    ] = False,
+) -> Options:
+    """Read the options that both commands have.
 
-    Without any of them, list the items that pass the filter.
+    Raises:
+        ValueError: an option that can't be read.
+        OSError: a file that can't be read.
     """
-    options = criteria.given(
+    options = criteria.options(
+        filters=filters or [],
+        tags=tag or [],
+        keywords=keyword or [],
+        weights=weight or [],
+        facets=facet or [],
+        sort=sort or [],
+        fields=fields,
+        fusion=fusion,
+        limit=limit,
+        explain=not no_explain,
+    )
+    options |= criteria.given(
         {
             "language": language,
             "syntax": None if syntax == "simple" else syntax,
             "highlight": highlight or None,
             "verify": verify or None,
-            "cursor": "*" if every and cursor is None else cursor,
         }
     )
-    parts = {
-        "text": text or [],
-        "image": image or [],
-        "audio": audio or [],
-        "not.text": not_text or [],
-        "not.image": not_image or [],
-        "not.audio": not_audio or [],
-    }
+    negative, media = query_of(
+        {
+            "not.text": not_text or [],
+            "not.image": not_image or [],
+            "not.audio": not_audio or [],
+        }
+    )
+    return Options(options | negative, media)
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the parameters of ``read_options`` in place of its own ``options``."""
+    shared = inspect.signature(read_options).parameters
+    own = dict(inspect.signature(command).parameters)
+    del own["options"]
+
+    def run(**arguments: Any) -> None:
+        with _explained():
+            options = read_options(**{name: arguments.pop(name) for name in shared})
+            command(options=options, **arguments)
+
+    # Stable: within each kind, the parameters of the command come first.
+    parameters = sorted([*own.values(), *shared.values()], key=lambda one: one.kind)
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What is wrong in one line, exit code 2."""
     try:
-        options |= criteria.options(
-            filters=[*(filters or []), *(criteria.without(item) for item in like or [])],
-            tags=tag or [],
-            keywords=keyword or [],
-            weights=weight or [],
-            facets=facet or [],
-            sort=sort or [],
-            fields=fields,
-            fusion=fusion,
-            limit=limit,
-            explain=not no_explain,
-        )
-        with Client(url) as client:
-            for item in like or []:
-                for part in client.item(collection, item)["modalities"]:
-                    parts[part] = [*parts[part], f"item:{item}"]
-            query, media = query_of(parts)
-            request = options | query
-            pages = client.pages if every else lambda *asked: iter([client.search(*asked)])
-            shown = 0
-            for answer in pages(collection, request, media):
-                _print(answer, after=shown, as_json=as_json, more=not every)
-                shown += len(answer["hits"])
+        yield
     except (ClientError, OSError, ValueError) as error:
         raise failure(error) from error
 
 
-def similar(  # noqa: PLR0917
+@with_options
+def search(  # noqa: PLR0917
+    options: Options,
+    text: Annotated[
+        list[str] | None, typer.Argument(help="Words and phrases; several are one query.")
+    ] = None,
+    image: Media = None,
+    audio: Media = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(help="Like this item, by every part that it has; it is not a hit itself."),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    collection: Collection = "default",
+    cursor: Annotated[
+        str | None, typer.Option(help='Continue from the cursor of an answer; "*" begins.')
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Every page.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search by words, pictures, sounds, or any mix; without any, list the items by a filter."""
+    positive, media = query_of({"text": text or [], "image": image or [], "audio": audio or []})
+    paging = {"like": like, "cursor": "*" if every and cursor is None else cursor}
+    request = options.fields | positive | criteria.given(paging)
+    with Client(url) as client:
+        pages = client.pages if every else lambda *arguments: iter([client.search(*arguments)])
+        shown = 0
+        for answer in pages(collection, request, options.media | media):
+            _print(answer, after=shown, as_json=as_json, more=not every)
+            shown += len(answer["hits"])
+
+
+@with_options
+def similar(
+    options: Options,
     item: Annotated[str, typer.Argument(help="The id of an item.")],
     url: Url = DEFAULT_URL,
     collection: Collection = "default",
-    filters: Filter = None,
-    tag: Tag = None,
-    keyword: Keyword = None,
-    weight: Weight = None,
-    fusion: Fusion = "linear",
-    facet: Facet = None,
-    fields: Fields = None,
-    limit: Limit = 10,
     *,
-    no_explain: NoExplain = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find items like one of the collection.
-
-    They are compared by every part that it has.
-    """
-    try:
-        options = criteria.options(
-            filters=filters or [],
-            tags=tag or [],
-            keywords=keyword or [],
-            weights=weight or [],
-            facets=facet or [],
-            sort=[],
-            fields=fields,
-            fusion=fusion,
-            limit=limit,
-            explain=not no_explain,
-        )
-        with Client(url) as client:
-            answer = client.similar(collection, item, options)
-    except (ClientError, ValueError) as error:
-        raise failure(error) from error
+    """Find items like one of the collection, by every part that it has."""
+    with Client(url) as client:
+        answer = client.similar(collection, item, options.fields, options.media)
     _print(answer, after=0, as_json=as_json, more=False)
 
 
 def query_of(
     parts: Mapping[str, Sequence[str]],
 ) -> tuple[dict[str, Any], dict[str, list[bytes]]]:
-    """What is looked for: texts and references for the request, and the bytes of the files.
+    """What to search for: texts and references for the request, and the bytes of the files.
 
-    ``parts`` is by name, ``text`` or ``not.image``. Raises OSError for a file that can't be read.
+    ``parts`` are by name, as ``text`` or ``not.image``. Raises OSError for an unreadable file.
     """
     fields: dict[str, Any] = {}
     media: dict[str, list[bytes]] = {}
@@ -187,8 +206,8 @@ def query_of(
         group, _, part = name.rpartition(".")
         named = [value for value in values if part == "text" or value.startswith(_REFERENCES)]
         if named:
-            place = fields.setdefault(group, {}) if group else fields
-            place[part] = named if len(named) > 1 else named[0]
+            target = fields.setdefault(group, {}) if group else fields
+            target[part] = named if len(named) > 1 else named[0]
         if len(named) < len(values):
             media[name] = [Path(value).read_bytes() for value in values if value not in named]
     return fields, media

@@ -125,11 +125,15 @@ class Client:
             cursor = answer.get("cursor")
 
     def similar(
-        self, collection: str, item: str, fields: Mapping[str, Any] | None = None
+        self,
+        collection: str,
+        item: str,
+        fields: Mapping[str, Any] | None = None,
+        media: Media | None = None,
     ) -> dict[str, Any]:
         """Items like one of the collection, by every part that it has."""
         path = f"/v1/collections/{collection}/items/{quote(item)}/similar"
-        return self._call("POST", path, json=dict(fields or {}))
+        return self._call("POST", path, json=with_media(fields or {}, media or {}))
 
     def item(self, collection: str, item: str) -> dict[str, Any]:
         """The document of an item."""

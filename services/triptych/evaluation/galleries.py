@@ -1,21 +1,50 @@
 """Galleries of a judged set: all items as they are, or some without their text or image."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from triptych.core.item import Item
-from triptych.evaluation.encoding import Gallery
+from triptych.core.errors import InvalidInput
+from triptych.core.item import MEDIA, MODALITIES, Item, Modality
+from triptych.engine import Engine
 from triptych.evaluation.judged import share
-from triptych.index.model import SearchIndex, Versioned
-from triptych.ingest.chunk import Chunk
+from triptych.fusion.blocks import Layout, Rows, fuse
+from triptych.index.documents import Document
+from triptych.ingest.chunk import FUSION, Chunk
 from triptych.ingest.documents import document
+from triptych.ingest.manifest import ItemLine
 
 LOSSES = (0.0, 0.3, 0.6)
 """The shares of the items with text and image that lose one of them."""
 
 COLLECTION = "judged"
-"""The collection of an index that holds a gallery for as long as it is asked."""
+"""The collection of an index that holds a gallery while it is searched."""
 
-_TOGETHER = 250
+_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Items after the steps of an engine, ready to be written."""
+
+    chunks: Sequence[Chunk]
+    layout: Layout
+
+    @property
+    def items(self) -> list[Item]:
+        """All items, in the order of the set."""
+        return [item for chunk in self.chunks for item in chunk.items]
+
+    def documents(self) -> list[Document]:
+        """The documents of all items, in the order of their ids."""
+        documents = [
+            document(chunk, item, vector)
+            for chunk in self.chunks
+            for item, vector in zip(
+                chunk.items, fuse(chunk.features, len(chunk.items), self.layout), strict=True
+            )
+        ]
+        return sorted(documents, key=lambda one: str(one["id"]))
 
 
 def label(loss: float) -> str:
@@ -23,27 +52,76 @@ def label(loss: float) -> str:
     return f"{loss:.0%} lost a part" if loss else "whole"
 
 
-def losing(gallery: Gallery, loss: float) -> Gallery:
-    """This share of the items that have text and image lose one of them, half of them each.
+def encode_items(engine: Engine, lines: Sequence[ItemLine]) -> Gallery:
+    """Store the media of items and take every step but the last one.
 
-    Who loses what depends on the ids alone, and who loses at 30 % loses at 60 %.
+    Raises:
+        InvalidInput: something of an item can't be used.
+        StoreUnavailable: the media can't be stored.
+    """
+    chunks = [
+        _encoded(engine, lines[start : start + _CHUNK]) for start in range(0, len(lines), _CHUNK)
+    ]
+    return Gallery(chunks, engine.layout)
+
+
+def _encoded(engine: Engine, lines: Sequence[ItemLine]) -> Chunk:
+    items = tuple(_stored(engine, line, ordinal) for ordinal, line in enumerate(lines))
+    modalities = [part for part in MODALITIES if any(item.has(part) for item in items)]
+    chunk = Chunk(COLLECTION, 1, engine.layout.fingerprint, (*modalities, FUSION), items)
+    while chunk.slip[0] != FUSION:
+        chunk = engine.step(chunk)
+    for item in chunk.items:
+        if item.errors:
+            raise InvalidInput(f"item {item.id}: {dict(item.errors)}")
+    return chunk
+
+
+def _stored(engine: Engine, line: ItemLine, ordinal: int) -> Item:
+    item = Item(str(line.id), ordinal, line.text, line.image, line.audio, fields=line.values())
+    for part in MEDIA:
+        if (path := getattr(item, part)) is not None:
+            item = item.with_media(part, engine.store.put(Path(path).read_bytes()))
+    return item
+
+
+def losing(gallery: Gallery, loss: float) -> Gallery:
+    """A gallery in which this share of the items with text and image lose one, half of them each.
+
+    Which items lose what depends on their ids alone, and an item that loses a part at 30 % loses it
+    at 60 %.
     """
     whole = [
-        row for row, item in enumerate(gallery.items) if item.has("text") and item.has("image")
+        (number, row)
+        for number, chunk in enumerate(gallery.chunks)
+        for row, item in enumerate(chunk.items)
+        if item.has("text") and item.has("image")
     ]
-    whole.sort(key=lambda row: share(f"lose {gallery.items[row].id}"))
-    items, fused = list(gallery.items), gallery.fused.copy()
-    for turn, row in enumerate(whole[: round(loss * len(whole))]):
-        lost = ("text", "image")[turn % 2]
-        items[row] = _without(items[row], lost)
-        for block in gallery.layout.blocks:
-            if block.modality == lost:
-                fused[row, gallery.layout.slices[block.name]] = 0
-    return Gallery(items, fused, gallery.layout)
+    whole.sort(key=lambda at: share(f"lose {gallery.chunks[at[0]].items[at[1]].id}"))
+    lost: list[dict[int, Modality]] = [{} for _ in gallery.chunks]
+    for turn, (number, row) in enumerate(whole[: round(loss * len(whole))]):
+        lost[number][row] = "image" if turn % 2 else "text"
+    chunks = [
+        _losing(chunk, rows, gallery.layout)
+        for chunk, rows in zip(gallery.chunks, lost, strict=True)
+    ]
+    return Gallery(chunks, gallery.layout)
 
 
-def _without(item: Item, part: str) -> Item:
-    """A copy without this part, and without what was found in it."""
+def _losing(chunk: Chunk, lost: Mapping[int, Modality], layout: Layout) -> Chunk:
+    """A copy of a chunk in which the items of these rows lack a part."""
+    items = tuple(
+        _without(item, lost[row]) if row in lost else item for row, item in enumerate(chunk.items)
+    )
+    features = {}
+    for name, block in chunk.features.items():
+        kept = [at for at, row in enumerate(block.rows) if lost.get(row) != layout.modalities[name]]
+        features[name] = Rows(tuple(block.rows[at] for at in kept), block.vectors[kept])
+    return replace(chunk, items=items, features=features)
+
+
+def _without(item: Item, part: Modality) -> Item:
+    """A copy without this part, and without what was recognised in it."""
     derived = {"text": {"text", "language", "keywords"}, "image": {"writing"}}[part]
     fields, words, plain = (
         {name: value for name, value in mapping.items() if name not in derived}
@@ -53,16 +131,10 @@ def _without(item: Item, part: str) -> Item:
     return replace(changed, text=None) if part == "text" else replace(changed, image=None)
 
 
-def fill(index: SearchIndex, gallery: Gallery) -> None:
-    """Index a gallery as a fusion worker would."""
-    index.ensure(COLLECTION)
-    chunk = Chunk(COLLECTION, 1, gallery.layout.fingerprint, (), ())
-    for start in range(0, len(gallery.items), _TOGETHER):
-        rows = range(start, min(start + _TOGETHER, len(gallery.items)))
-        entries = [
-            Versioned(document(chunk, gallery.items[row], gallery.fused[row]), 1) for row in rows
-        ]
-        for outcome in index.bulk(COLLECTION, entries):
-            if outcome.result != "written":
-                raise RuntimeError(f"{outcome.id} is {outcome.result}: {outcome.reason}")
-    index.refresh(COLLECTION)
+def fill(engine: Engine, gallery: Gallery) -> None:
+    """Write a gallery into the engine's collection ``judged``, and make it visible to search."""
+    engine.index.ensure(COLLECTION)
+    for chunk in gallery.chunks:
+        if failed := engine.write(chunk):
+            raise RuntimeError(f"{len(failed)} items of the gallery can't be indexed")
+    engine.index.refresh(COLLECTION)

@@ -1,9 +1,8 @@
-"""How well search finds what was judged: by one signal, by all of a query, by each fusion.
+"""How well search answers judged queries: by one signal, by all of a query, by each fusion.
 
-Everything is as in a search of the gateway but HTTP: the same extractors, syntax, index request of
-twenty candidates a list, and scores. Only the held-out half of the queries is asked; the other is
-what weights are tuned on. Intervals are 2.5 to 97.5 % of a bootstrap over queries; what is compared
-is compared query by query.
+Items and queries take the steps of an engine. Only the held-out half of the queries is used:
+weights are tuned on the other half. Intervals are the 2.5 and 97.5 % points of a bootstrap over
+queries; comparisons are paired by query.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,20 +12,25 @@ from itertools import groupby
 import numpy as np
 
 from triptych.engine import Engine
-from triptych.evaluation.encoding import Encoded, Encoding
-from triptych.evaluation.galleries import COLLECTION, LOSSES, fill, label, losing
+from triptych.evaluation.galleries import (
+    COLLECTION,
+    LOSSES,
+    encode_items,
+    fill,
+    label,
+    losing,
+)
 from triptych.evaluation.judged import Judged
 from triptych.evaluation.metrics import Floats, interval
+from triptych.evaluation.queries import EncodedQuery, encode_queries, retrieve, weights_of
 from triptych.evaluation.ranking import METRICS, gain
-from triptych.fusion.blocks import Layout
-from triptych.fusion.query import KEYWORD, WEIGHTS, FusedQuery, fuse_query
-from triptych.fusion.scores import Method, score
-from triptych.index.model import IndexQuery, Words
+from triptych.fusion.query import KEYWORD
+from triptych.fusion.scores import Method
+from triptych.search.ranking import rank
 
 BEST_SINGLE = "nDCG@10 above the best single"
-_CANDIDATES = 20
-_REACHED = 100
-"""How far down a first right item counts for MRR."""
+_MRR_DEPTH = 100
+"""The last rank at which a first relevant item counts for MRR."""
 
 SINGLES: Mapping[str, tuple[str, ...]] = {
     "keyword alone": (KEYWORD,),
@@ -35,7 +39,7 @@ SINGLES: Mapping[str, tuple[str, ...]] = {
     "image alone": ("image",),
     "audio alone": ("audio",),
 }
-"""What a query of several signals is held against: its signals one by one, and its whole text."""
+"""A query of several signals is compared with each of its signals, and with its whole text."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Figure:
     gallery: str
     kind: str
     fusion: str
-    """linear, rrf or dbsf of all that the query has; or what alone is asked."""
+    """linear, rrf or dbsf of all signals of the query; or the only signals that are used."""
     metric: str
     value: float
     low: float
@@ -56,13 +60,13 @@ class Figure:
 
 @dataclass
 class _Ranked:
-    """The values of each metric per query, by what was asked; in the order of the queries."""
+    """The values of each metric per query, by the name of the ranking; in the order of queries."""
 
     values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
-    def add(self, name: str, found: Sequence[int], grades: Sequence[int]) -> None:
+    def add(self, name: str, ranking: Sequence[int], grades: Sequence[int]) -> None:
         for metric, measure in METRICS.items():
-            self.values.setdefault(name, {}).setdefault(metric, []).append(measure(found, grades))
+            self.values.setdefault(name, {}).setdefault(metric, []).append(measure(ranking, grades))
 
     def array(self, name: str, metric: str) -> Floats:
         return np.array(self.values[name][metric])
@@ -72,70 +76,55 @@ def evaluate(judged: Judged, engine: Engine, methods: Sequence[Method]) -> Itera
     """Yield figures gallery by gallery. Uses and drops the engine's collection ``judged``.
 
     Raises:
-        InvalidInput: something of the set can't be encoded.
+        InvalidInput: an item or query of the set can't be encoded.
         IndexUnavailable, WeightsError: as index and encoders do.
     """
-    encoding = Encoding(engine)
-    index = engine.index
-    gallery = encoding.items(judged.items)
-    queries = encoding.queries(judged.of("held-out"))
+    gallery = encode_items(engine, judged.items)
+    queries = encode_queries(engine, judged.of("held-out"))
     for loss in LOSSES:
-        fill(index, losing(gallery, loss))
+        fill(engine, losing(gallery, loss))
         try:
-            for kind, some in _by_kind(queries):
+            for kind, group in _by_kind(queries):
                 ranked = _Ranked()
-                for query in some:
-                    _ask(engine, query, judged.grades[query.query.id], methods, ranked)
+                for query in group:
+                    _search(engine, query, judged.grades[query.query.id], methods, ranked)
                 for fusion, metric, values in _figures(ranked, methods):
-                    yield Figure(judged.name, label(loss), kind, fusion, metric, *values, len(some))
+                    yield Figure(
+                        judged.name, label(loss), kind, fusion, metric, *values, len(group)
+                    )
         finally:
-            index.drop(COLLECTION)
+            engine.index.drop(COLLECTION)
 
 
-def _by_kind(queries: Iterable[Encoded]) -> Iterator[tuple[str, list[Encoded]]]:
+def _by_kind(
+    queries: Iterable[EncodedQuery],
+) -> Iterator[tuple[str, list[EncodedQuery]]]:
     ordered = sorted(queries, key=lambda query: query.query.kind)
-    for kind, some in groupby(ordered, key=lambda query: query.query.kind):
-        yield kind, list(some)
+    for kind, group in groupby(ordered, key=lambda query: query.query.kind):
+        yield kind, list(group)
 
 
-def _ask(
+def _search(
     engine: Engine,
-    query: Encoded,
+    query: EncodedQuery,
     grades: Mapping[str, int],
     methods: Sequence[Method],
     ranked: _Ranked,
 ) -> None:
-    """Ask by everything, fused in each way, and by each single."""
-    given = [*query.vectors, *([KEYWORD] if query.words.should else [])]
-    asked = {name: signals for name, signals in SINGLES.items() if _is_part(signals, given)}
-    for name, signals in {"": tuple(given), **asked}.items():
-        fused = fused_query(
-            query, dict.fromkeys(WEIGHTS, 0.0) | {s: WEIGHTS[s] for s in signals}, engine.layout
-        )
-        words = query.words if KEYWORD in signals else Words()
-        results = engine.index.search(COLLECTION, index_query(fused, words))
-        candidates = [found.candidate for found in results.found]
+    """Search by all signals, fused in each way, and by each single."""
+    singles = {name: signals for name, signals in SINGLES.items() if _is_part(signals, query)}
+    for name, signals in {"": query.signals, **singles}.items():
+        weighted = query.encoded.weighted(weights_of(signals))
+        results = retrieve(engine.index, weighted).found
         for method in ("linear",) if name else methods:
-            scored = score(fused, candidates, method, _REACHED, explain=False)
-            found = [grades.get(candidates[one.index].id, 0) for one in scored]
-            ranked.add(name or method, found, list(grades.values()))
+            ranking = rank(weighted, results, method, limit=_MRR_DEPTH, explain=False)
+            ids = [results[one.index].candidate.id for one in ranking]
+            ranked.add(name or method, [grades.get(item, 0) for item in ids], [*grades.values()])
 
 
-def _is_part(signals: Sequence[str], given: Sequence[str]) -> bool:
+def _is_part(signals: Sequence[str], query: EncodedQuery) -> bool:
     """Whether a query has these signals, and others besides."""
-    return set(signals) < set(given)
-
-
-def fused_query(query: Encoded, weights: Mapping[str, float], layout: Layout) -> FusedQuery:
-    """A query with these weights."""
-    return fuse_query(query.vectors, weights, layout, words=query.words.labels)
-
-
-def index_query(fused: FusedQuery, words: Words) -> IndexQuery:
-    """The one request that is made of the index."""
-    return IndexQuery(
-        words=words, classes=fused.presence_classes(), candidates=_CANDIDATES, fields=["id"]
-    )
+    return set(signals) < set(query.signals)
 
 
 def _figures(

@@ -6,29 +6,27 @@ candidate, for any weights, shares, bounds and alpha.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triptych.core.item import Item, Modality
+from triptych.core.item import Modality
 from triptych.encoders.cards import Vectors
 from triptych.encoders.scales import UNIT, Bounds
-from triptych.evaluation.encoding import Encoded, Gallery
+from triptych.evaluation.galleries import Gallery
+from triptych.evaluation.queries import EncodedQuery, retrieve
 from triptych.evaluation.ranking import DEPTH
 from triptych.fusion.blocks import Layout
-from triptych.fusion.query import COMPARISONS, KEYWORD, WORDED, fuse_query
-from triptych.fusion.scores import score
-from triptych.index.documents import parts
-from triptych.index.model import IndexQuery, Results
-from triptych.ingest.chunk import Chunk
-from triptych.ingest.documents import document
+from triptych.fusion.query import COMPARISONS, KEYWORD, WEIGHTS, WORDED
+from triptych.index.documents import parts, unpack_features
+from triptych.index.model import SearchIndex
+from triptych.search.ranking import rank
 
 Floats = NDArray[np.float64]
-Comparison = tuple[Modality, str, str]
-"""A part of the query, what is found in it, and the block it is compared with."""
-Search = Callable[[IndexQuery], Results]
+ComparisonKey = tuple[Modality, str, str]
+"""A part of the query, a block of it, and the block of items that it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,9 @@ class Parameters:
     """What is tuned."""
 
     weights: Mapping[str, float]
-    shares: Mapping[Comparison, float]
+    shares: Mapping[ComparisonKey, float]
     bounds: Mapping[tuple[str, str], Bounds]
-    """By what is found in the query and the block it is compared with."""
+    """By a block of the query and the block of items that it is compared with."""
     alpha: float
 
 
@@ -50,7 +48,7 @@ class Group:
     gallery: str
     present: Mapping[str, NDArray[np.bool_]]
     """By part, which items have it."""
-    cosines: Mapping[Comparison, Vectors]
+    cosines: Mapping[ComparisonKey, Vectors]
     """(queries, items); zeros where the query has no such part."""
     words: Floats | None
     """(queries, items): the normalised signal of the words."""
@@ -127,63 +125,64 @@ def ndcg(group: Group, scored: Floats) -> Floats:
 def groups(
     name: str,
     gallery: Gallery,
-    queries: Iterable[Encoded],
+    queries: Iterable[EncodedQuery],
     grades: Mapping[str, Mapping[str, int]],
-    search: Search,
+    index: SearchIndex,
 ) -> Iterator[Group]:
-    """Yield the groups of queries that are of one kind and ask the same of a gallery.
+    """Yield the groups of queries that are of one kind and compare the same with a gallery.
 
-    ``search`` searches a collection that holds the gallery.
+    ``index`` holds the gallery.
     """
-    order = sorted(range(len(gallery.items)), key=lambda row: gallery.items[row].id)
-    ids = {gallery.items[row].id: column for column, row in enumerate(order)}
-    features = gallery.fused[order].astype(np.float16).astype(np.float32)
-    parts = [_parts(gallery.items[row]) for row in order]
+    documents = gallery.documents()
+    ids = {document["id"]: column for column, document in enumerate(documents)}
+    packed = [unpack_features(one.get("features"), gallery.layout) for one in documents]
+    features = np.stack(packed).astype(np.float32)
+    parts_of_items = [parts(document) for document in documents]
     present: dict[str, NDArray[np.bool_]] = {
-        part: np.array([part in has for has in parts]) for part in gallery.layout.parts.values()
+        part: np.array([part in each for each in parts_of_items])
+        for part in gallery.layout.parts.values()
     }
-    for (kind, asked, worded), some in _alike(queries, gallery.layout):
-        judged = np.zeros((len(some), len(ids)), np.int64)
-        words = np.zeros((len(some), len(ids)))
-        for row, query in enumerate(some):
+    for (kind, compared, has_words), group in _alike(queries, gallery.layout):
+        judged = np.zeros((len(group), len(ids)), np.int64)
+        words = np.zeros((len(group), len(ids)))
+        for row, query in enumerate(group):
             for item, grade in grades[query.query.id].items():
                 judged[row, ids[item]] = grade
-            for item, said in _said(query, len(ids), search, gallery.layout) if worded else ():
-                words[row, ids[item]] = said
+            for item, signal in _keyword_signal(query, len(ids), index) if has_words else ():
+                words[row, ids[item]] = signal
         cosines = {}
-        for part, found, block in asked:
-            vectors = np.stack([query.vectors[part][found] for query in some])
-            cosines[part, found, block] = vectors @ features[:, gallery.layout.slices[block]].T
-        yield Group(kind, name, present, cosines, words if worded else None, judged, gallery.layout)
-
-
-def _parts(item: Item) -> frozenset[str]:
-    chunk = Chunk("", 1, "", (), ())
-    return parts(document(chunk, item, np.zeros(0, np.float32)))
+        for part, query_block, item_block in compared:
+            vectors = np.stack([query.encoded.vectors[part][query_block] for query in group])
+            block = features[:, gallery.layout.slices[item_block]]
+            cosines[part, query_block, item_block] = vectors @ block.T
+        yield Group(
+            kind, name, present, cosines, words if has_words else None, judged, gallery.layout
+        )
 
 
 def _alike(
-    queries: Iterable[Encoded], layout: Layout
-) -> Iterator[tuple[tuple[str, tuple[Comparison, ...], bool], list[Encoded]]]:
+    queries: Iterable[EncodedQuery], layout: Layout
+) -> Iterator[tuple[tuple[str, tuple[ComparisonKey, ...], bool], list[EncodedQuery]]]:
     """Queries by kind, the comparisons that they make, and whether they have words."""
-    found: dict[tuple[str, tuple[Comparison, ...], bool], list[Encoded]] = defaultdict(list)
+    alike: dict[tuple[str, tuple[ComparisonKey, ...], bool], list[EncodedQuery]] = defaultdict(list)
     for query in queries:
-        asked = tuple(
-            (part, entry.found, entry.block)
-            for part, blocks in query.vectors.items()
+        compared = tuple(
+            (part, entry.query_block, entry.item_block)
+            for part, blocks in query.encoded.vectors.items()
             for entry in COMPARISONS[part]
-            if entry.block in layout.slices and entry.found in blocks and blocks[entry.found].any()
+            if entry.item_block in layout.slices
+            and entry.query_block in blocks
+            and blocks[entry.query_block].any()
         )
-        found[query.query.kind, asked, bool(query.words.should)].append(query)
-    yield from found.items()
+        alike[query.query.kind, compared, bool(query.encoded.words.should)].append(query)
+    yield from alike.items()
 
 
-def _said(
-    query: Encoded, count: int, search: Search, layout: Layout
+def _keyword_signal(
+    query: EncodedQuery, count: int, index: SearchIndex
 ) -> Iterator[tuple[str, float]]:
     """The normalised signal of the words, by the items that have any of them."""
-    fused = fuse_query({}, {KEYWORD: 1.0}, layout, words=query.words.labels)
-    asked = IndexQuery(words=query.words, candidates=count, fields=["id"])
-    candidates = [found.candidate for found in search(asked).found]
-    for entry in score(fused, candidates, "linear", explain=False):
-        yield candidates[entry.index].id, entry.score
+    weighted = query.encoded.weighted({**dict.fromkeys(WEIGHTS, 0.0), KEYWORD: 1.0})
+    results = retrieve(index, weighted, candidates=count).found
+    for entry in rank(weighted, results, "linear", explain=False):
+        yield results[entry.index].candidate.id, entry.score

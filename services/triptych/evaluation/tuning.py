@@ -17,13 +17,28 @@ from triptych.core.errors import InvalidInput
 from triptych.encoders.cards import Vectors
 from triptych.encoders.scales import Bounds
 from triptych.engine import Engine
-from triptych.evaluation.encoding import Encoding
-from triptych.evaluation.galleries import COLLECTION, LOSSES, fill, label, losing
+from triptych.evaluation.galleries import (
+    COLLECTION,
+    LOSSES,
+    encode_items,
+    fill,
+    label,
+    losing,
+)
 from triptych.evaluation.judged import HALVES, Half, Judged
 from triptych.evaluation.metrics import interval
+from triptych.evaluation.queries import encode_queries
 from triptych.evaluation.ranking import gain
 from triptych.evaluation.search import SINGLES
-from triptych.evaluation.table import Comparison, Floats, Group, Parameters, groups, ndcg, scores
+from triptych.evaluation.table import (
+    ComparisonKey,
+    Floats,
+    Group,
+    Parameters,
+    groups,
+    ndcg,
+    scores,
+)
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import ALPHA, COMPARISONS, WEIGHTS, bounds
 
@@ -43,7 +58,7 @@ Groups = Mapping[Half, Sequence[Group]]
 class Quantiles:
     """The cosines of one comparison."""
 
-    comparison: Comparison
+    comparison: ComparisonKey
     unrelated: tuple[float, ...]
     """25, 50, 75 and 90 % of those that are not judged right are below these."""
     related: tuple[float, ...]
@@ -59,21 +74,20 @@ def tabulate(judged: Judged, engine: Engine) -> Groups:
     for half in HALVES:
         if not judged.of(half):
             raise InvalidInput(f"{judged.name} has no query in the {half} half: say which are")
-    encoding = Encoding(engine)
-    index = engine.index
-    gallery = encoding.items(judged.items)
-    queries = {half: encoding.queries(judged.of(half)) for half in HALVES}
-    found: dict[Half, list[Group]] = {half: [] for half in HALVES}
+    gallery = encode_items(engine, judged.items)
+    queries = {half: encode_queries(engine, judged.of(half)) for half in HALVES}
+    tables: dict[Half, list[Group]] = {half: [] for half in HALVES}
     for loss in LOSSES:
         poorer = losing(gallery, loss)
-        fill(index, poorer)
+        fill(engine, poorer)
         try:
-            search = partial(index.search, COLLECTION)
             for half in HALVES:
-                found[half] += groups(label(loss), poorer, queries[half], judged.grades, search)
+                tables[half] += groups(
+                    label(loss), poorer, queries[half], judged.grades, engine.index
+                )
         finally:
-            index.drop(COLLECTION)
-    return found
+            engine.index.drop(COLLECTION)
+    return tables
 
 
 def present(layout: Layout) -> Parameters:
@@ -83,19 +97,22 @@ def present(layout: Layout) -> Parameters:
         (part, entry)
         for part, comparisons in COMPARISONS.items()
         for entry in comparisons
-        if entry.found in blocks and entry.block in blocks
+        if entry.query_block in blocks and entry.item_block in blocks
     ]
     return Parameters(
         weights=WEIGHTS,
-        shares={(part, e.found, e.block): e.share for part, e in compared},
-        bounds={(e.found, e.block): bounds(blocks[e.found], blocks[e.block]) for _, e in compared},
+        shares={(part, e.query_block, e.item_block): e.share for part, e in compared},
+        bounds={
+            (e.query_block, e.item_block): bounds(blocks[e.query_block], blocks[e.item_block])
+            for _, e in compared
+        },
         alpha=ALPHA,
     )
 
 
 def quantiles(some: Sequence[Group]) -> list[Quantiles]:
     """Of each comparison, over the queries of one part on the whole gallery."""
-    found: dict[Comparison, tuple[list[Vectors], list[Vectors]]] = {}
+    found: dict[ComparisonKey, tuple[list[Vectors], list[Vectors]]] = {}
     for group in some:
         parts = {part for part, _, _ in group.cosines}
         if len(parts) > 1 or group.gallery != label(0.0):
@@ -182,9 +199,9 @@ def _steps(some: Sequence[Group]) -> Iterator[Step]:
     yield from (partial(_other_shares, key=key) for key in compared if _is_second(key))
 
 
-def _is_second(key: Comparison) -> bool:
+def _is_second(key: ComparisonKey) -> bool:
     """Whether a comparison is not the first of its part, the share of which is 1."""
-    return key[1:] != (COMPARISONS[key[0]][0].found, COMPARISONS[key[0]][0].block)
+    return key[1:] != (COMPARISONS[key[0]][0].query_block, COMPARISONS[key[0]][0].item_block)
 
 
 def _other_bounds(given: Parameters, measured: Quantiles) -> Iterator[Parameters]:
@@ -204,7 +221,7 @@ def _other_weights(given: Parameters, name: str) -> Iterator[Parameters]:
         yield replace(given, weights={**given.weights, name: weight})
 
 
-def _other_shares(given: Parameters, key: Comparison) -> Iterator[Parameters]:
+def _other_shares(given: Parameters, key: ComparisonKey) -> Iterator[Parameters]:
     for factor in _FACTORS:
         yield replace(given, shares={**given.shares, key: round(given.shares[key] * factor, 2)})
 

@@ -123,7 +123,7 @@ def describe(index: SearchIndex, layout: Layout, name: str) -> Collection:
         ],
         weights=WEIGHTS,
         comparisons={
-            part: [entry for entry in entries if entry.block in layout.slices]
+            part: [entry for entry in entries if entry.item_block in layout.slices]
             for part, entries in COMPARISONS.items()
         },
         advice=index.advice(name),

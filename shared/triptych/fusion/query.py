@@ -39,10 +39,10 @@ ALPHA = 0.5
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a query part has in ``found`` is compared with ``block`` of the items."""
+    """A block of a query part that is compared with a block of the items."""
 
-    found: str
-    block: str
+    query_block: str
+    item_block: str
     share: float
     """How much of the part's weight this comparison gets."""
 
@@ -67,15 +67,15 @@ COMPARISONS: Mapping[Modality, Sequence[Comparison]] = {
         Comparison("spoken", "semantic", 0.7),
     ),
 }
-"""Those whose blocks the layout lacks are left out, as is what was not found in the query."""
+"""Comparisons whose blocks the layout or the query lacks are left out."""
 
 AGAINST = "not"
-"""What a signal of something to be unlike begins with, as ``not.image``; and its weight's name."""
+"""How a negative signal begins, as ``not.image``; also the name of its weight."""
 
 WEIGHTS: Mapping[str, float] = {
     "keyword": 0.5, "text": 1.0, "image": 1.0, "audio": 1.0, AGAINST: 0.5,
 }  # fmt: skip
-"""Default weights of the signals; that of ``not`` multiplies the weight of the modality."""
+"""Default weights of the signals; the weight of ``not`` multiplies that of the modality."""
 
 _NEGLIGIBLE = 1e-6
 """A part below this share of the largest weight is left out: float32 could not hold its sum."""
@@ -88,7 +88,7 @@ class Term:
     signal: str
     block: str
     weight: float
-    """Negative for what an item is to be unlike."""
+    """Negative for what items are to be unlike."""
     vector: Vectors
     """The mean of one or several unit vectors, so that its product is their mean cosine."""
     bounds: Bounds = UNIT
@@ -116,7 +116,7 @@ class FusedQuery:
 
     @property
     def positive(self) -> tuple[Term, ...]:
-        """The terms of what an item is to be like."""
+        """The terms of what items are to be like."""
         return tuple(term for term in self.terms if term.weight > 0)
 
     def mass(self, present: frozenset[str]) -> float:
@@ -145,26 +145,26 @@ class FusedQuery:
 
     def presence_classes(self) -> list[PresenceClass]:
         """One class per non-empty set of the item parts that the terms look at: 1, 3 or 7."""
-        asked = sorted({self.layout.modalities[term.block] for term in self.positive})
+        requested = sorted({self.layout.modalities[term.block] for term in self.positive})
         fused = self.vector()
         return [
             PresenceClass(
                 present=present,
-                absent=tuple(part for part in asked if part not in present),
+                absent=tuple(part for part in requested if part not in present),
                 vector=fused * np.float32(self._class_scale(present)),
             )
-            for size in range(len(asked), 0, -1)
-            for present in combinations(asked, size)
+            for size in range(len(requested), 0, -1)
+            for present in combinations(requested, size)
         ]
 
     def _class_scale(self, present: Sequence[Modality]) -> float:
         """The scale of a class: without speech and writing, unless there is nothing else."""
-        looked_at = {
+        compared = {
             self.layout.parts[term.block]
             for term in self.positive
             if self.layout.modalities[term.block] in present
         }
-        return self.scale(frozenset(looked_at & set(present) or looked_at))
+        return self.scale(frozenset(compared & set(present) or compared))
 
 
 def bounds(query: Block, item: Block) -> Bounds:
@@ -182,57 +182,59 @@ def fuse_query(
     weights: Mapping[str, float],
     layout: Layout,
     *,
-    against: Mapping[Modality, Mapping[str, Vectors]] | None = None,
+    negative: Mapping[Modality, Mapping[str, Vectors]] | None = None,
     words: Sequence[str] = (),
     alpha: float = ALPHA,
 ) -> FusedQuery:
     """Combine the encoded parts of a query.
 
     Args:
-        vectors: per query part, per block that was found in it, a vector of shape (dims of the
-            block,): of length one (shorter for the mean of several), or zeros where nothing was
-            found.
-        weights: per signal (keyword, text, image, audio, not), not negative.
+        vectors: by query part and block a vector of shape (dims of the block,): of length one
+            (shorter for the mean of several), or zeros where an encoder found nothing.
+        weights: by signal (keyword, text, image, audio, not), not negative.
         layout: the blocks of the items.
-        against: the same as ``vectors`` for what the items are to be unlike.
+        negative: the same as ``vectors`` for what items are to be unlike.
         words: labels of the words to look up.
         alpha: see the module's formula.
 
     Raises:
-        ValueError: there is nothing to be like, nothing compares with it, or its weights are zero.
+        ValueError: nothing of the query compares with items, or its weights are zero.
     """
     used = {name: weights[name] for name in (*vectors, *([KEYWORD] if words else []))}
     largest = max(used.values(), default=0.0)
     if largest <= 0:
         raise ValueError("the weights of everything in the query are zero")
     scaled = {name: weight / largest for name, weight in weights.items()}
-    liked = [term for part in vectors for term in _terms(part, vectors[part], scaled[part], layout)]
-    unlike = [
+    positive = [
+        term for part in vectors for term in _terms(part, vectors[part], scaled[part], layout)
+    ]
+    negated = [
         replace(term, signal=f"{AGAINST}.{part}", weight=-term.weight)
-        for part, found in (against or {}).items()
-        for term in _terms(part, found, scaled[part] * weights[AGAINST], layout)
+        for part, blocks in (negative or {}).items()
+        for term in _terms(part, blocks, scaled[part] * weights[AGAINST], layout)
     ]
     keyword_weight = scaled[KEYWORD] if words else 0.0
-    total = keyword_weight + sum(term.weight for term in liked)
+    total = keyword_weight + sum(term.weight for term in positive)
     if total <= 0:
         raise ValueError("nothing that items have compares with what the query has")
-    terms = tuple(replace(term, weight=term.weight / total) for term in (*liked, *unlike))
+    terms = tuple(replace(term, weight=term.weight / total) for term in (*positive, *negated))
     return FusedQuery(terms, layout, keyword_weight / total, tuple(words), alpha)
 
 
 def _terms(
-    part: Modality, found: Mapping[str, Vectors], weight: float, layout: Layout
+    part: Modality, vectors: Mapping[str, Vectors], weight: float, layout: Layout
 ) -> Iterator[Term]:
     """The comparisons of one part of a query that the layout has blocks for."""
     if weight < _NEGLIGIBLE:
         return
     blocks = {block.name: block for block in layout.blocks}
     for entry in COMPARISONS[part]:
-        if entry.block in blocks and entry.found in found and found[entry.found].any():
+        vector = vectors.get(entry.query_block)
+        if entry.item_block in blocks and vector is not None and vector.any():
             yield Term(
                 signal=part,
-                block=entry.block,
+                block=entry.item_block,
                 weight=weight * entry.share,
-                vector=found[entry.found],
-                bounds=bounds(blocks[entry.found], blocks[entry.block]),
+                vector=vector,
+                bounds=bounds(blocks[entry.query_block], blocks[entry.item_block]),
             )

@@ -1,104 +1,156 @@
-"""From what a request gives to vectors and words: encoded once, or read from an item."""
+"""From the parts of a request to vectors and words: encoded once, or read from an item."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from triptych.core.errors import InvalidInput, MediaError, TooLarge
 from triptych.core.item import Modality
 from triptych.encoders.cards import Vectors
-from triptych.fusion.query import AGAINST, KEYWORD, fuse_query
+from triptych.fusion.blocks import Layout
+from triptych.fusion.query import AGAINST, KEYWORD, FusedQuery, fuse_query
 from triptych.index.model import Words
 from triptych.media.audio import decode_audio
 from triptych.media.image import decode_image
 from triptych.media.text import clean_text
-from triptych.search.encoded import EncodedPart, EncodedQuery, all_words, vectors
 from triptych.search.fetching import fetch, is_url
-from triptych.search.references import References, refers
-from triptych.search.request import (
-    Given,
-    Parts,
-    SearchRequest,
-    all_weights,
-    decode_base64,
+from triptych.search.parts import (
+    EncodedPart,
+    Items,
+    PartsByModality,
+    all_words,
+    is_reference,
+    mean_vectors,
 )
+from triptych.search.request import Parts, RawPart, SearchRequest, decode_base64
 from triptych.search.searcher import Searcher
 from triptych.search.syntax import parse
 
-PartsEncoded = Mapping[Modality, Sequence[EncodedPart]]
+
+@dataclass(frozen=True)
+class Query:
+    """A query with its weights, as the index and the scores need it."""
+
+    fused: FusedQuery
+    words: Words
+    """The words to look up: without optional ones where words have no weight."""
 
 
-def encode(searcher: Searcher, collection: str, request: SearchRequest) -> EncodedQuery:
-    """Encode every part of a query. Raises InvalidInput naming the part."""
-    encoder = _Encoder(searcher, collection, request)
-    liked = encoder.parts(request)
-    unlike = encoder.parts(request.against or Parts(), f"{AGAINST}.")
-    asked = all_words(liked["text"]) if "text" in liked else Words()
-    like = vectors(liked)
-    if not like and not asked.should:
-        raise InvalidInput("only what is not wanted is given: say what is", field="text")
-    weights = all_weights(request.weights)
-    try:
-        fused = fuse_query(
-            like, weights, searcher.layout, against=vectors(unlike), words=asked.labels
-        )
-    except ValueError as error:
-        raise InvalidInput(str(error), field="weights") from error
-    return EncodedQuery(
-        fused=fused,
-        words=asked if weights[KEYWORD] > 0 else Words((), asked.must, asked.must_not),
-        asked=asked,
-        keys={
-            **{name: [part.key for part in parts] for name, parts in liked.items()},
-            **{f"{AGAINST}.{name}": [part.key for part in parts] for name, parts in unlike.items()},
-        },
-        picture=encoder.picture() if request.verify else None,
-    )
+@dataclass(frozen=True)
+class EncodedRequest:
+    """Every part of a request as vectors and words."""
+
+    positive: PartsByModality
+    negative: PartsByModality
+    words: Words
+    """All words, also those that are only highlighted."""
+    layout: Layout
+    image: bytes | None = None
+    """The image to verify hits with."""
+
+    @cached_property
+    def vectors(self) -> Mapping[Modality, Mapping[str, Vectors]]:
+        """By modality and block the mean vectors of what hits are to be like."""
+        return mean_vectors(self.positive)
+
+    @property
+    def keys(self) -> dict[str, list[str]]:
+        """By the name of the part, the keys of what it consists of."""
+        signs = (("", self.positive), (f"{AGAINST}.", self.negative))
+        return {
+            f"{sign}{modality}": [part.key for part in parts]
+            for sign, by_modality in signs
+            for modality, parts in by_modality.items()
+        }
+
+    def weighted(self, weights: Mapping[str, float]) -> Query:
+        """The query with a weight for every signal.
+
+        Raises:
+            InvalidInput: the weights of everything in the query are zero.
+        """
+        try:
+            fused = fuse_query(
+                self.vectors,
+                weights,
+                self.layout,
+                negative=mean_vectors(self.negative),
+                words=self.words.labels,
+            )
+        except ValueError as error:
+            raise InvalidInput(str(error), field="weights") from error
+        words = self.words
+        if weights[KEYWORD] <= 0:
+            words = Words((), words.must, words.must_not)
+        return Query(fused, words)
+
+
+def encode(searcher: Searcher, items: Items, request: SearchRequest) -> EncodedRequest:
+    """Encode every part of a request; ``items`` are those of the collection.
+
+    Raises:
+        InvalidInput: naming the part.
+        NotFound: no item of that id.
+        Busy: all slots of the encoders are taken.
+    """
+    encoder = _Encoder(searcher, items, request)
+    positive = encoder.parts(request)
+    negative = encoder.parts(request.against or Parts(), f"{AGAINST}.")
+    words = all_words(positive["text"]) if "text" in positive else Words()
+    image = encoder.image() if request.verify else None
+    encoded = EncodedRequest(positive, negative, words, searcher.layout, image)
+    if not encoded.vectors and not words.should:
+        raise InvalidInput("there is only what hits are to be unlike: add a query", field="text")
+    return encoded
 
 
 class _Encoder:
     """Encodes the parts of one request."""
 
-    def __init__(self, searcher: Searcher, collection: str, request: SearchRequest) -> None:
+    def __init__(self, searcher: Searcher, items: Items, request: SearchRequest) -> None:
         self._searcher = searcher
-        self._references = References(searcher.index, searcher.layout, collection)
+        self._items = items
         self._request = request
         self._limits = searcher.settings.limits
         self._fetched: dict[str, bytes] = {}
 
-    def parts(self, given: Parts, place: str = "") -> PartsEncoded:
-        """Every part; ``place`` is where in the request they are."""
+    def parts(self, parts: Parts, prefix: str = "") -> PartsByModality:
+        """Every part; ``prefix`` says where in the request they are."""
         return {
-            name: [
-                self._part(name, value, f"{place}{name}" + (f".{number}" if values[1:] else ""))
+            modality: [
+                self._part(
+                    modality, value, f"{prefix}{modality}" + (f".{number}" if values[1:] else "")
+                )
                 for number, value in enumerate(values)
             ]
-            for name, values in given.given.items()
+            for modality, values in parts.by_modality.items()
         }
 
-    def _part(self, name: Modality, value: Given, field: str) -> EncodedPart:
-        if isinstance(value, str) and refers(value):
-            found = self._references.part(value, name, field)
-        elif not self._searcher.extractors[name].encoders:
-            raise InvalidInput(f"nothing here describes {name}: it has no encoder", field=field)
-        elif name == "text":
-            found = self._text(str(value), field)
+    def _part(self, modality: Modality, value: RawPart, field: str) -> EncodedPart:
+        if isinstance(value, str) and is_reference(value):
+            part = self._items.part(value, modality, field)
+        elif not self._searcher.extractors[modality].encoders:
+            raise InvalidInput(f"{modality} can't be searched: it has no encoder", field=field)
+        elif modality == "text":
+            part = self._text(str(value), field)
         else:
-            found = self._media(name, self._bytes(value, field), field)
-        if not (found.has_vectors or (field.startswith("text") and found.has_words)):
-            raise InvalidInput(f"nothing to search for is found in the {name}", field=field)
-        return found
+            part = self._media(modality, self._bytes(value, field), field)
+        if not (part.has_vectors or (field.startswith("text") and part.has_words)):
+            raise InvalidInput(f"nothing to search for is found in the {modality}", field=field)
+        return part
 
-    def picture(self) -> bytes:
-        """The image that hits are verified with. Raises InvalidInput."""
+    def image(self) -> bytes:
+        """The image to verify hits with. Raises InvalidInput."""
         if len(self._request.image) != 1:
             raise InvalidInput("only a search by one image can be verified", field="verify")
         (value,) = self._request.image
-        if not isinstance(value, str) or not refers(value):
-            return self._bytes(value, "image")
-        return self._searcher.store.get(self._references.picture(value, "image"))
+        if isinstance(value, str) and is_reference(value):
+            return self._searcher.store.get(self._items.image(value, "image"))
+        return self._bytes(value, "image")
 
-    def _bytes(self, value: Given, field: str) -> bytes:
+    def _bytes(self, value: RawPart, field: str) -> bytes:
         limit = self._limits.file_bytes
         if isinstance(value, bytes):
             data = value
@@ -113,59 +165,59 @@ class _Encoder:
             raise TooLarge(f"{field} has {len(data)} bytes, the limit is {limit}", field=field)
         return data
 
-    def _text(self, given: str, field: str) -> EncodedPart:
+    def _text(self, value: str, field: str) -> EncodedPart:
         language, syntax = self._request.language, self._request.syntax
-        key = _digest("text", language or "", syntax, given.encode("utf-8", "surrogatepass"))
+        key = _digest("text", language or "", syntax, value.encode("utf-8", "surrogatepass"))
 
         def compute() -> EncodedPart:
-            text = clean_text(given, max_chars=self._limits.text_chars)
+            text = clean_text(value, max_chars=self._limits.text_chars)
             with self._searcher.slot("text"):
                 parsed = parse(text, language, operators=syntax == "simple")
                 return EncodedPart(key, self._blocks("text", parsed.text), parsed.words)
 
-        return self._remembered(key, compute, field)
+        return self._cached(key, compute, field)
 
-    def _media(self, name: Modality, data: bytes, field: str) -> EncodedPart:
-        key = _digest(name, data)
+    def _media(self, modality: Modality, data: bytes, field: str) -> EncodedPart:
+        key = _digest(modality, data)
 
         def compute() -> EncodedPart:
-            with self._searcher.slot(name):
-                return EncodedPart(key, self._blocks(name, self._decoded(name, data)))
+            with self._searcher.slot(modality):
+                return EncodedPart(key, self._blocks(modality, self._decoded(modality, data)))
 
-        return self._remembered(key, compute, field)
+        return self._cached(key, compute, field)
 
-    def _decoded(self, name: Modality, data: bytes) -> Any:
-        if name == "audio":
+    def _decoded(self, modality: Modality, data: bytes) -> Any:
+        if modality == "audio":
             return decode_audio(data, max_seconds=self._limits.audio_seconds)
         return decode_image(
             data,
-            side=self._searcher.extractors[name].side,
+            side=self._searcher.extractors[modality].side,
             max_pixels=self._limits.image_pixels,
             background=self._searcher.settings.background,
         )
 
-    def _blocks(self, name: Modality, decoded: Any) -> Mapping[str, Vectors]:
+    def _blocks(self, modality: Modality, decoded: Any) -> Mapping[str, Vectors]:
         if isinstance(decoded, str) and not decoded:
             return {}  # operators alone are nothing to embed
-        blocks = self._searcher.extractors[name]([decoded]).blocks
+        blocks = self._searcher.extractors[modality]([decoded]).blocks
         return {block: rows[0] for block, rows in blocks.items()}
 
-    def _remembered(self, key: str, compute: Callable[[], EncodedPart], field: str) -> EncodedPart:
-        """What was encoded is kept by its content, so it stays right whatever the index does."""
+    def _cached(self, key: str, compute: Callable[[], EncodedPart], field: str) -> EncodedPart:
+        """Encoded parts are cached by content, so they stay right whatever the index does."""
         try:
             return self._searcher.encoded.get(key, compute)
         except (MediaError, TooLarge) as error:
-            # Others may have waited for the same, and have it in another field.
+            # Other threads may have waited for the same part, and have it in another field.
             raise type(error)(error.reason, field=field) from error
 
 
 def _digest(kind: str, *content: str | bytes) -> str:
-    """Names what is encoded: equal only for the same content and way of reading it."""
-    found = hashlib.sha256()
+    """Equal only for equal content that is read in the same way."""
+    digest = hashlib.sha256()
     for one in content:
         data = one.encode() if isinstance(one, str) else one
-        found.update(b"%d:" % len(data) + data)
-    return f"{kind} {found.hexdigest()}"
+        digest.update(b"%d:" % len(data) + data)
+    return f"{kind} {digest.hexdigest()}"
 
 
 def _from_base64(value: str, field: str) -> bytes:
@@ -173,7 +225,7 @@ def _from_base64(value: str, field: str) -> bytes:
         return decode_base64(value, field)
     except InvalidInput as error:
         raise InvalidInput(
-            f"{error}; item:ID, and the URL of an allowed host, are accepted too; in a form an "
-            "upload is a file",
+            f"{error}; item:ID and the URL of an allowed host are accepted, too; in a form, upload "
+            "a file",
             field=field,
         ) from error

@@ -1,58 +1,112 @@
-"""What a request asks for, checked: of the index beside the query itself, and of the hits."""
+"""A request, checked: what the index is to find beside the query, and what hits are to show."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from triptych.core.errors import InvalidInput
+from triptych.core.fields import FIELDS
 from triptych.index.model import Condition, Facet, Sort
-from triptych.search import filtering
-from triptych.search.encoded import EncodedQuery
-from triptych.search.hits import Shape
-from triptych.search.metadata import check_metadata
+from triptych.search.filtering import SCORE, SortRequest, read_facets, read_filter, read_sort
 from triptych.search.request import SearchRequest
-from triptych.search.searcher import Searcher
+
+_VERIFIED_FIELDS = ("media", "modalities")
+"""What verification reads of a document."""
+_SHOWN_KEYS = 50
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The checked conditions, facets and orders of a request."""
+    """The checked conditions, facets, orders and fields of a request."""
 
-    conditions: tuple[Condition, ...]
-    facets: tuple[Facet, ...]
-    sorts: tuple[Sort, ...]
-
-
-@dataclass(frozen=True)
-class Search:
-    """A search that was read, checked and encoded."""
-
-    searcher: Searcher
-    collection: str
-    request: SearchRequest
-    plan: Plan
-    query: EncodedQuery
-    wanted: Shape
+    conditions: tuple[Condition, ...] = ()
+    facets: tuple[Facet, ...] = ()
+    sorts: tuple[Sort, ...] = ()
+    shown: tuple[str, ...] | None = None
+    """The fields of items that hits show; None for all."""
+    fields: tuple[str, ...] | None = None
+    """The fields of documents that the index has to return; None for all."""
 
 
 def plan(
-    searcher: Searcher,
-    collection: str,
     request: SearchRequest,
-    without: tuple[Condition, ...] = (),
+    metadata_keys: Callable[[Collection[str]], Collection[str]],
+    excluded: tuple[Condition, ...] = (),
 ) -> Plan:
-    """Check what a request asks for. Raises InvalidInput naming the place."""
-    made = Plan(
-        (*filtering.read_filter(request.filter), *without),
-        filtering.read_facets(request.facets),
-        filtering.read_sort(request.sort, scored=bool(request.given)),
+    """Check everything in a request that is not searched for.
+
+    Args:
+        request: the request.
+        metadata_keys: the keys in the metadata of the collection, those that it is called with
+            among them if there are such.
+        excluded: conditions beside those of the request's filter.
+
+    Raises:
+        InvalidInput: naming the field of the request.
+    """
+    _check_combination(request)
+    checked = Plan(
+        (*read_filter(request.filter), *excluded),
+        read_facets(request.facets),
+        read_sort(request.sort, scored=bool(request.by_modality)),
+        *_fields(request),
     )
-    check_metadata(
-        _used(made),
-        lambda keys: searcher.metadata.known(searcher.index, collection, keys),
-    )
-    return made
+    _check_metadata(checked, metadata_keys)
+    return checked
 
 
-def _used(made: Plan) -> Iterator[tuple[str, str]]:
-    yield from ((condition.field, f"filter.{condition.field}") for condition in made.conditions)
-    yield from ((facet.field, f"facets.{place}") for place, facet in enumerate(made.facets))
-    yield from ((sort.field, f"sort.{place}") for place, sort in enumerate(made.sorts))
+def _check_combination(request: SearchRequest) -> None:
+    if not request.by_modality and request.against is not None and request.against.by_modality:
+        raise InvalidInput("there is only what hits are to be unlike: add a query", field="not")
+    if request.verify and not request.by_modality:
+        raise InvalidInput("only a search by one image can be verified", field="verify")
+    if request.verify and (request.sort or request.cursor):
+        raise InvalidInput(
+            "near-duplicates come first, so verify excludes sort and cursor", field="verify"
+        )
+
+
+def _fields(request: SearchRequest) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """The fields that hits show, and those that this needs of documents."""
+    if request.fields is None:
+        return None, None
+    needed = {
+        "id",
+        *(name.partition(".")[0] for name in request.fields),
+        *((*FIELDS.searchable, "language") if request.highlight else ()),
+        *(_VERIFIED_FIELDS if request.verify else ()),
+        *sort_fields(request.sort),
+    }
+    return tuple(request.fields), tuple(sorted(needed))
+
+
+def sort_fields(sorts: Iterable[Sort | SortRequest]) -> set[str]:
+    """The fields of a document that these orders read."""
+    return {"id" if sort.field == SCORE else FIELDS.target(sort.field).field.path for sort in sorts}
+
+
+def _check_metadata(
+    checked: Plan, metadata_keys: Callable[[Collection[str]], Collection[str]]
+) -> None:
+    """Refuse a metadata key that no item has: it is probably misspelt.
+
+    Where no item has any, every key is accepted: the collection may be about to be filled.
+    """
+    positions = {
+        name.partition(".")[2]: position for name, position in _positions(checked) if "." in name
+    }
+    if not positions:
+        return
+    keys = metadata_keys(positions)
+    for key, position in positions.items():
+        if keys and key not in keys:
+            shown = ", ".join(sorted(keys)[:_SHOWN_KEYS]) + (", …" * (len(keys) > _SHOWN_KEYS))
+            raise InvalidInput(
+                f"{position}: no item has metadata.{key}; there are {shown}", field=position
+            )
+
+
+def _positions(checked: Plan) -> Iterator[tuple[str, str]]:
+    """Each field in use, and where in the request."""
+    yield from ((condition.field, f"filter.{condition.field}") for condition in checked.conditions)
+    yield from ((facet.field, f"facets.{number}") for number, facet in enumerate(checked.facets))
+    yield from ((sort.field, f"sort.{number}") for number, sort in enumerate(checked.sorts))

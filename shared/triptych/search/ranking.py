@@ -1,75 +1,91 @@
-"""The order of the hits: by score, or by fields of the items."""
+"""From a query to ranked candidates: one request to the index, exact scores, an order."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from triptych.core.fields import FIELDS
-from triptych.fusion.scores import Scored
+from triptych.fusion.scores import Method, Scored, score
 from triptych.index.documents import Document, kind
-from triptych.index.model import Counts, Found, Sort
-from triptych.search.answer import PackedReasons
+from triptych.index.model import (
+    Found,
+    IndexQuery,
+    Sort,
+)
+from triptych.search.encoding import Query
 from triptych.search.filtering import SCORE
+from triptych.search.planning import Plan
+from triptych.search.request import SimilarRequest
+from triptych.search.verifying import VERIFIED
 
+WINDOW = 1000
+"""The best candidates of each list that paging, and sorting by fields, reach."""
+_CANDIDATES = 20
+"""The least number of candidates per list; twice the limit where that is more."""
 _KINDS = FIELDS["metadata"].kinds_of_values
-"""Those of the values of metadata, in the order in which they are sorted."""
+"""The kinds of metadata values, in the order in which they are sorted."""
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """One hit of a ranking."""
-
-    id: str
-    score: float
-    why: PackedReasons | None
-    """None without ``explain``."""
+def candidates_for(request: SimilarRequest) -> int:
+    """The number of candidates per list that the best hits of a request are chosen from."""
+    if request.sort:
+        return WINDOW
+    return max(_CANDIDATES, 2 * request.limit, VERIFIED if request.verify else 0)
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """All that paging through one query reaches, best first."""
+def index_query(query: Query, plan: Plan, candidates: int) -> IndexQuery:
+    """The one request of a search to the index.
 
-    hits: Sequence[Ranked]
-    total: int
-    total_is_exact: bool
-    facets: Mapping[str, Counts] = field(default_factory=dict)
-
-    @property
-    def digest(self) -> str:
-        """Equal for equal orders."""
-        return digest(hit.id for hit in self.hits)
-
-
-def digest(ids: Iterable[str]) -> str:
-    """Sixteen hex digits of a sequence of ids."""
-    found = hashlib.sha256()
-    for one in ids:
-        found.update(one.encode() + b"\n")
-    return found.hexdigest()[:16]
+    Args:
+        query: what to search for.
+        plan: conditions, facets, and the fields to return.
+        candidates: how many items the words, and each presence class, contribute at most.
+    """
+    return IndexQuery(
+        words=query.words,
+        classes=query.fused.presence_classes(),
+        filter=plan.conditions,
+        candidates=candidates,
+        facets=plan.facets,
+        fields=plan.fields,
+    )
 
 
-def ordered(
-    scored: Sequence[Scored], found: Sequence[Found], sorts: Sequence[Sort]
+def rank(
+    query: Query,
+    results: Sequence[Found],
+    method: Method,
+    sorts: Sequence[Sort] = (),
+    limit: int | None = None,
+    *,
+    explain: bool,
 ) -> list[Scored]:
-    """Scored candidates by the first order, equals by the next ones, in the end by id.
+    """The best ``limit`` results: by score, or by the fields that are to be sorted by."""
+    candidates = [result.candidate for result in results]
+    if not sorts:
+        return score(query.fused, candidates, method, limit, explain=explain)
+    scored = score(query.fused, candidates, method, explain=explain)
+    return sort_hits(scored, results, sorts)[:limit]
+
+
+def sort_hits(
+    scored: Sequence[Scored], results: Sequence[Found], sorts: Sequence[Sort]
+) -> list[Scored]:
+    """By the first order, equals by the next ones, in the end by id.
 
     Items without a field come last, whichever way it is sorted; of the metadata numbers come
     before strings before booleans, as in every index.
     """
-    if not sorts:
-        return list(scored)
-    hits = sorted(scored, key=lambda hit: found[hit.index].candidate.id)
+    ordered = sorted(scored, key=lambda hit: results[hit.index].candidate.id)
     for sort in reversed(sorts):
-        value = _reader(sort.field)
+        read = _reader(sort.field)
         groups: dict[str, list[tuple[Any, Scored]]] = {name: [] for name in (*_KINDS, "")}
-        for hit in hits:
-            one = value(hit, found[hit.index].document)
-            groups["" if one is None else kind(one)].append((one, hit))
+        for hit in ordered:
+            value = read(hit, results[hit.index].document)
+            groups["" if value is None else kind(value)].append((value, hit))
         for name in _KINDS:
             groups[name].sort(key=lambda pair: pair[0], reverse=sort.descending)
-        hits = [hit for group in groups.values() for _, hit in group]
-    return hits
+        ordered = [hit for group in groups.values() for _, hit in group]
+    return ordered
 
 
 def _reader(name: str) -> Callable[[Scored, Document], Any]:

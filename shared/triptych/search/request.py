@@ -14,7 +14,8 @@ from pydantic import (
 
 from triptych.core.errors import InvalidInput
 from triptych.core.fields import FIELDS
-from triptych.core.values import Language
+from triptych.core.item import Modality
+from triptych.core.values import ItemId, Language
 from triptych.fusion.query import WEIGHTS
 from triptych.fusion.scores import Method
 from triptych.search.filtering import (
@@ -50,8 +51,8 @@ Weight = Annotated[
         {"anyOf": [{"const": 0}, {"type": "number", "minimum": _LEAST_WEIGHT, "maximum": 1000}]}
     ),
 ]
-Given = str | bytes
-"""A part of a query as it came: text, base64, ``item:ID`` or a URL; bytes of an uploaded file."""
+RawPart = str | bytes
+"""A part of a query as it is sent: text, base64, ``item:ID`` or a URL; bytes of an upload."""
 
 
 RETURNED = Named(
@@ -61,15 +62,15 @@ RETURNED = Named(
 )
 
 
-def _several(value: Any) -> tuple[Given, ...]:
-    """One validator instead of a union: one reason, whatever was wrong."""
-    given = value if isinstance(value, list | tuple) else [value]
-    if not 1 <= len(given) <= SEVERAL or not all(isinstance(one, Given) for one in given):
+def _several(value: Any) -> tuple[RawPart, ...]:
+    """One validator instead of a union: one reason, whatever is wrong."""
+    values = value if isinstance(value, list | tuple) else [value]
+    if not 1 <= len(values) <= SEVERAL or not all(isinstance(one, RawPart) for one in values):
         raise ValueError(f"a string, or a list of 1 to {SEVERAL} strings, is accepted")
-    return tuple(given)
+    return tuple(values)
 
 
-def _parts(value: Any) -> tuple[Given, ...]:
+def _parts(value: Any) -> tuple[RawPart, ...]:
     return () if value is None or value == () else _several(value)
 
 
@@ -83,7 +84,7 @@ def _by_name(value: Any) -> Any:
 
 
 Several = Annotated[
-    tuple[Given, ...],
+    tuple[RawPart, ...],
     PlainValidator(
         _parts,
         json_schema_input_type=str
@@ -101,8 +102,8 @@ class Parts(Strict):
     audio: Several = Field((), description="base64, item:ID, or a URL of an allowed host")
 
     @property
-    def given(self) -> dict[Literal["text", "image", "audio"], tuple[Given, ...]]:
-        """The parts that there are."""
+    def by_modality(self) -> dict[Modality, tuple[RawPart, ...]]:
+        """The parts that the query has."""
         parts = {"text": self.text, "image": self.image, "audio": self.audio}
         return {name: values for name, values in parts.items() if values}  # type: ignore[misc]
 
@@ -115,6 +116,11 @@ class Weights(Strict):
     image: Weight = WEIGHTS["image"]
     audio: Weight = WEIGHTS["audio"]
     against: Weight = Field(WEIGHTS["not"], alias="not")
+
+    @property
+    def by_signal(self) -> dict[str, float]:
+        """A weight for every signal."""
+        return self.model_dump(by_alias=True)
 
 
 ShortFacet = Annotated[
@@ -154,17 +160,17 @@ class SimilarRequest(Strict):
 class SearchRequest(SimilarRequest, Parts):
     """A query by text, image, audio or any mix; without any of them, a listing."""
 
+    like: list[ItemId] = Field(
+        default_factory=list,
+        max_length=SEVERAL,
+        description="ids of items: search by every part that they have; they are not hits",
+    )
     cursor: str | None = Field(
         None,
         min_length=1,
         max_length=8192,
         description='"*" to begin paging, then that of the answer before',
     )
-
-
-def all_weights(weights: Weights) -> dict[str, float]:
-    """A weight for every signal."""
-    return weights.model_dump(by_alias=True)
 
 
 def decode_base64(value: str, field: str) -> bytes:

@@ -1,9 +1,13 @@
 """What a search works with: the index, the encoders of queries, and what is remembered of them."""
 
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from triptych.core.errors import Busy
 from triptych.core.item import MODALITIES, Modality
@@ -13,16 +17,80 @@ from triptych.encoders.extractors import Extractor
 from triptych.fusion.blocks import Layout
 from triptych.index.model import SearchIndex
 from triptych.media.store import MediaStore
-from triptych.search.encoded import EncodedPart
-from triptych.search.memo import Memo
-from triptych.search.metadata import MetadataKeys
-from triptych.search.ranking import Ranking
+from triptych.search.paging import Ranking
+from triptych.search.parts import EncodedPart
+
+Value = TypeVar("Value")
 
 _ENCODED = 512
 """Texts, images and sounds of queries; the words of a long text are some 30 KB, vectors less."""
-_PATIENCE_SECONDS = 10.0
 _RANKINGS = 8
 """Up to 8,000 hits with their reasons each, some 5 MB."""
+_SLOT_SECONDS = 10.0
+_METADATA_SECONDS = 10.0
+_METADATA_COLLECTIONS = 256
+
+
+class Memo(Generic[Value]):
+    """A bounded cache of the values that were used last, for many threads.
+
+    Threads that need the same value at the same time compute it once. An error is not kept: each of
+    these threads gets it, and the next one tries again.
+    """
+
+    def __init__(self, entries: int) -> None:
+        self._entries = entries
+        self._futures: OrderedDict[str, Future[Value]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str, compute: Callable[[], Value]) -> Value:
+        """The value of a key, computed by ``compute`` unless it is cached."""
+        with self._lock:
+            future = self._futures.get(key)
+            if future is not None:
+                self._futures.move_to_end(key)
+            else:
+                mine = self._futures[key] = Future()
+                while len(self._futures) > self._entries:
+                    self._futures.popitem(last=False)
+        if future is not None:
+            return future.result()
+        try:
+            value = compute()
+        except BaseException as error:
+            with self._lock:
+                if self._futures.get(key) is mine:
+                    del self._futures[key]
+            mine.set_exception(error)
+            raise
+        mine.set_result(value)
+        return value
+
+
+class MetadataKeys:
+    """The metadata keys of each collection, cached for some seconds.
+
+    A key that the cache does not have is always looked up, since it may just have been added.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._cached: dict[str, tuple[float, frozenset[str]]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, index: SearchIndex, collection: str, requested: Collection[str]) -> frozenset[str]:
+        """The keys of a collection; each of ``requested`` that it has is among them."""
+        now = self._clock()
+        with self._lock:
+            expires, keys = self._cached.get(collection, (now, frozenset()))
+        if now < expires and keys.issuperset(requested):
+            return keys
+        keys = frozenset(index.metadata(collection))
+        with self._lock:
+            if len(self._cached) >= _METADATA_COLLECTIONS:
+                self._cached.clear()
+            self._cached[collection] = (now + _METADATA_SECONDS, keys)
+        return keys
 
 
 @dataclass(frozen=True)
@@ -39,20 +107,21 @@ class Searcher:
             modality: threading.Semaphore(usable_cpus()) for modality in MODALITIES
         }
     )
-    """Of processors: beyond these all would only be slower, and take more memory. By modality,
-    since a text takes milliseconds and the longest sound some ten seconds."""
+    """One for each processor: more encoders at once would only be slower, and take more memory. By
+    modality, since a text takes milliseconds and the longest sound some ten seconds."""
     encoded: Memo[EncodedPart] = field(default_factory=lambda: Memo(_ENCODED))
     rankings: Memo[Ranking] = field(default_factory=lambda: Memo(_RANKINGS))
     metadata: MetadataKeys = field(default_factory=MetadataKeys)
 
     @contextmanager
     def slot(self, modality: Modality) -> Iterator[None]:
-        """Held while a part of a query is decoded, encoded or verified. Raises Busy.
+        """Held while a part of a query is decoded, encoded or verified.
 
-        Nobody waits for long: whoever waits has one of the threads that others need.
+        Raises:
+            Busy: no slot within ten seconds; a thread that waits longer is missing elsewhere.
         """
         slots = self.slots[modality]
-        if not slots.acquire(timeout=_PATIENCE_SECONDS):
+        if not slots.acquire(timeout=_SLOT_SECONDS):
             raise Busy(f"other {modality} queries take too long")
         try:
             yield

@@ -1,61 +1,40 @@
-"""A search: encode the query, one index request, score exactly, explain."""
+"""A search, from request to answer: plan, encode, retrieve, rank, explain; at once or by pages."""
 
 import time
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-from triptych.core.errors import InvalidInput
-from triptych.fusion.scores import score
+from triptych.core.errors import CursorExpired, InvalidInput
+from triptych.fusion.scores import Reason
 from triptych.index.documents import Document
-from triptych.index.model import Condition, IndexQuery, Results
-from triptych.search.answer import Answer, Hit, Total
-from triptych.search.encoding import encode
-from triptych.search.hits import facet_counts, milliseconds, shape
-from triptych.search.listing import listing
-from triptych.search.paging import WINDOW, page
-from triptych.search.planning import Search, plan
-from triptych.search.ranking import ordered
-from triptych.search.references import PREFIX, stored_part
+from triptych.index.model import Condition, Listing, Results
+from triptych.search.answer import Answer, Hit, PackedReasons, Total
+from triptych.search.encoding import EncodedRequest, Query, encode
+from triptych.search.hits import facet_counts, make_hit
+from triptych.search.paging import BEGIN, Cursor, Ranked, Ranking, digest_of, read_cursor
+from triptych.search.parts import PREFIX, Items
+from triptych.search.planning import Plan, plan, sort_fields
+from triptych.search.ranking import WINDOW, candidates_for, index_query, rank
 from triptych.search.request import SearchRequest, SimilarRequest
 from triptych.search.searcher import Searcher
 from triptych.search.verifying import VERIFIED, verified
 
-_CANDIDATES = 20
-"""Least number of candidates per list; twice the limit where that is more."""
 
-
-def search(
-    searcher: Searcher,
-    collection: str,
-    request: SearchRequest,
-    without: tuple[Condition, ...] = (),
-) -> Answer:
-    """Answer a search request.
+def search(searcher: Searcher, collection: str, request: SearchRequest) -> Answer:
+    """Answer a search, or list items where there is nothing to search for.
 
     Args:
         searcher: the index and the encoders.
         collection: its name.
-        request: what is searched for.
-        without: conditions beside those of the request's filter.
+        request: what to search for.
 
     Raises:
         InvalidInput: naming the field.
         NotFound: no collection, or no item, of that name.
+        CursorExpired: the snapshot that the paging began with is no longer kept.
     """
-    started = time.perf_counter()
-    made = plan(searcher, collection, request, without)
-    if not request.given:
-        return listing(searcher, collection, request, made)
-    _check_combination(request)
-    query = encode(searcher, collection, request)
-    asked = Search(searcher, collection, request, made, query, shape(request, query.asked))
-    encoded = time.perf_counter()
-    answer = _best(asked) if request.cursor is None else page(asked)
-    took = {
-        "encode": milliseconds(started, encoded),
-        **answer.took_ms,
-        "total": milliseconds(started, time.perf_counter()),
-    }
-    return replace(answer, took_ms=took)
+    return _answer(searcher, collection, request, "like")
 
 
 def similar(searcher: Searcher, collection: str, item: str, request: SimilarRequest) -> Answer:
@@ -65,77 +44,243 @@ def similar(searcher: Searcher, collection: str, item: str, request: SimilarRequ
         InvalidInput: naming the field; also for an item that has nothing to search by.
         NotFound: no collection, or no item, of that name.
     """
-    document = searcher.index.get(collection, item)
-    parts = {
-        part: f"{PREFIX}{item}"
-        for part in document.get("modalities", ())
-        if part == "text" or stored_part(document, part, searcher.layout).has_vectors
-    }
-    if not parts:
-        raise InvalidInput(f"item {item!r} has nothing to search by", field="item")
-    query = SearchRequest.model_validate(
-        {**request.model_dump(by_alias=True, exclude_unset=True), **parts}
+    options = request.model_dump(by_alias=True, exclude_unset=True)
+    by_item = SearchRequest.model_validate({**options, "like": [item]})
+    return _answer(searcher, collection, by_item, "item")
+
+
+class _Stopwatch:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self._started = self._stage_started = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    def stage(self, name: str) -> None:
+        """A stage ends, the next one begins."""
+        now = time.perf_counter()
+        self._stages[name] = _milliseconds(now - self._stage_started)
+        self._stage_started = now
+
+    def took(self) -> dict[str, float]:
+        """Every stage, and the time in total."""
+        return {**self._stages, "total": _milliseconds(time.perf_counter() - self._started)}
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 3)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A request that was checked and encoded."""
+
+    searcher: Searcher
+    collection: str
+    request: SearchRequest
+    plan: Plan
+    encoded: EncodedRequest
+    query: Query
+
+    def hit(self, document: Document, score: float, why: Mapping[str, Reason] | None) -> Hit:
+        """A document as a hit of this search."""
+        words = self.encoded.words if self.request.highlight else None
+        return make_hit(document, self.plan.shown, words, score, why)
+
+
+def _answer(searcher: Searcher, collection: str, request: SearchRequest, like_field: str) -> Answer:
+    """Answer a request; ``like_field`` is the name in errors of items to search by."""
+    watch = _Stopwatch()
+    items = Items(searcher.index, searcher.layout, collection)
+    excluded = (Condition("id", none_of=tuple(request.like)),) if request.like else ()
+    if request.like:
+        request = _by_every_part(items, request, like_field)
+    checked = plan(
+        request, lambda keys: searcher.metadata.of(searcher.index, collection, keys), excluded
     )
-    return search(searcher, collection, query, (Condition("id", none_of=(item,)),))
+    if not request.by_modality:
+        return _listing(searcher, collection, request, checked, watch)
+    encoded = encode(searcher, items, request)
+    query = encoded.weighted(request.weights.by_signal)
+    watch.stage("encode")
+    ready = _Search(searcher, collection, request, checked, encoded, query)
+    return _best(ready, watch) if request.cursor is None else _page(ready, watch)
 
 
-def index_query(search: Search) -> IndexQuery:
-    """The one request that a search makes of the index."""
-    request, query, plan = search.request, search.query, search.plan
-    least = max(_CANDIDATES, 2 * request.limit, VERIFIED if request.verify else 0)
-    return IndexQuery(
-        words=query.words,
-        classes=query.fused.presence_classes(),
-        filter=plan.conditions,
-        candidates=WINDOW if plan.sorts else least,
-        facets=plan.facets,
-        fields=search.wanted.needed,
+def _by_every_part(items: Items, request: SearchRequest, field: str) -> SearchRequest:
+    """The request with every part of the items that hits are to be like."""
+    parts = {name: list(values) for name, values in request.by_modality.items()}
+    for item in request.like:
+        for part in items.modalities(item, field):
+            parts.setdefault(part, []).append(f"{PREFIX}{item}")
+    options = request.model_dump(by_alias=True, exclude_unset=True)
+    return SearchRequest.model_validate({**options, **parts, "like": []})
+
+
+# The best hits
+
+
+def _best(search: _Search, watch: _Stopwatch) -> Answer:
+    searcher, request, checked = search.searcher, search.request, search.plan
+    results = searcher.index.search(
+        search.collection, index_query(search.query, checked, candidates_for(request))
     )
-
-
-def _check_combination(request: SearchRequest) -> None:
-    if request.verify and (request.sort or request.cursor):
-        raise InvalidInput(
-            "near-duplicates come first, so neither sort nor cursor goes with it", field="verify"
-        )
-
-
-def _best(search: Search) -> Answer:
-    """The best hits."""
-    searcher, request, picture = search.searcher, search.request, search.query.picture
-    started = time.perf_counter()
-    results = searcher.index.search(search.collection, index_query(search))
-    searched = time.perf_counter()
-    hits, documents = _hits(search, results)
-    fused = time.perf_counter()
-    took = {"search": milliseconds(started, searched), "fuse": milliseconds(searched, fused)}
-    if picture is not None:
-        with searcher.slot("image"):
-            hits = verified(searcher, picture, hits, documents)[: request.limit]
-        took["verify"] = milliseconds(fused, time.perf_counter())
-    return Answer(
-        hits,
-        Total(results.total, "eq" if results.total_is_exact else "gte"),
-        took,
-        facet_counts(request.facets, results.facets),
-    )
-
-
-def _hits(search: Search, results: Results) -> tuple[list[Hit], list[Document]]:
-    """The best, and the documents that they were made of."""
-    request, sorts = search.request, search.plan.sorts
-    limit = max(request.limit, VERIFIED) if request.verify else request.limit
-    scored = score(
-        search.query.fused,
-        [found.candidate for found in results.found],
+    watch.stage("search")
+    ranked = rank(
+        search.query,
+        results.found,
         request.fusion,
-        None if sorts else limit,
+        checked.sorts,
+        max(request.limit, VERIFIED) if request.verify else request.limit,
         explain=request.explain,
     )
-    hits, documents = [], []
-    for entry in ordered(scored, results.found, sorts)[:limit]:
-        found = results.found[entry.index]
-        why = entry.why if request.explain else None
-        hits.append(search.wanted.hit(found.document, entry.score, why))
-        documents.append(found.document)
-    return hits, documents
+    documents = [results.found[one.index].document for one in ranked]
+    hits = [
+        search.hit(document, one.score, one.why if request.explain else None)
+        for document, one in zip(documents, ranked, strict=True)
+    ]
+    watch.stage("fuse")
+    if search.encoded.image is not None:
+        with searcher.slot("image"):
+            hits = verified(searcher, search.encoded.image, hits, documents)[: request.limit]
+        watch.stage("verify")
+    facets = facet_counts(request.facets, results.facets)
+    return Answer(hits, _total(results), watch.took(), facets)
+
+
+def _total(results: Results | Ranking) -> Total:
+    return Total(results.total, "eq" if results.total_is_exact else "gte")
+
+
+# Pages: the collection is kept as it was, ranked once, and the ranking cut into pages
+
+
+def _page(search: _Search, watch: _Stopwatch) -> Answer:
+    cursor = _search_cursor(search)
+    with _blaming_the_cursor():
+        ranking = _ranking(search, cursor)
+        watch.stage("rank")
+        start, end = cursor.position, cursor.position + search.request.limit
+        hits = _page_hits(search, ranking.hits[start:end], cursor.snapshot)
+        watch.stage("documents")
+    following = replace(cursor, position=end, ranking=ranking.digest)
+    return Answer(
+        hits,
+        _total(ranking),
+        watch.took(),
+        facet_counts(search.request.facets, ranking.facets),
+        following.write() if end < len(ranking.hits) else None,
+    )
+
+
+@contextmanager
+def _blaming_the_cursor() -> Iterator[None]:
+    """The snapshot has expired, or the cursor is forged."""
+    try:
+        yield
+    except InvalidInput as error:
+        error.field = "cursor"
+        raise
+
+
+def _search_cursor(search: _Search) -> Cursor:
+    """Where the page begins, bound to everything that decides which hits come in which order."""
+    request, checked = search.request, search.plan
+    query = digest_of(
+        "search",
+        search.collection,
+        search.searcher.layout.fingerprint,
+        search.encoded.keys,
+        request.weights.by_signal,
+        request.fusion,
+        checked.conditions,
+        checked.sorts,
+    )
+    if request.cursor == BEGIN:
+        return Cursor(search.searcher.index.freeze(search.collection), query, 0)
+    cursor = read_cursor(str(request.cursor), query)
+    if isinstance(cursor.position, list):
+        raise InvalidInput("this cursor belongs to a listing", field="cursor")
+    return cursor
+
+
+def _ranking(search: _Search, cursor: Cursor) -> Ranking:
+    """The ranking that the pages are cut from: cached, or made again by another process."""
+    key = digest_of(cursor.snapshot, cursor.query, search.request.explain, search.plan.facets)
+    ranking = search.searcher.rankings.get(key, lambda: _rank_all(search, cursor.snapshot))
+    if cursor.ranking and cursor.ranking != ranking.digest:
+        # Approximate search need not find the very same twice. Better no page than a wrong one.
+        raise CursorExpired("the ranking that this paging began with is gone")
+    return ranking
+
+
+def _rank_all(search: _Search, snapshot: str) -> Ranking:
+    checked, explain = search.plan, search.request.explain
+    by_id = replace(checked, fields=tuple(sorted({"id", *sort_fields(checked.sorts)})))
+    results = search.searcher.index.search(
+        search.collection, index_query(search.query, by_id, WINDOW), snapshot=snapshot
+    )
+    ranked = rank(
+        search.query, results.found, search.request.fusion, checked.sorts, explain=explain
+    )
+    hits = [
+        Ranked(
+            results.found[one.index].candidate.id,
+            one.score,
+            PackedReasons(one.why) if explain else None,
+        )
+        for one in ranked
+    ]
+    return Ranking(hits, results.total, results.total_is_exact, results.facets)
+
+
+def _page_hits(search: _Search, ranked: Sequence[Ranked], snapshot: str) -> list[Hit]:
+    if not ranked:
+        return []
+    ids = tuple(one.id for one in ranked)
+    listing = Listing((Condition("id", any_of=ids),), limit=len(ids), fields=search.plan.fields)
+    page = search.searcher.index.list(search.collection, listing, snapshot=snapshot)
+    documents = {document["id"]: document for document in page.documents}
+    return [search.hit(documents[one.id], one.score, one.why) for one in ranked]
+
+
+# Listings: items by a filter and an order alone
+
+
+def _listing(
+    searcher: Searcher,
+    collection: str,
+    request: SearchRequest,
+    checked: Plan,
+    watch: _Stopwatch,
+) -> Answer:
+    query = digest_of("listing", collection, checked.conditions, checked.sorts)
+    snapshot, after = None, None
+    if request.cursor == BEGIN:
+        snapshot = searcher.index.freeze(collection)
+    elif request.cursor is not None:
+        cursor = read_cursor(request.cursor, query)
+        if not isinstance(cursor.position, list):
+            raise InvalidInput("this cursor belongs to a search", field="cursor")
+        snapshot, after = cursor.snapshot, cursor.position
+    listing = Listing(
+        filter=checked.conditions,
+        sort=checked.sorts,
+        limit=request.limit,
+        after=after,
+        facets=checked.facets,
+        fields=checked.fields,
+    )
+    with _blaming_the_cursor():
+        page = searcher.index.list(collection, listing, snapshot=snapshot)
+    hits = [make_hit(document, checked.shown) for document in page.documents]
+    watch.stage("search")
+    return Answer(
+        hits,
+        Total(page.total, "eq"),
+        watch.took(),
+        facet_counts(request.facets, page.facets),
+        None
+        if snapshot is None or page.last is None
+        else Cursor(snapshot, query, page.last).write(),
+    )

@@ -12,9 +12,15 @@ from triptych.core.settings import Settings
 from triptych.encoders.cards import unit_rows
 from triptych.engine import Engine
 from triptych.evaluation import judged
-from triptych.evaluation.encoding import Encoded, Gallery
+from triptych.evaluation.galleries import COLLECTION, Gallery
 from triptych.evaluation.judged import Query
+from triptych.evaluation.queries import EncodedQuery
+from triptych.fusion.blocks import Block, Rows
 from triptych.index.embedded import EmbeddedIndex
+from triptych.ingest.chunk import FUSION, Chunk
+from triptych.media.store import MediaStore
+from triptych.search.encoding import EncodedRequest
+from triptych.search.parts import EncodedPart
 from triptych.search.syntax import parse
 from triptych.text.analysis import terms
 
@@ -24,9 +30,11 @@ SHAPES = ("circle", "square")
 
 
 @pytest.fixture
-def index(tmp_path) -> EmbeddedIndex:
-    """An empty index of local files."""
-    return EmbeddedIndex(tmp_path / "index", layout=layout())
+def empty(tmp_path) -> Engine:
+    """An engine over an empty index of local files, without encoders."""
+    store = MediaStore((tmp_path / "media").as_uri())
+    index = EmbeddedIndex(tmp_path / "index", layout=layout())
+    return Engine(Settings(), store=store, layout=layout(), index=index, extractors={})
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +46,7 @@ def engine(tmp_path_factory) -> Engine:
 
 @pytest.fixture(scope="session")
 def gallery() -> Gallery:
-    """Forty items of any parts."""
+    """Forty items of any parts, in two chunks."""
     draw = np.random.default_rng(0)
     items = []
     fused = np.zeros((40, layout().dims), np.float32)
@@ -50,15 +58,36 @@ def gallery() -> Gallery:
             given["text"] = " ".join(draw.choice(WORDS, 3))
             words = {"text": " ".join(terms(given["text"], "en"))}
             plain = {"text": given["text"]}
-        items.append(Item(id=f"{row:02}", ordinal=row, words=words, plain=plain, **given))
+        items.append(Item(id=f"{row:02}", ordinal=row % 20, words=words, plain=plain, **given))
         for block in layout().blocks:
             if block.part in parts:
                 fused[row, layout().slices[block.name]] = _near_one(draw, block.dims)
-    return Gallery(items, fused, layout())
+    chunks = [
+        Chunk(
+            COLLECTION,
+            1,
+            layout().fingerprint,
+            (FUSION,),
+            tuple(items[start : start + 20]),
+            features={
+                block.name: _rows(block, items, fused, range(start, start + 20))
+                for block in layout().blocks
+            },
+        )
+        for start in (0, 20)
+    ]
+    return Gallery(chunks, layout())
+
+
+def _rows(block: Block, items: list[Item], fused: np.ndarray, rows: range) -> Rows:
+    """The vectors of a block, of those items that have its part."""
+    has = [row for row in rows if getattr(items[row], block.part, None) is not None]
+    vectors = fused[has][:, layout().slices[block.name]]
+    return Rows(tuple(row - rows.start for row in has), vectors)
 
 
 @pytest.fixture(scope="session")
-def queries() -> list[Encoded]:
+def queries() -> list[EncodedQuery]:
     """Three queries of each of four kinds."""
     draw = np.random.default_rng(1)
     widths = {block.name: block.dims for block in layout().blocks}
@@ -73,10 +102,12 @@ def queries() -> list[Encoded]:
         parts = kinds[number % 4]
         text = " ".join(draw.choice(WORDS, 2)) if "text" in parts else None
         query = Query(id=f"q{number}", kind=" + ".join(parts), text=text, image="x")
-        vectors = {
-            part: {name: _near_one(draw, widths[name]) for name in found[part]} for part in parts
+        words = parse(text or "", "en").words
+        positive = {
+            part: [EncodedPart(part, {name: _near_one(draw, widths[name]) for name in found[part]})]
+            for part in parts
         }
-        encoded.append(Encoded(query, vectors, parse(text or "", "en").words))
+        encoded.append(EncodedQuery(query, EncodedRequest(positive, {}, words, layout())))
     return encoded
 
 

@@ -18,6 +18,11 @@ def lost(gallery, poorer):
     }
 
 
+def vector_of(document):
+    """The fused vector; zeros if it has none."""
+    return document.get("vector", np.zeros(layout().dims, np.float32))
+
+
 @pytest.mark.parametrize("loss", [0.0, 0.3, 0.6, 1.0])
 def test_a_share_of_those_with_text_and_image_lose_one_of_them(gallery, loss):
     """Half of them each; nobody else loses anything."""
@@ -38,22 +43,26 @@ def test_who_loses_at_30_loses_at_60(gallery):
 
 def test_nothing_is_left_of_what_was_lost(gallery):
     """Neither vectors nor words; the rest is as it was, and so is the gallery itself."""
-    before = gallery.fused.copy()
+    before = gallery.documents()
     poorer = losing(gallery, 0.6)
-    for row, (item, other) in enumerate(zip(gallery.items, poorer.items, strict=True)):
+    for item, other in zip(gallery.items, poorer.items, strict=True):
+        assert other.words == (item.words if other.has("text") else {})
+    for document, other in zip(before, poorer.documents(), strict=True):
+        whole, less = (vector_of(one) for one in (document, other))
         for block in layout().blocks:
             where = layout().slices[block.name]
-            expected = gallery.fused[row, where] if other.has(block.modality) else 0
-            assert np.array_equal(poorer.fused[row, where], np.zeros(block.dims) + expected)
-        assert other.words == (item.words if other.has("text") else {})
-    assert np.array_equal(gallery.fused, before)
+            expected = whole[where] if block.modality in other["modalities"] else 0
+            assert np.array_equal(less[where], np.zeros(block.dims) + expected)
+    for one, two in zip(before, gallery.documents(), strict=True):
+        assert np.array_equal(vector_of(one), vector_of(two))
+        assert one["modalities"] == two["modalities"]
 
 
-def test_a_gallery_fills_a_collection(gallery, index):
+def test_a_gallery_fills_a_collection(gallery, empty):
     """With all of its items, each with the parts that it has."""
     poorer = losing(gallery, 0.6)
-    fill(index, poorer)
-    page = index.list(COLLECTION, Listing(limit=100))
+    fill(empty, poorer)
+    page = empty.index.list(COLLECTION, Listing(limit=100))
     found = {document["id"]: set(document["modalities"]) for document in page.documents}
     assert found == {
         item.id: {part for part in ("text", "image", "audio") if item.has(part)}

@@ -1,7 +1,6 @@
 """Tables of cosines and words, and what is tuned on them."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -9,26 +8,25 @@ import pytest
 from support import layout
 from triptych.encoders.scales import Bounds
 from triptych.evaluation import tuning
-from triptych.evaluation.galleries import COLLECTION, fill, losing
+from triptych.evaluation.galleries import fill, losing
+from triptych.evaluation.queries import retrieve, weights_of
 from triptych.evaluation.ranking import ndcg
-from triptych.evaluation.search import fused_query, index_query
 from triptych.evaluation.table import Group, groups, scores
 from triptych.evaluation.table import ndcg as ndcg_of_rows
-from triptych.fusion.query import WEIGHTS
-from triptych.fusion.scores import score
+from triptych.search.ranking import rank
 
 GRADES = {f"q{number}": {"03": 2, f"{number + 10}": 1} for number in range(12)}
 
 
 @pytest.fixture
-def tables(gallery, queries, index):
+def tables(gallery, queries, empty):
     """The groups of a gallery of which some lost a part."""
     poorer = losing(gallery, 0.6)
-    fill(index, poorer)
-    return list(groups("whole", poorer, queries, GRADES, partial(index.search, COLLECTION)))
+    fill(empty, poorer)
+    return list(groups("whole", poorer, queries, GRADES, empty.index))
 
 
-def test_the_scores_are_those_of_search(tables, queries, index):
+def test_the_scores_are_those_of_search(tables, queries, empty):
     """Of every query and item, by everything and by its text alone."""
     kinds = {group.kind: group for group in tables}
     assert list(kinds) == ["text", "image", "text + image", "text + image + audio"]
@@ -37,13 +35,11 @@ def test_the_scores_are_those_of_search(tables, queries, index):
             if not set(signals) <= set(group.signals):
                 continue
             found = scores(group, tuning.present(layout()), signals)
-            weights = dict.fromkeys(WEIGHTS, 0.0) | {name: WEIGHTS[name] for name in signals}
             for row, query in enumerate(q for q in queries if q.query.kind == kind):
-                fused = fused_query(query, weights, layout())
-                asked = replace(index_query(fused, query.words), candidates=40)
-                candidates = [each.candidate for each in index.search(COLLECTION, asked).found]
-                for entry in score(fused, candidates, "linear"):
-                    column = int(candidates[entry.index].id)
+                weighted = query.encoded.weighted(weights_of(signals))
+                results = retrieve(empty.index, weighted, candidates=40).found
+                for entry in rank(weighted, results, "linear", explain=False):
+                    column = int(results[entry.index].candidate.id)
                     assert found[row, column] == pytest.approx(entry.score, abs=1e-5)
 
 

@@ -22,7 +22,7 @@ def draw_vectors(parts: Collection[Modality], seed: int) -> dict[Modality, dict[
     return {
         part: {
             name: unit_rows(draw.normal(size=(1, widths[name])) + 0.3)[0]
-            for name in dict.fromkeys(entry.found for entry in COMPARISONS[part])
+            for name in dict.fromkeys(entry.query_block for entry in COMPARISONS[part])
             if name in widths
         }
         for part in MODALITIES
@@ -40,7 +40,7 @@ def make_query() -> MakeQuery:
         *,
         keyword: bool = False,
         seed: int = 0,
-        against: Collection[Modality] = (),
+        negative: Collection[Modality] = (),
         **options: float,
     ) -> FusedQuery:
         chosen = {"keyword": 0.5, "text": 1.0, "image": 1.0, "audio": 1.0, "not": 0.5} | (
@@ -50,7 +50,7 @@ def make_query() -> MakeQuery:
             draw_vectors(parts, seed),
             chosen,
             layout(),
-            against=draw_vectors(against, seed + 1),
+            negative=draw_vectors(negative, seed + 1),
             words=("red",) if keyword else (),
             **options,
         )

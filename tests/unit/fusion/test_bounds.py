@@ -32,10 +32,10 @@ def test_another_text_encoder_has_other_bounds(name):
 def test_every_comparison_of_the_default_layout_has_bounds():
     """None counts from 0 to 1 by mistake."""
     compared = [
-        (entry.found, entry.block)
+        (entry.query_block, entry.item_block)
         for comparisons in COMPARISONS.values()
         for entry in comparisons
-        if {entry.found, entry.block} <= set(BLOCKS)
+        if {entry.query_block, entry.item_block} <= set(BLOCKS)
     ]
     assert compared
     assert all(bounds(BLOCKS[query], BLOCKS[item]) != UNIT for query, item in compared)

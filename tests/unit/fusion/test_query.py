@@ -96,17 +96,17 @@ def test_a_whole_item_is_not_corrected(make_query):
     assert query.scale(frozenset({"audio"})) == 0
 
 
-@given(asked=PARTS, against=PARTS, weights=WEIGHTS, seed=st.integers(0, 99))
-def test_what_to_be_unlike_divides_nothing(make_query, asked, against, weights, seed):
+@given(asked=PARTS, negative=PARTS, weights=WEIGHTS, seed=st.integers(0, 99))
+def test_what_to_be_unlike_divides_nothing(make_query, asked, negative, weights, seed):
     """It has negative weights, and changes neither the others nor the classes."""
     alone = make_query(asked, weights, seed=seed)
-    query = make_query(asked, weights, seed=seed, against=against)
+    query = make_query(asked, weights, seed=seed, negative=negative)
     assert [(t.signal, t.block, t.weight) for t in query.positive] == [
         (t.signal, t.block, t.weight) for t in alone.terms
     ]
-    negative = query.terms[len(alone.terms) :]
-    assert {term.signal for term in negative} == {f"not.{part}" for part in against}
-    assert all(term.weight < 0 for term in negative)
+    negated = query.terms[len(alone.terms) :]
+    assert {term.signal for term in negated} == {f"not.{part}" for part in negative}
+    assert all(term.weight < 0 for term in negated)
     assert query.mass(frozenset(MODALITIES)) == pytest.approx(1)
     assert [entry.present for entry in query.presence_classes()] == [
         entry.present for entry in alone.presence_classes()

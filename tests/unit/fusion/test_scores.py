@@ -184,7 +184,7 @@ def test_what_to_be_unlike_only_lowers(  # noqa: PLR0917
     items = items_of(make_item, drawn)
     plain = score(make_query(asked, keyword=True, seed=seed), items, method)
     before = {entry.index: entry for entry in plain}
-    query = make_query(asked, keyword=True, seed=seed, against=unlike)
+    query = make_query(asked, keyword=True, seed=seed, negative=unlike)
     for entry in score(query, items, method):
         was = before[entry.index]
         assert entry.score <= was.score + 1e-9
@@ -204,7 +204,7 @@ def test_scores_are_the_same_without_reasons(  # noqa: PLR0917
     make_query, make_item, method, asked, unlike, drawn, seed
 ):
     """To the last bit."""
-    query = make_query(asked, keyword=True, seed=seed, against=unlike)
+    query = make_query(asked, keyword=True, seed=seed, negative=unlike)
     items = items_of(make_item, drawn)
     explained = score(query, items, method)
     bare = score(query, items, method, explain=False)

@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from triptych.engine import Engine
 from triptych.gateway.app import create_app
 from triptych.gateway.services import Services
 from triptych.media.store import MediaStore
-from unit.gateway.shelf import Seeded, Shelf
+from unit.seeded import BLOCKS, Seeded, Watched, encoders
 
 LIMITS = Limits(file_bytes=1000, body_bytes=10_000)
 
@@ -89,19 +90,20 @@ def app(lists: Lists, nothing: Nothing) -> Flask:
 @pytest.fixture
 def seeded() -> dict[str, Seeded]:
     """Encoders that need no model, by the modality."""
-    return {"text": Seeded(384), "image": Seeded(256), "audio": Seeded(120)}
+    return encoders()
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    """An index in memory."""
-    return Shelf()
+def index(tmp_path: Path) -> Watched:
+    """A real index with an empty collection ``c``."""
+    made = Watched(tmp_path / "index", layout=layout())
+    made.ensure("c")
+    return made
 
 
 @pytest.fixture
-def make_client(seeded: dict[str, Seeded], shelf: Shelf) -> Callable[..., FlaskClient]:
+def make_client(seeded: dict[str, Seeded], index: Watched) -> Callable[..., FlaskClient]:
     """Makes clients, each of a gateway process of its own, which can encode and search."""
-    blocks = {"text": "semantic", "image": "visual", "audio": "acoustic"}
 
     def make(**changes: Any) -> FlaskClient:
         settings = Settings(limits=Limits(file_bytes=2**20, body_bytes=2**24), **changes)
@@ -109,9 +111,9 @@ def make_client(seeded: dict[str, Seeded], shelf: Shelf) -> Callable[..., FlaskC
             settings,
             store=MediaStore(f"memory://{uuid.uuid4().hex}"),
             layout=layout(),
-            index=shelf,
+            index=index,
             extractors={
-                part: Extractor({blocks[part]: encoder}) for part, encoder in seeded.items()
+                part: Extractor({BLOCKS[part]: encoder}) for part, encoder in seeded.items()
             },
         )
         services = Services(engine, Nothing(), Nothing(), Nothing(), threading.Semaphore(1))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from triptych.core.errors import InvalidInput
 from triptych.fusion.query import WEIGHTS
 from triptych.ingest.manifest import ItemRequest
-from triptych.search.request import SearchRequest, all_weights, decode_base64
+from triptych.search.request import SearchRequest, decode_base64
 
 
 def test_a_search_has_defaults():
@@ -22,14 +22,14 @@ def test_a_search_has_defaults():
         {},
         ("cat",),
     )
-    assert found.given == {"text": ("cat",)}
-    assert all_weights(found.weights) == WEIGHTS
+    assert found.by_modality == {"text": ("cat",)}
+    assert found.weights.by_signal == WEIGHTS
 
 
 def test_given_weights_replace_the_defaults():
     """The others stay."""
     given = {"text": 0, "image": 2.5, "not": 1}
-    assert all_weights(SearchRequest(weights=given).weights) == {**WEIGHTS, **given}
+    assert SearchRequest(weights=given).weights.by_signal == {**WEIGHTS, **given}
 
 
 @pytest.mark.parametrize(

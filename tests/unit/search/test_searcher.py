@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from triptych.search.memo import Memo
+from triptych.search.searcher import Memo
 
 
 def test_a_value_is_computed_once():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from triptych.core.errors import NotFound
+from triptych.search.answer import Hit
 from triptych.search.verifying import VERIFIED, verified
 
 LETTERS = "TFLEHNYZ"
@@ -41,7 +42,7 @@ def hit(letter):
 
 def looked_at(services, query, hits):
     """Hits that show nothing of their documents."""
-    shown = [{"id": one["id"]} for one in hits]
+    shown = [Hit(one["id"], 0.5, {}) for one in hits]
     return verified(services, query, shown, [one["item"] for one in hits])
 
 
@@ -49,19 +50,19 @@ def test_a_letter_comes_first(services):
     """It has too few keypoints for many inliers, but it looks the same."""
     query = png("Y", lambda picture: cv2.resize(picture[:80, :75], (34, 36), interpolation=3))
     found = looked_at(services, query, [hit(letter) for letter in LETTERS])
-    assert found[0]["id"] == "Y"
-    assert sorted(one["id"] for one in found) == sorted(LETTERS)
-    assert all(isinstance(one["inliers"], int) for one in found)
+    assert found[0].id == "Y"
+    assert sorted(one.id for one in found) == sorted(LETTERS)
+    assert all(isinstance(one.inliers, int) for one in found)
 
 
 def test_others_stay_in_their_order(services):
     """Hits without a picture, or whose picture is away; they have no inliers."""
     words = [{"id": str(number), "item": {"modalities": ["text"]}} for number in range(3)]
     found = looked_at(services, png("F"), [*words, hit("H"), hit("F")])
-    assert [one["id"] for one in found] == ["F", "0", "1", "2", "H"]
-    assert [one["inliers"] for one in found[1:]] == [0] * 4
-    assert found[0]["inliers"] > 4
-    assert [one["inliers"] for one in looked_at(services, png("F"), words)] == [0] * 3
+    assert [one.id for one in found] == ["F", "0", "1", "2", "H"]
+    assert [one.inliers for one in found[1:]] == [0] * 4
+    assert found[0].inliers > 4
+    assert [one.inliers for one in looked_at(services, png("F"), words)] == [0] * 3
     assert looked_at(services, png("F"), []) == []
 
 
@@ -69,5 +70,5 @@ def test_only_the_best_are_looked_at(services):
     """The others follow as they came, without inliers: pictures may be dear to decode."""
     words = [{"id": str(number), "item": {"modalities": ["text"]}} for number in range(VERIFIED)]
     found = looked_at(services, png("F"), [*words, hit("F"), hit("T")])
-    assert [one["id"] for one in found] == [*(one["id"] for one in words), "F", "T"]
-    assert ["inliers" in one for one in found] == [True] * VERIFIED + [False] * 2
+    assert [one.id for one in found] == [*(one["id"] for one in words), "F", "T"]
+    assert [one.inliers is not None for one in found] == [True] * VERIFIED + [False] * 2

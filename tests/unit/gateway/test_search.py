@@ -1,4 +1,4 @@
-"""Answers to searches and listings, over an index in memory and encoders without models."""
+"""What HTTP alone does with searches: forms, URLs, status codes, problem documents."""
 
 import base64
 import io
@@ -10,25 +10,23 @@ import cv2
 import numpy as np
 import pytest
 
-from support import layout
 from triptych.cli.variations import wav
-from unit.gateway.shelf import document, numbered, vector
+from unit.seeded import document, numbered, vector
 
 
 @pytest.fixture(autouse=True)
-def cats(shelf):
-    """Thirty texts, and two items with other parts."""
-    shelf.documents |= {one["id"]: one for one in numbered(30)}
-    shelf.documents["seen"] = document("seen", blocks={"visual": vector("seen", 256)})
-    shelf.documents["all"] = document(
-        "all",
-        text="cat whole",
-        language="en",
-        metadata={"year": 1999, "place": "Brno"},
-        blocks={"visual": vector("all", 256), "acoustic": vector("all", 120)},
-    )
-    shelf.documents["none"] = document(
-        "none", status="failed", errors={"image": "cut"}, modalities=[]
+def cats(index):
+    """Thirty texts, and items with other parts."""
+    index.add(
+        *numbered(30),
+        document("seen", blocks={"visual": vector("seen", 256)}),
+        document(
+            "all",
+            text="cat whole",
+            metadata={"year": 1999, "place": "Brno"},
+            blocks={"visual": vector("all", 256), "acoustic": vector("all", 120)},
+        ),
+        document("none", image="0" * 64, errors={"image": "cut"}),
     )
 
 
@@ -47,107 +45,24 @@ def tone() -> bytes:
     return wav(np.sin(np.arange(22_050) / 20).astype(np.float32))
 
 
-def ids(answer) -> list[str]:
-    """Best first."""
-    return [hit["id"] for hit in answer["hits"]]
-
-
-def test_a_hit_says_what_was_asked_for(searching):
-    """Its score, its item and why; nothing else."""
+def test_an_answer_is_json(searching):
+    """Without what it does not have."""
     answer = searching({"text": "cat number3", "limit": 2})
-    assert ids(answer)[0] == "i003"
     assert set(answer) == {"hits", "total", "took_ms"}
-    assert set(answer["took_ms"]) == {"encode", "search", "fuse", "total"}
-    (hit, _) = answer["hits"]
-    assert set(hit) == {"id", "score", "item", "why"}
-    assert "features" not in hit["item"]
-    assert hit["score"] == pytest.approx(sum(r["contribution"] for r in hit["why"].values()))
-    assert "blocks" not in hit["why"]["keyword"]
-    bare = searching({"text": "cat number3", "limit": 2, "explain": False})
-    assert [set(hit) for hit in bare["hits"]] == [{"id", "score", "item"}] * 2
-    assert [hit["score"] for hit in bare["hits"]] == [hit["score"] for hit in answer["hits"]]
+    assert answer["hits"][0]["id"] == "i003"
+    assert set(answer["hits"][0]) == {"id", "score", "item", "why"}
+    assert "blocks" not in answer["hits"][0]["why"]["keyword"]
+    page = searching({"text": "cat", "limit": 2, "cursor": "*", "facets": ["tags"]})
+    assert set(page) == {"hits", "total", "took_ms", "facets", "cursor"}
+    assert page["hits"][0]["why"]["text"]["blocks"]
+    listing = searching({"limit": 2, "highlight": True})
+    assert [set(hit) for hit in listing["hits"]] == [{"id", "score", "item"}] * 2
+    assert [hit["score"] for hit in listing["hits"]] == [None, None]
 
 
-def test_fields_are_chosen(searching, shelf):
-    """The index is asked for no more, and none is none."""
-    asked = ["text", "metadata.year", "metadata.nothing", "writing"]
-    answer = searching({"text": "cat whole", "limit": 1, "fields": asked})
-    assert answer["hits"][0]["item"] == {"text": "cat whole", "metadata": {"year": 1999}}
-    assert shelf.queries[-1].fields == ("id", "metadata", "text", "writing")
-    assert searching({"text": "cat", "fields": []})["hits"][0]["item"] == {}
-    whole = searching({"text": "cat whole", "limit": 1, "fields": ["metadata", "metadata.year"]})
-    assert whole["hits"][0]["item"]["metadata"] == {"year": 1999, "place": "Brno"}
-
-
-def test_words_are_highlighted(searching):
-    """Also where the field itself was not asked for."""
-    answer = searching({"text": "number7", "limit": 1, "highlight": True, "fields": ["tags"]})
-    (hit,) = answer["hits"]
-    assert hit["highlights"]["text"] == [{"text": "cat number7", "spans": [[4, 11]]}]
-    assert hit["item"] == {"tags": ["all"]}
-
-
-def test_facets_are_answered_as_asked(searching, shelf):
-    """Dates of ranges as the request had them, whatever the index counts in."""
-    facets = ["tags", {"field": "added", "ranges": [{"gte": "2026-01-31"}]}]
-    for body in ({"text": "cat"}, {}, {"text": "cat", "cursor": "*"}):
-        found = searching({**body, "facets": facets})["facets"]
-        assert found["tags"][0]["value"] == "all"
-        assert found["added"] == [{"gte": "2026-01-31", "count": 1}]
-    assert shelf.queries[0].facets[1].ranges[0].gte == 1_769_817_600_000_000
-
-
-def test_a_listing_has_neither_scores_nor_reasons(searching, shelf):
-    """Everything, failures too, by the filter."""
-    answer = searching({"limit": 100})
-    assert len(answer["hits"]) == answer["total"]["value"] == 33
-    assert "none" in ids(answer)
-    assert {hit["score"] for hit in answer["hits"]} == {None}
-    assert all(set(hit) == {"id", "score", "item"} for hit in answer["hits"])
-    assert ids(searching({"filter": {"tags": "all", "id": ["i001", "i002", "all"]}})) == [
-        "i001",
-        "i002",
-    ]
-    assert shelf.queries == []
-
-
-def test_a_search_is_sorted_by_fields(searching, shelf):
-    """The best thousand of each list, what lacks the field last."""
-    for number, item in enumerate(("i004", "i009", "i002")):
-        shelf.documents[item]["metadata"] = {"year": 1990 + number}
-    answer = searching({"text": "cat", "sort": [{"field": "metadata.year", "order": "desc"}]})
-    assert ids(answer)[:4] == ["all", "i002", "i009", "i004"]
-    assert ids(answer)[4:] == sorted(ids(answer)[4:])
-    assert shelf.queries[-1].candidates == 1000
-    by_score = searching({"text": "cat number3", "sort": [{"field": "score", "order": "desc"}]})
-    assert ids(by_score) == ids(searching({"text": "cat number3"}))
-    assert shelf.queries[-1].candidates == 20
-
-
-def test_an_item_is_a_query(searching, seeded):
-    """By the parts that are named; nothing is decoded or encoded."""
-    for seen in seeded.values():
-        seen.seen.clear()
-    answer = searching({"image": "item:seen"})
-    assert ids(answer)[0] == "seen"
-    assert answer["hits"][0]["why"]["image"]["raw"] == pytest.approx(1, abs=1e-3)
-    assert set(answer["hits"][0]["why"]) == {"image"}
-    words = searching({"text": "item:i005"})
-    assert ids(words)[0] == "i005"
-    assert words["hits"][0]["why"]["keyword"]["raw"] == 2
-    assert all(encoder.seen == [] for encoder in seeded.values())
-
-
-def test_a_quoted_reference_is_words(searching, seeded):
-    """What looks like one can be looked up."""
-    answer = searching({"text": '"item:i005"', "limit": 1})
-    assert seeded["text"].seen[-1] == "item:i005"
-    assert answer["hits"]
-
-
-def test_an_id_may_end_like_the_path_of_similar_items(make_client, shelf):
+def test_an_id_may_end_like_the_path_of_similar_items(make_client, index):
     """Such an item is shown, unless there is one whose id is the rest."""
-    shelf.documents["photos/similar"] = {"id": "photos/similar", "status": "indexed"}
+    index.add(document("photos/similar", text="a"))
     path = "/v1/collections/c/items/photos/similar"
     client = make_client()
     assert client.get(path).json["id"] == "photos/similar"
@@ -155,31 +70,8 @@ def test_an_id_may_end_like_the_path_of_similar_items(make_client, shelf):
     assert "'nobody'" in client.get("/v1/collections/c/items/nobody/similar").json["detail"]
 
 
-def test_nothing_is_similar_to_silence(make_client, shelf):
-    """An item without features has no vectors to search by."""
-    shelf.documents["silence"] = {
-        "id": "silence",
-        "status": "indexed",
-        "modalities": ["audio"],
-        "fingerprint": layout().fingerprint,
-    }
-    response = make_client().get("/v1/collections/c/items/silence/similar")
-    assert response.status_code == 400, response.text
-    assert "item 'silence' has nothing to search by" in response.json["detail"]
-    shelf.documents["night"] = document("night", text="quiet", modalities=["audio", "text"])
-    hits = make_client().get("/v1/collections/c/items/night/similar").json["hits"]
-    assert set(hits[0]["why"]) == {"text"}
-
-
 def test_similar_items(searching, make_client):
-    """By every part that an item has; it is not among them."""
-    answer = searching({"limit": 100}, path="items/all/similar")
-    assert "all" not in ids(answer)
-    assert {name for hit in answer["hits"] for name in hit["why"]} >= {"text", "image", "keyword"}
-    options = {"filter": {"id": {"none": "seen"}}, "weights": {"image": 1, "text": 0, "keyword": 0},
-               "not": {"image": "item:seen"}, "fields": []}  # fmt: skip
-    without = searching(options, path="items/all/similar")
-    assert {"all", "seen"}.isdisjoint(ids(without))
+    """By POST with every option, by GET with some."""
     client = make_client()
     short = client.get("/v1/collections/c/items/all/similar?limit=2&fusion=rrf&explain=false").json
     assert len(short["hits"]) == 2
@@ -187,29 +79,12 @@ def test_similar_items(searching, make_client):
     for query in ("limit=0", "colour=red", "explain=perhaps", "limit=1&limit=2", "fusion=no"):
         wrong = client.get(f"/v1/collections/c/items/all/similar?{query}")
         assert (wrong.status_code, wrong.json["field"]) == (400, query.partition("=")[0])
-    assert searching({}, 400, "items/none/similar")["detail"].startswith("item 'none'")
-    assert searching({}, 404, "items/nobody/similar")
-    for more in ({"text": "x"}, {"cursor": "*"}, {"image": "item:all"}):
+    assert searching({}, 400, "items/none/similar")["field"] == "item"
+    assert searching({}, 404, "items/nobody/similar")["detail"].endswith(
+        "no item 'nobody' in collection 'c'"
+    )
+    for more in ({"text": "x"}, {"cursor": "*"}, {"image": "item:all"}, {"like": ["all"]}):
         assert searching(more, 400, "items/all/similar")["field"] == next(iter(more))
-
-
-def test_several_of_one_kind(searching):
-    """The middle between them, and the words of all."""
-    answer = searching({"text": ["cat number3", "cat number8"], "limit": 2})
-    assert sorted(ids(answer)) == ["i003", "i008"]
-    mixed = searching({"image": ["item:seen", encoded(png(9))]})
-    reason = mixed["hits"][0]["why"]["image"]
-    assert mixed["hits"][0]["id"] == "seen"
-    assert reason["blocks"]["visual"] == pytest.approx(0.5, abs=0.2)
-
-
-def test_what_hits_are_to_be_unlike(searching):
-    """Takes off, and says so."""
-    plain = searching({"text": "cat", "limit": 100})
-    unlike = searching({"text": "cat", "not": {"text": "number3"}, "limit": 100})
-    assert ids(unlike).index("i003") > ids(plain).index("i003")
-    (hit,) = [hit for hit in unlike["hits"] if hit["id"] == "i003"]
-    assert hit["why"]["not.text"]["contribution"] < 0
 
 
 def test_a_form_has_the_same_parts(make_client, seeded):
@@ -224,6 +99,7 @@ def test_a_form_has_the_same_parts(make_client, seeded):
         "sort": '["id"]',
         "fields": "[]",
         "limit": "100",
+        "like": '["i001"]',
     }
     response = make_client().post("/v1/collections/c/search", data=data)
     assert response.status_code == 200, response.text
@@ -233,86 +109,51 @@ def test_a_form_has_the_same_parts(make_client, seeded):
     assert [int(seen.max()) for seen in seeded["image"].seen] == [3, 4, 5, 6]
 
 
-def test_verification_takes_the_picture_of_an_item(make_client, shelf):
-    """From the media store, without a word about where it comes from."""
+def test_a_busy_encoder_is_429(make_client):
+    """With the time to wait."""
     client = make_client()
     engine = client.application.extensions["triptych"].engine
-    digest = engine.store.put(png(7))
-    shelf.documents["seen"]["media"] = {"image": digest}
-    body = {"image": "item:seen", "verify": True, "fields": [], "limit": 1}
-    answer = client.post("/v1/collections/c/search", json=body).json
-    assert (ids(answer), answer["hits"][0]["item"]) == (["seen"], {})
-    assert "inliers" in answer["hits"][0]
-    assert "verify" in answer["took_ms"]
     taken = {**engine.searcher.slots, "image": threading.Semaphore(0)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "searcher", replace(engine.searcher, slots=taken))
-        patch.setattr("triptych.search.searcher._PATIENCE_SECONDS", 0.01)
-        response = client.post("/v1/collections/c/search", json=body)
+        patch.setattr("triptych.search.searcher._SLOT_SECONDS", 0.01)
+        response = client.post("/v1/collections/c/search", json={"image": encoded(png(7))})
     assert response.status_code == 429
     assert response.headers["retry-after"]
 
 
-def test_text_without_vectors_is_words(searching):
-    """Where only an operator's word is left out nothing is embedded."""
-    assert "seen" in ids(searching({"text": "-cat", "image": "item:seen"}))
-    found = searching({"text": "cat -number4", "limit": 1})
-    assert "why" in found["hits"][0]
-
-
-def test_words_can_be_literal(searching, shelf):
-    """Without a syntax the sign is no operator."""
-    searching({"text": "cat -number4", "syntax": "none"})
-    assert not shelf.queries[-1].words.must_not
-    searching({"text": "cat -number4"})
-    assert shelf.queries[-1].words.must_not
-
-
-def test_words_without_weight_still_exclude(searching, shelf):
-    """They make no score, but what is required stays required."""
-    answer = searching({"text": "+cat -number4", "weights": {"keyword": 0}})
-    words = shelf.queries[-1].words
-    assert (len(words.should), len(words.must), len(words.must_not)) == (0, 1, 1)
-    assert "keyword" not in answer["hits"][0]["why"]
-
-
-def test_metadata_keys_are_asked_for_rarely(searching, shelf):
-    """Once for many requests; again before a key is refused, so a new one is found."""
-    for _ in range(3):
-        searching({"filter": {"metadata.year": 1999}})
-    assert shelf.keys_asked == 1
-    shelf.documents["i001"]["metadata"] = {"colour": "red"}
-    assert ids(searching({"filter": {"metadata.colour": "red"}})) == ["i001"]
-    assert shelf.keys_asked == 2
-    problem = searching({"sort": ["metadata.size"]}, 400)
-    assert problem["field"] == "sort.0"
-    assert "there are colour, place, year" in problem["detail"]
-    shelf.documents.clear()
-    assert shelf.keys_asked == 3
-
-
-def test_an_empty_collection_has_no_wrong_keys(searching, shelf):
-    """Nothing is found."""
-    shelf.documents.clear()
-    assert searching({"filter": {"metadata.anything": 1}})["hits"] == []
-    assert searching({"text": "cat", "facets": ["metadata.anything"]})["hits"] == []
+def test_an_expired_cursor_is_410(make_client, index):
+    """With the field."""
+    client = make_client()
+    cursor = client.post("/v1/collections/c/search", json={"cursor": "*", "limit": 5}).json[
+        "cursor"
+    ]
+    index.drop("c")
+    index.ensure("c")
+    answer = client.post("/v1/collections/c/search", json={"cursor": cursor})
+    assert (answer.status_code, answer.json["field"]) == (410, "cursor")
+    assert answer.json["type"] == "urn:triptych:problem:cursor-expired"
 
 
 def test_a_collection_that_is_not_there(make_client):
-    """Is a 404, for whatever is asked."""
+    """Is a 404, for whatever is requested."""
     client = make_client()
-    for body in ({"text": "cat"}, {}, {"image": "item:x"}, {"text": "cat", "cursor": "*"}):
+    for body in (
+        {"text": "cat"}, {}, {"image": "item:x"}, {"text": "cat", "cursor": "*"}, {"like": ["x"]},
+    ):  # fmt: skip
         assert client.post("/v1/collections/other/search", json=body).status_code == 404
 
 
-def test_collections_are_listed(make_client, shelf):
+def test_collections_are_listed(make_client, index, monkeypatch):
     """With their items; one that was deleted meanwhile is left out; advice if there is some."""
     client = make_client()
-    assert client.get("/v1/collections").json == {
-        "collections": [{"name": "c", "items": {"total": 33, "indexed": 33}}]
-    }
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "collections", lambda: ["c", "gone"])
+        assert client.get("/v1/collections").json == {
+            "collections": [{"name": "c", "items": {"total": 33, "indexed": 32, "failed": 1}}]
+        }
     assert "advice" not in client.get("/v1/collections/c").json
-    shelf.documents |= {one["id"]: one for one in numbered(101)}
+    monkeypatch.setattr(index, "advice", lambda _: "move house")
     assert client.get("/v1/collections/c").json["advice"] == "move house"
 
 
@@ -350,6 +191,10 @@ BAD = {
     "text of an item without": ({"text": "item:seen"}, "text"),
     "audio is silence": ({"audio": encoded(wav(np.zeros(22_050, np.float32)))}, "audio"),
     "audio is a picture": ({"audio": encoded(png(5))}, "audio"),
+    "like is a number": ({"like": [5]}, "like.0"),
+    "like nobody": ({"like": ["nobody"]}, "like"),
+    "like a failure": ({**GOOD, "like": ["none"]}, "like"),
+    "like many": ({"like": ["all"] * 9}, "like"),
     "language": ({**GOOD, "language": "English"}, "language"),
     "syntax": ({**GOOD, "syntax": "lucene"}, "syntax"),
     "weight is a string": ({**GOOD, "weights": {"text": "1"}}, "weights.text"),
@@ -375,7 +220,6 @@ BAD = {
     "verify a listing": ({"verify": True}, "verify"),
     "verify sorted": ({"image": "item:seen", "verify": True, "sort": ["id"]}, "verify"),
     "verify paged": ({"image": "item:seen", "verify": True, "cursor": "*"}, "verify"),
-    "verify without a picture": ({"image": "item:seen", "verify": True}, "image"),
     "fields are unknown": ({**GOOD, "fields": ["text", "colour"]}, "fields.1"),
     "fields are hidden": ({**GOOD, "fields": ["features"]}, "fields.0"),
     "fields are numbers": ({**GOOD, "fields": [1]}, "fields.0"),

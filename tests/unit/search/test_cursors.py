@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from triptych.core.errors import InvalidInput
 from triptych.index.model import Condition, Sort
-from triptych.search.cursors import Cursor, digest_of, read_cursor
+from triptych.search.paging import Cursor, digest_of, read_cursor
 
 QUERY = digest_of("search", "c")
 NAMES = st.text(st.characters(codec="utf-8"))

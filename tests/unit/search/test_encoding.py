@@ -13,19 +13,19 @@ import pytest
 from support import layout
 from triptych.core.errors import Busy, FingerprintMismatch, InvalidInput, MediaError, TooLarge
 from triptych.encoders.extractors import Extractor
-from triptych.search.encoded import EncodedPart, all_words, mean
+from triptych.fusion.query import WEIGHTS
 from triptych.search.encoding import encode
-from triptych.search.references import stored_part
+from triptych.search.parts import EncodedPart, Items, all_words, mean, stored_part
 from triptych.search.request import SearchRequest
 from triptych.search.syntax import parse
-from unit.gateway.shelf import Seeded, document, numbered, vector
+from unit.seeded import Seeded, document, numbered, vector
 
 
 @pytest.fixture
-def searcher(make_client, shelf):
-    """Those of a gateway with three cats."""
-    shelf.documents |= {one["id"]: one for one in numbered(3)}
-    return make_client().application.extensions["triptych"].engine.searcher
+def searcher(engine, index):
+    """That of an engine with three cats."""
+    index.add(*numbered(3))
+    return engine.searcher
 
 
 def png(value: int, size: int = 8) -> str:
@@ -36,7 +36,8 @@ def png(value: int, size: int = 8) -> str:
 
 def ask(searcher, **body):
     """The encoded query."""
-    return encode(searcher, "c", SearchRequest.model_validate(body))
+    request = SearchRequest.model_validate(body)
+    return encode(searcher, Items(searcher.index, searcher.layout, "c"), request)
 
 
 def test_equal_queries_are_encoded_once(searcher, seeded):
@@ -62,7 +63,7 @@ def test_uploads_and_base64_are_the_same(searcher, seeded):
     assert caught.value.field == "audio"
 
 
-def test_queries_at_the_same_time_are_encoded_once(make_client, shelf):
+def test_queries_at_the_same_time_are_encoded_once(engine):
     """Eight clients with one picture wait for the first."""
 
     class Slow(Seeded):
@@ -73,7 +74,7 @@ def test_queries_at_the_same_time_are_encoded_once(make_client, shelf):
 
     began, go_on = threading.Event(), threading.Event()
     slow = Slow(256)
-    made = make_client().application.extensions["triptych"].engine.searcher
+    made = engine.searcher
     extractors = {**made.extractors, "image": Extractor({"visual": slow})}
     searcher = replace(made, extractors=extractors)
     with ThreadPoolExecutor(8) as pool:
@@ -85,7 +86,7 @@ def test_queries_at_the_same_time_are_encoded_once(make_client, shelf):
     assert keys == keys[:1] * 8
 
 
-def test_no_more_are_encoded_at_once_than_slots(searcher, make_client):
+def test_no_more_are_encoded_at_once_than_slots(searcher):
     """Others wait; an error gives its slot back."""
 
     class Counted(Seeded):
@@ -123,7 +124,7 @@ def test_a_text_does_not_wait_for_pictures(searcher):
 
 def test_nobody_waits_for_long(searcher, monkeypatch):
     """The thread is needed by others."""
-    monkeypatch.setattr("triptych.search.searcher._PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("triptych.search.searcher._SLOT_SECONDS", 0.01)
     searcher = replace(searcher, slots={**searcher.slots, "image": threading.Semaphore(0)})
     with pytest.raises(Busy, match="other image queries take too long"):
         ask(searcher, image=png(1))
@@ -147,7 +148,7 @@ def _somebody_waits(searcher) -> bool:
     return any(future._condition._waiters for future in searcher.encoded._futures.values())
 
 
-def test_an_error_of_two_at_once_has_the_field_of_each(make_client):
+def test_an_error_of_two_at_once_has_the_field_of_each(engine):
     """Though the second one waits for what the first finds out."""
 
     class Broken(Seeded):
@@ -159,7 +160,7 @@ def test_an_error_of_two_at_once_has_the_field_of_each(make_client):
             raise MediaError("no good")
 
     began = threading.Event()
-    made = make_client().application.extensions["triptych"].engine.searcher
+    made = engine.searcher
     extractors = {**made.extractors, "image": Extractor({"visual": Broken(256)})}
     searcher = replace(made, extractors=extractors)
     with ThreadPoolExecutor(2) as pool:
@@ -197,31 +198,31 @@ def test_a_part_without_encoder_is_refused(searcher):
     assert caught.value.field == "audio"
 
 
-def test_an_item_of_other_encoders_is_no_query(searcher, shelf):
+def test_an_item_of_other_encoders_is_no_query(searcher, index):
     """Its vectors can't be compared."""
-    shelf.documents["old"] = {**document("old", text="cat"), "fingerprint": "0" * 16}
+    index.add({**document("old", text="cat"), "fingerprint": "0" * 16})
     with pytest.raises(FingerprintMismatch):
         ask(searcher, text="item:old")
 
 
-def test_an_item_is_read_anew(searcher, shelf):
+def test_an_item_is_read_anew(searcher, index):
     """What it has may change, so it is not remembered."""
     first = ask(searcher, text="item:i001").keys
     assert ask(searcher, text="item:i001").keys == first
-    shelf.documents["i001"] = document("i001", text="dog")
+    index.add(document("i001", text="dog"))
     assert ask(searcher, text="item:i001").keys != first
 
 
-def test_items_have_the_blocks_of_the_part_alone(searcher, shelf):
+def test_items_have_the_blocks_of_the_part_alone(searcher, index):
     """A picture does not bring the text along."""
-    shelf.documents["both"] = document("both", text="cat", blocks={"visual": vector("x", 256)})
+    index.add(document("both", text="cat", blocks={"visual": vector("x", 256)}))
     query = ask(searcher, image="item:both")
-    assert {term.signal for term in query.fused.terms} == {"image"}
-    stored = stored_part(shelf.documents["both"], "image", layout())
+    assert {term.signal for term in query.weighted(WEIGHTS).fused.terms} == {"image"}
+    stored = stored_part(index.get("c", "both"), "image", layout())
     assert set(stored.blocks) == {"concept", "visual"}
-    (term,) = query.fused.terms
+    (term,) = query.weighted(WEIGHTS).fused.terms
     assert np.linalg.norm(term.vector) == pytest.approx(1, abs=1e-6)
-    assert query.asked.should == ()
+    assert query.words.should == ()
 
 
 def test_the_mean_is_over_what_was_found():
