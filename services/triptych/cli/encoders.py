@@ -19,7 +19,7 @@ from triptych.local.options import stack_home
 from triptych.local.parts import media_url
 from triptych.media.store import MediaStore
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
 
 def encoders(*, as_json: AsJson = False) -> None:
@@ -69,12 +69,16 @@ def _facts(name: str) -> dict[str, Any]:
 
 
 def fit(
-    encoder: Annotated[str, typer.Argument(help="One that is fitted first: triptych encoders.")],
+    encoder: Annotated[
+        str, typer.Argument(help="The name of an encoder that is fitted; see triptych encoders.")
+    ],
     paths: Annotated[list[Path], typer.Argument(help="Folders, files, or JSONL manifests.")],
     stack: Annotated[str, typer.Option("--stack", help="The local stack to fit for.")] = "default",
     media: Annotated[
         str | None,
-        typer.Option("--media-url", envvar="TRIPTYCH_MEDIA_URL", help="Any other media store."),
+        typer.Option(
+            "--media-url", envvar="TRIPTYCH_MEDIA_URL", help="The URL of any other media store."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same encoder.")] = 0,
 ) -> None:

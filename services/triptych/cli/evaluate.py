@@ -12,13 +12,13 @@ from triptych.evaluation.metrics import Result
 from triptych.evaluation.tasks import TASKS, task
 
 app = typer.Typer(
-    help="How well search finds what it should.",
+    help="Measure encoders and searches.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
 app.command("search")(evaluate_search)
-AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
 
 @app.command("encoders")

@@ -51,7 +51,7 @@ COMMANDS = (
         "evaluate",
         "triptych.cli.evaluate:app",
         "local",
-        "How well search finds what it should.",
+        "Measure encoders and searches.",
     ),
     Command(
         "demo",

@@ -16,24 +16,25 @@ if TYPE_CHECKING:  # a client alone has not the libraries of the indexes
     from triptych.index import SearchIndex
     from triptych.index.migration import Comparison, Copied
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs: one object a collection.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per collection.")]
 
 
 def migrate(
     collections: Annotated[list[str] | None, typer.Argument(help="Collections.")] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", help="The index they are in; by default that of the settings."),
+        typer.Option("--from", help="The source index; by default that of the settings."),
     ] = None,
     stack: Annotated[
-        str | None, typer.Option(help="From the embedded index of this local stack.")
+        str | None, typer.Option(help="Copy from the embedded index of this local stack.")
     ] = None,
     sample: Annotated[
         int, typer.Option(min=1, help="How many documents to compare afterwards.")
     ] = 100,
     *,
     target: Annotated[
-        str, typer.Option("--to", help="http://…, or file:///… for an embedded index.")
+        str,
+        typer.Option("--to", help="The target index: http://…, or file:///… for an embedded one."),
     ],
     every: Annotated[bool, typer.Option("--all", help="All collections.")] = False,
     delete: Annotated[

@@ -34,7 +34,7 @@ Folder = Annotated[
 IndexUrl = Annotated[
     str | None,
     typer.Option(
-        "--index-url", help="An Elasticsearch to measure on; by default an index for the while."
+        "--index-url", help="Measure on this Elasticsearch; by default on a temporary index."
     ),
 ]
 _SET = "WEIGHTS in searches, the rest in triptych/fusion"
@@ -49,7 +49,7 @@ def evaluate_search(
     index_url: IndexUrl = None,
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="For programs: one object a line.")
+        bool, typer.Option("--json", help="Print JSON, one object per line.")
     ] = False,
 ) -> None:
     """Measure how well search finds what was judged, and whether fusion helps or hurts."""
