@@ -80,7 +80,7 @@ class Collection(Described):
     comparisons: Mapping[Modality, Sequence[Comparison]]
     """By the part of a query: the blocks that it is compared with."""
     advice: Omissible[str] = None
-    """What its keeper should know, such as that the collection has outgrown its index."""
+    """What the operator should know, such as that the collection has outgrown its index."""
 
 
 def summaries(index: SearchIndex) -> list[CollectionSummary]:
