@@ -7,6 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PHRASES = {
     "keeper": "operator",
+    "dear to": "expensive to",
+    "to be unlike": "negative query",
     "nobody's business": "say what is not told",
     "door inwards": "say what could happen",
     "is no URL": "is not a valid URL",

@@ -7,8 +7,8 @@ signal, ``s`` their mean place. An item is scored on the terms for which it has 
     score = Σ_{s ∈ q ∩ d} w_s · s / (Σ_{s ∈ q ∩ d, w_s > 0} w_s) ** α
 
 so that an item is neither rewarded nor punished for parts that the query does not ask for, and
-one that lacks a part that was asked for competes on the others. What it is to be unlike has a
-negative weight, which takes off and divides nothing. For each set of parts that an item can have
+one that lacks a part that was asked for competes on the others. A negative part of the query
+has a negative weight, which is left out of the divisor. For each set of parts that an item can have
 (a presence class) the divisor is a constant, which scales the query vector: one kNN clause per
 class. The index ranks by the sum of the places as if their scale went on beyond its bounds: what
 is best by the one is among the best by the other, and the exact score follows. Whether a sound has
@@ -88,7 +88,7 @@ class Term:
     signal: str
     block: str
     weight: float
-    """Negative for what items are to be unlike."""
+    """Negative for negative parts of the query."""
     vector: Vectors
     """The mean of one or several unit vectors, so that its product is their mean cosine."""
     bounds: Bounds = UNIT
@@ -193,7 +193,7 @@ def fuse_query(
             (shorter for the mean of several), or zeros where an encoder found nothing.
         weights: by signal (keyword, text, image, audio, not), not negative.
         layout: the blocks of the items.
-        negative: the same as ``vectors`` for what items are to be unlike.
+        negative: the same as ``vectors``, for the negative parts of the query.
         words: labels of the words to look up.
         alpha: see the module's formula.
 

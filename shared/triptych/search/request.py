@@ -109,7 +109,7 @@ class Parts(Strict):
 
 
 class Weights(Strict):
-    """How much each signal counts; ``not`` multiplies the weight of what is to be unlike."""
+    """How much each signal counts; ``not`` multiplies the weights of negative parts."""
 
     keyword: Weight = WEIGHTS["keyword"]
     text: Weight = WEIGHTS["text"]
@@ -136,7 +136,9 @@ ShortSort = Annotated[
 class SimilarRequest(Strict):
     """How to search and what to answer, whatever is searched for."""
 
-    against: Parts | None = Field(None, alias="not", description="what hits are to be unlike")
+    against: Parts | None = Field(
+        None, alias="not", description="negative parts: hits should differ from them"
+    )
     language: Language | None = Field(None, description="of the texts; detected if not given")
     syntax: Literal["simple", "none"] = Field(
         "simple", description="whether the texts may have operators"
