@@ -24,7 +24,7 @@ Texts = Annotated[list[str], Field(max_length=SEVERAL)]
 
 REPEATABLE = tuple(Parts.model_fields)
 UNLIKE = {f"{AGAINST}.{part}": part for part in MEDIA}
-"""The file fields of what hits are to be unlike, and the part of a query that each is."""
+"""The file fields of negative parts, and the part of a query that each is."""
 
 
 class FormParser(FormDataParser):

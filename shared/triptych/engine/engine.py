@@ -282,8 +282,8 @@ class Engine:
         Args:
             collection: its name.
             request: the query; or give its fields by name.
-            query: ``text``, ``image`` and ``audio``, one or several; ``not_``, a dict of what hits
-                are to be unlike; ``filter``, ``limit`` and the other fields of a search. An image
+            query: ``text``, ``image`` and ``audio``, one or several; ``not_``, a dict of
+                negative parts; ``filter``, ``limit`` and the other fields of a search. An image
                 or sound is bytes, a path, ``item:ID``, or a URL of an allowed host.
 
         Raises:

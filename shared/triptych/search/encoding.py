@@ -102,7 +102,7 @@ def encode(searcher: Searcher, items: Items, request: SearchRequest) -> EncodedR
     image = encoder.image() if request.verify else None
     encoded = EncodedRequest(positive, negative, words, searcher.layout, image)
     if not encoded.vectors and not words.should:
-        raise InvalidInput("there is only what hits are to be unlike: add a query", field="text")
+        raise InvalidInput("the query has only negative parts: add others", field="text")
     return encoded
 
 

@@ -56,7 +56,7 @@ def plan(
 
 def _check_combination(request: SearchRequest) -> None:
     if not request.by_modality and request.against is not None and request.against.by_modality:
-        raise InvalidInput("there is only what hits are to be unlike: add a query", field="not")
+        raise InvalidInput("the query has only negative parts: add others", field="not")
     if request.verify and not request.by_modality:
         raise InvalidInput("only a search by one image can be verified", field="verify")
     if request.verify and (request.sort or request.cursor):
