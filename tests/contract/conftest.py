@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 
@@ -14,14 +14,18 @@ from triptych.local import Stack
 
 
 @pytest.fixture(scope="session", params=["elastic", "embedded"])
-def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
+def index(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SearchIndex]:
     """An open index of each implementation."""
     if request.param == "elastic":
         stack: Stack = request.getfixturevalue("stack")
         url = stack.index_url
     else:
         url = tmp_path_factory.mktemp("index").as_uri()
-    return open_index(Settings(index_url=url, index_prefix="contract"), layout())
+    settings = Settings(index_url=url, index_prefix="contract")
+    with closing(open_index(settings, layout())) as opened:
+        yield opened
 
 
 @pytest.fixture

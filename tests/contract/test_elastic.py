@@ -1,6 +1,7 @@
 """What only Elasticsearch can get wrong."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -24,9 +25,11 @@ CLASS = PresenceClass(("text",), (), VECTOR)
 
 
 @pytest.fixture(scope="module")
-def index(stack: Stack) -> SearchIndex:
+def index(stack: Stack) -> Iterator[SearchIndex]:
     """In place of one of each implementation."""
-    return open_index(Settings(index_url=stack.index_url, index_prefix="contract"), layout())
+    settings = Settings(index_url=stack.index_url, index_prefix="contract")
+    with closing(open_index(settings, layout())) as opened:
+        yield opened
 
 
 @pytest.fixture

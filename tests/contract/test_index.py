@@ -1,6 +1,7 @@
 """What every search index must do alike: collections, writes, look-ups, vectors."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -327,7 +328,7 @@ def test_no_such_collection(index: SearchIndex):
 def test_unreachable_index():
     """An address where nothing listens is IndexUnavailable, with a reason."""
     index = open_index(Settings(index_url="http://127.0.0.1:9"), layout())
-    with pytest.raises(IndexUnavailable, match="does not answer"):
+    with closing(index), pytest.raises(IndexUnavailable, match="does not answer"):
         index.ping()
 
 

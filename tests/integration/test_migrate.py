@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,11 @@ def random_block(name: str) -> np.ndarray:
     return unit_rows(RNG.standard_normal((1, where.stop - where.start)))
 
 
+def opened(url: str, **settings: str) -> closing[SearchIndex]:
+    """An index that is closed in the end."""
+    return closing(open_index(Settings(index_url=url, **settings), layout()))
+
+
 @pytest.fixture(scope="module")
 def folder_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder for an embedded index."""
@@ -62,14 +68,16 @@ def folder_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def indexes(direction: str, stack: Stack, folder_url: str) -> tuple[SearchIndex, SearchIndex]:
+def indexes(
+    direction: str, stack: Stack, folder_url: str
+) -> Iterator[tuple[SearchIndex, SearchIndex]]:
     """The source and the target."""
     urls = {"elastic": stack.index_url, "embedded": folder_url}
-    source, target = direction.split(" to ")
-    return tuple(
-        open_index(Settings(index_url=urls[n], index_prefix=PREFIX), layout())
-        for n in (source, target)
-    )
+    with ExitStack() as exits:
+        yield tuple(
+            exits.enter_context(opened(urls[name], index_prefix=PREFIX))
+            for name in direction.split(" to ")
+        )
 
 
 @pytest.fixture
@@ -241,17 +249,17 @@ def test_all_of_a_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """``--stack`` and ``--all``: every collection of a local stack, whether or not it runs."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     there = StackOptions(name="x").home
-    source = open_index(Settings(index_url=index_folder(there).as_uri()), layout())
-    for name in ("one", "two"):
-        source.ensure(name)
-        source.bulk(name, [make(number) for number in range(5)])
+    with opened(index_folder(there).as_uri()) as source:
+        for name in ("one", "two"):
+            source.ensure(name)
+            source.bulk(name, [make(number) for number in range(5)])
     url = (tmp_path / "copy").as_uri()
     done = command("--stack", "x", "--all", "--to", url)
     assert done.returncode == 0, done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["one", "two"]
-    target = open_index(Settings(index_url=url), layout())
-    assert target.collections() == ["one", "two"]
-    assert target.count("two") == {"indexed": 4, "failed": 1}
+    with opened(url) as target:
+        assert target.collections() == ["one", "two"]
+        assert target.count("two") == {"indexed": 4, "failed": 1}
 
 
 def test_the_command(stack: Stack, stamp_collection: str, tmp_path: Path):
@@ -263,8 +271,8 @@ def test_the_command(stack: Stack, stamp_collection: str, tmp_path: Path):
     report = json.loads(done.stdout)
     assert report["done"] > 150
     assert report["differences"] == []
-    index = open_index(Settings(index_url=target), layout())
-    index.delete(stamp_collection, "animals/birds/drake", 2**62)
+    with opened(target) as index:
+        index.delete(stamp_collection, "animals/birds/drake", 2**62)
     done = command(stamp_collection, *ways)
     assert done.returncode == 1, done.stdout
     assert "only in the source: 1 (animals/birds/drake)" in done.stderr
@@ -299,6 +307,5 @@ def test_other_encoders_are_refused(stack: Stack, stamp_collection: str, tmp_pat
     )
     assert done.returncode == 2
     assert "built with other encoders" in done.stderr
-    assert (
-        open_index(Settings(index_url=(tmp_path / "index").as_uri()), layout()).collections() == []
-    )
+    with opened((tmp_path / "index").as_uri()) as index:
+        assert index.collections() == []

@@ -4,7 +4,7 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -38,14 +38,18 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
 
 
 @pytest.fixture(scope="module", params=["elastic", "embedded"])
-def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
+def index(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SearchIndex]:
     """An open index of each kind."""
     if request.param == "elastic":
         stack: Stack = request.getfixturevalue("stack")
         url = stack.index_url
     else:
         url = tmp_path_factory.mktemp("index").as_uri()
-    return open_index(Settings(index_url=url, index_prefix="paging"), layout())
+    settings = Settings(index_url=url, index_prefix="paging")
+    with closing(open_index(settings, layout())) as opened:
+        yield opened
 
 
 @pytest.fixture

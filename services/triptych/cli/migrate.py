@@ -1,6 +1,8 @@
 """``triptych migrate``: a collection into another index."""
 
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,9 +52,9 @@ def migrate(
     """
     alike = True
     try:
-        here, there = _indexes(_source_url(source, stack), target)
-        for name in _names(here, collections or [], every=every):
-            alike &= _migrate(here, there, name, sample=sample, delete=delete, as_json=as_json)
+        with _indexes(_source_url(source, stack), target) as (here, there):
+            for name in _names(here, collections or [], every=every):
+                alike &= _migrate(here, there, name, sample=sample, delete=delete, as_json=as_json)
     except (TriptychError, ValueError) as error:
         raise failure(error) from error
     if not alike:
@@ -65,10 +67,14 @@ def _names(source: "SearchIndex", given: list[str], *, every: bool) -> list[str]
     return source.collections() if every else given
 
 
-def _indexes(source: str, target: str) -> "tuple[SearchIndex, SearchIndex]":
+@contextmanager
+def _indexes(source: str, target: str) -> "Iterator[tuple[SearchIndex, SearchIndex]]":
     if source.rstrip("/") == target.rstrip("/"):
         raise ValueError("the source and the target are the same index")
-    return _open(source), _open(target)
+    with closing(_open(source)) as here, closing(_open(target)) as there:
+        here.ping()
+        there.ping()
+        yield here, there
 
 
 def _source_url(source: str | None, stack: str | None) -> str:
@@ -89,9 +95,7 @@ def _open(url: str) -> "SearchIndex":
 
     settings = Settings(index_url=url)
     layout = make_layout(settings.encoders, MediaStore(settings.media_url))
-    index = open_index(settings, layout)
-    index.ping()
-    return index
+    return open_index(settings, layout)
 
 
 def _migrate(

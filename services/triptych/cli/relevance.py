@@ -120,14 +120,15 @@ def _opened(url: str | None) -> Iterator[Engine]:
             engine = Engine.open(Settings().model_copy(update=scratch))
         except ValueError as error:
             raise InvalidInput(str(error)) from error
-        store = MediaStore((Path(folder) / "media").as_uri())
-        yield Engine(
-            engine.settings,
-            store=store,
-            layout=engine.layout,
-            index=engine.index,
-            extractors=engine.extractors,
-        )
+        with engine:
+            store = MediaStore((Path(folder) / "media").as_uri())
+            yield Engine(
+                engine.settings,
+                store=store,
+                layout=engine.layout,
+                index=engine.index,
+                extractors=engine.extractors,
+            )
 
 
 def _print_figure(figure: Figure) -> None:

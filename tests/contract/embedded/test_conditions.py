@@ -1,5 +1,6 @@
 """Conditions against plain Python, on values of every kind."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,9 @@ conditions = st.builds(
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmbeddedIndex, list[dict]]:
+def mixed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[EmbeddedIndex, list[dict]]]:
     """An index of items that have some value or none."""
     rng = np.random.default_rng(3)
     index = EmbeddedIndex(Path(tmp_path_factory.mktemp("index")), layout=layout())
@@ -48,7 +51,8 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmbeddedIndex, list
         tags = tuple(tag for tag in TAGS if rng.random() < 0.4)
         entries.append(make(f"{n:03}", tags=tags, metadata=metadata))
     index.bulk("c", entries)
-    return index, [dict(entry.document) for entry in entries]
+    yield index, [dict(entry.document) for entry in entries]
+    index.close()
 
 
 def of(document: dict, field: str) -> list[Value]:

@@ -3,6 +3,7 @@
 import resource
 import signal
 import sqlite3
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -22,11 +23,6 @@ from triptych.index.model import IndexQuery, Listing
 EVERYTHING = IndexQuery(
     classes=[PresenceClass(("text",), (), np.ones(layout().dims, np.float32))], candidates=50
 )
-
-
-def anew(tmp_path: Path) -> EmbeddedIndex:
-    """As another process opens it."""
-    return EmbeddedIndex(tmp_path, layout=layout())
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 1000])
@@ -56,16 +52,16 @@ def test_a_database_of_another_program_is_refused(index: EmbeddedIndex, tmp_path
 
 
 @pytest.mark.parametrize(("version", "reason"), [(99, "newer Triptych"), (0, "older Triptych")])
-def test_a_file_of_another_format_is_refused(tmp_path, index, version: int, reason: str):
+def test_a_file_of_another_format_is_refused(tmp_path, index, version: int, reason: str, anew):
     """And says of which."""
     connection = sqlite3.connect(tmp_path / "c" / DATABASE)
     connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     with pytest.raises(IndexUnavailable, match=reason):
-        anew(tmp_path).count("c")
+        anew().count("c")
 
 
-def test_an_overwritten_database_is_unavailable(index: EmbeddedIndex, tmp_path: Path):
+def test_an_overwritten_database_is_unavailable(index: EmbeddedIndex, tmp_path: Path, anew):
     """Pages full of something else are noticed."""
     index.bulk("c", [make(str(n)) for n in range(50)])
     path = tmp_path / "c" / DATABASE
@@ -76,21 +72,21 @@ def test_an_overwritten_database_is_unavailable(index: EmbeddedIndex, tmp_path: 
     data[4096:] = b"\x5a" * (len(data) - 4096)
     path.write_bytes(data)
     with pytest.raises(IndexUnavailable, match=f"c/{DATABASE}"):
-        anew(tmp_path).list("c", Listing())
+        anew().list("c", Listing())
 
 
-def test_missing_or_cut_vectors_are_unavailable(index: EmbeddedIndex, tmp_path: Path):
+def test_missing_or_cut_vectors_are_unavailable(index: EmbeddedIndex, tmp_path: Path, anew):
     """Instead of a process that dies when it reads there."""
     index.bulk("c", [make("a")])
     with (tmp_path / "c" / "semantic.f32").open("r+b") as file:
         file.truncate(100)
     with pytest.raises(IndexUnavailable, match=r"c/semantic\.f32 is cut off"):
-        anew(tmp_path).search("c", EVERYTHING)
+        anew().search("c", EVERYTHING)
     (tmp_path / "c" / "semantic.f32").unlink()
     with pytest.raises(IndexUnavailable, match=r"c/semantic\.f32: No such file"):
-        anew(tmp_path).search("c", EVERYTHING)
+        anew().search("c", EVERYTHING)
     with pytest.raises(IndexUnavailable, match=r"c/semantic\.f32 is cut off"):
-        anew(tmp_path).bulk("c", [make("b")])  # or zeros would take the place of what is lost
+        anew().bulk("c", [make("b")])  # or zeros would take the place of what is lost
 
 
 def write_until_full(folder: Path, limit: int, answers) -> None:
@@ -124,7 +120,7 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(index, tmp_path: Path, lim
     assert found == min(50, written + 1)
 
 
-def test_other_encoders_are_refused(index: EmbeddedIndex, tmp_path: Path):
+def test_other_encoders_are_refused(index: EmbeddedIndex, tmp_path: Path, anew):
     """By name, in everything but dropping."""
     connection = sqlite3.connect(tmp_path / "c" / DATABASE)
     for ours, other in (("minilm", "other"), (layout().fingerprint, "f" * 16)):
@@ -132,7 +128,7 @@ def test_other_encoders_are_refused(index: EmbeddedIndex, tmp_path: Path):
         connection.execute(change, (ours, other))
     connection.commit()
     connection.close()
-    theirs = anew(tmp_path)
+    theirs = anew()
     for call in (
         lambda: theirs.ensure("c"),
         lambda: theirs.bulk("c", [make("a")]),
@@ -145,9 +141,9 @@ def test_other_encoders_are_refused(index: EmbeddedIndex, tmp_path: Path):
     theirs.drop("c")
 
 
-def test_a_dropped_collection_is_gone_for_those_who_had_it_open(index, tmp_path: Path):
+def test_a_dropped_collection_is_gone_for_those_who_had_it_open(index, tmp_path: Path, anew):
     """Also when there is a new one of its name."""
-    other = anew(tmp_path)
+    other = anew()
     other.bulk("c", [make("a")])
     snapshot = other.freeze("c")
     index.drop("c")
@@ -173,11 +169,14 @@ def test_a_collection_is_no_path(index: EmbeddedIndex, name: str):
 def test_where_the_default_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """In the folder for data, also where the setting is empty; or in that of a file URL."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "a b"))
-    open_index(Settings(index_url=None), layout()).ensure("c")
+    with closing(open_index(Settings(index_url=None), layout())) as index:
+        index.ensure("c")
     assert (tmp_path / "a b" / "triptych" / "index" / "triptych" / "c" / DATABASE).exists()
-    assert open_index(Settings(index_url=""), layout()).collections() == ["c"]
+    with closing(open_index(Settings(index_url=""), layout())) as index:
+        assert index.collections() == ["c"]
     url = (tmp_path / "ü").as_uri()
-    open_index(Settings(index_url=url, index_prefix="other"), layout()).ensure("c")
+    with closing(open_index(Settings(index_url=url, index_prefix="other"), layout())) as index:
+        index.ensure("c")
     assert (tmp_path / "ü" / "other" / "c" / DATABASE).exists()
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def test_what_a_killed_writer_reported_is_there(index: EmbeddedIndex, tmp_path: 
     query = IndexQuery(classes=[PresenceClass(("text",), (), vector)], candidates=1)
     assert [f.candidate.id for f in index.search("c", query).found] == [name]
     assert len(look_up(index, "c", word(f"w{start - 3}"))) in {0, 4}
-    with index._store("c").read() as view:
+    with index._read("c") as view:
         assert view.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         for strays in (
             "SELECT count(*) FROM postings WHERE place NOT IN (SELECT place FROM documents)",
@@ -92,10 +93,10 @@ def test_what_a_killed_writer_reported_is_there(index: EmbeddedIndex, tmp_path: 
 
 def write_some(folder: Path, name: str, count: int) -> None:
     """So many bulks of two."""
-    index = EmbeddedIndex(folder, layout=layout())
-    for n in range(count):
-        entries = [make(f"{name}{n}{k}", words={"text": f"{name}w common"}) for k in "xy"]
-        assert {o.result for o in index.bulk("c", entries)} == {"written"}
+    with closing(EmbeddedIndex(folder, layout=layout())) as index:
+        for n in range(count):
+            entries = [make(f"{name}{n}{k}", words={"text": f"{name}w common"}) for k in "xy"]
+            assert {o.result for o in index.bulk("c", entries)} == {"written"}
 
 
 def test_two_writers_and_a_reader(index: EmbeddedIndex, tmp_path: Path):

@@ -56,7 +56,7 @@ def test_a_snapshot_stays_as_it_is(index: EmbeddedIndex):
     assert [f.candidate.id for f in look_up(index, "c", word("old"))] == ["more", "5", "6", "7"]
 
 
-def test_places_are_used_again(index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_places_are_used_again(index, anew, tmp_path: Path, monkeypatch):
     """When what lay there is too old for any snapshot; nothing of it is found any more."""
     index.bulk("c", [make(str(n), words={"text": f"first w{n}"}, tags=("a",)) for n in range(20)])
     index.bulk("c", [make(str(n), words={"text": "second"}, version=2) for n in range(20)])
@@ -64,12 +64,12 @@ def test_places_are_used_again(index, tmp_path: Path, monkeypatch: pytest.Monkey
     assert places(tmp_path) == 40
     monkeypatch.setattr(writing, "KEPT_SECONDS", -1.0)
     third = [make(str(n), words={"text": f"third w{n}"}, version=4) for n in range(1, 20)]
-    other = EmbeddedIndex(tmp_path, layout=layout())
+    other = anew()
     assert other.count("c") == {"indexed": 19}
     index.bulk("c", third)
     index.bulk("c", [make(str(n), words={"text": "fourth"}, version=5) for n in range(1, 20)])
     assert places(tmp_path) == 40
-    for reader in (index, other, EmbeddedIndex(tmp_path, layout=layout())):
+    for reader in (index, other, anew()):
         assert ids(reader) == sorted(map(str, range(1, 20)))
         for gone in ("first", "second", "third", "w3"):
             assert not look_up(reader, "c", word(gone))

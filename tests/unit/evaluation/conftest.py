@@ -1,5 +1,6 @@
 """A gallery and queries drawn from a seed, an index, and a small judged set of real pictures."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -30,18 +31,20 @@ SHAPES = ("circle", "square")
 
 
 @pytest.fixture
-def empty(tmp_path) -> Engine:
+def empty(tmp_path) -> Iterator[Engine]:
     """An engine over an empty index of local files, without encoders."""
     store = MediaStore((tmp_path / "media").as_uri())
     index = EmbeddedIndex(tmp_path / "index", layout=layout())
-    return Engine(Settings(), store=store, layout=layout(), index=index, extractors={})
+    with Engine(Settings(), store=store, layout=layout(), index=index, extractors={}) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory) -> Engine:
+def engine(tmp_path_factory) -> Iterator[Engine]:
     """Real encoders, and an index of local files."""
     folder = tmp_path_factory.mktemp("engine").as_uri()
-    return Engine.open(Settings(index_url=folder, media_url=folder))
+    with Engine.open(Settings(index_url=folder, media_url=folder)) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,10 @@ that they are there, so what lies at other places is never looked at. Files grow
 never shrink: a map of one is good until it is too short.
 """
 
+import mmap
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +32,24 @@ _SPARSE = 4
 class Blocks:
     """The files of one collection, and this process's maps of them."""
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
+    def __init__(self, folder: Path, descriptor: int, layout: Layout) -> None:
+        """``descriptor``: of the folder; a collection that replaces this one has another."""
         self._slices = layout.slices
         self._searched = {
-            name: _File(folder / f"{name}.f32", where.stop - where.start, _SEARCHED)
+            name: _File(folder / f"{name}.f32", descriptor, where.stop - where.start, _SEARCHED)
             for name, where in layout.slices.items()
         }
-        self._scored = _File(folder / "features.f16", layout.dims, _SCORED)
+        self._scored = _File(folder / "features.f16", descriptor, layout.dims, _SCORED)
+
+    @property
+    def files(self) -> int:
+        """The number of files, each of which takes a descriptor while it is mapped."""
+        return len(self._searched) + 1
+
+    def close(self) -> None:
+        """Forget the maps; each lasts as long as an array that looks into it."""
+        for file in (*self._searched.values(), self._scored):
+            file.close()
 
     def write(
         self,
@@ -114,29 +127,41 @@ class Blocks:
 class _File:
     """Rows of one width and type."""
 
-    def __init__(self, path: Path, dims: int, kind: np.dtype[np.floating]) -> None:
+    def __init__(self, path: Path, folder: int, dims: int, kind: np.dtype[np.floating]) -> None:
         self.dims = dims
         self._path = path
+        self._folder = folder
         self._kind = kind
         self._size = dims * kind.itemsize
-        self._rows: Rows | None = None
+        self._mapped: Rows | None = None
 
     def rows(self, count: int) -> Rows:
-        """The first rows, as they lie in the file."""
-        if self._rows is None or len(self._rows) < count:
-            size = self._path.stat().st_size
+        """The first ``count`` rows, as they lie in the file."""
+        # Read once: another thread may put a shorter or a longer map there at any time.
+        mapped = self._mapped
+        if mapped is None or len(mapped) < count:
+            mapped = self._mapped = self._map(count)
+        return mapped[:count]
+
+    def _map(self, count: int) -> Rows:
+        """Map the whole file, which must have at least ``count`` rows."""
+        with self._opened(os.O_RDONLY) as descriptor:
+            size = os.fstat(descriptor).st_size
             # A row that the file lacks would end the process, not raise.
             if size < count * self._size:
                 raise self._cut_off()
-            shape = (size // self._size, self.dims)
-            # A plain array: every operation on a memmap would make another memmap.
-            self._rows = np.asarray(np.memmap(self._path, self._kind, "r", shape=shape))
-        return self._rows[:count]
+            length = size - size % self._size
+            mapped = mmap.mmap(descriptor, length, access=mmap.ACCESS_READ)
+        # A plain array: every operation on a numpy.memmap would make another of them.
+        return np.frombuffer(mapped, self._kind).reshape(-1, self.dims)
+
+    def close(self) -> None:
+        """Forget the map; it lasts as long as an array that looks into it."""
+        self._mapped = None
 
     def write(self, rows: Mapping[int, Vectors], start: int, count: int) -> None:
         """Write rows from ``start`` on, and see that there is room for ``count``."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
+        with self._opened(os.O_RDWR | os.O_CREAT) as descriptor:
             size = os.fstat(descriptor).st_size
             if size < start * self._size:  # zeros must not take the place of what was lost
                 raise self._cut_off()
@@ -148,6 +173,13 @@ class _File:
                 _write_all(descriptor, data.tobytes(), run.start * self._size)
             if rows or grown:
                 os.fdatasync(descriptor)
+
+    @contextmanager
+    def _opened(self, flags: int) -> Iterator[int]:
+        """A descriptor of the file in the folder of the store, whatever its path leads to now."""
+        descriptor = os.open(self._path.name, flags, 0o644, dir_fd=self._folder)
+        try:
+            yield descriptor
         finally:
             os.close(descriptor)
 

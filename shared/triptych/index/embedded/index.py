@@ -1,9 +1,9 @@
 """The search index in local files: no server, many processes, one folder per collection."""
 
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.core.names import is_id, printable
 from triptych.fusion.blocks import Layout
 from triptych.index.documents import Document
-from triptych.index.embedded import folders, searching, stored, writing
-from triptych.index.embedded.store import Store, translated
+from triptych.index.embedded import searching, stored, writing
+from triptych.index.embedded.store import View, translated
+from triptych.index.embedded.stores import Stores
 from triptych.index.model import (
     Condition,
     Facet,
@@ -42,14 +43,7 @@ class EmbeddedIndex:
     def __init__(self, root: Path, *, layout: Layout) -> None:
         self._root = root
         self._layout = layout
-        self._inherited: list[dict[str, Store]] = []
-        self._start()
-
-    def _start(self) -> None:
-        """Begin in this process with nothing open."""
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._stores: dict[str, Store] = {}
+        self._stores = Stores(root, layout)
         self._warned: set[str] = set()
 
     def ping(self) -> None:
@@ -58,28 +52,27 @@ class EmbeddedIndex:
             self._root.mkdir(parents=True, exist_ok=True)
         if not os.access(self._root, os.W_OK | os.X_OK):
             raise IndexUnavailable(f"{self._root.name}: the folder can't be written to")
+        self._stores.sweep()
 
     def collections(self) -> list[str]:
         """The names of all collections, sorted."""
-        return folders.names(self._root)
+        return self._stores.names()
 
     def ensure(self, collection: str) -> None:
         """Create the collection unless it exists. Raises FingerprintMismatch."""
-        if not folders.folder_of(self._root, collection).is_dir():
-            folders.make(self._root, collection, self._layout)
-        with self._store(collection).read():
+        self._stores.create(collection)
+        with self._read(collection):
             pass
 
     def drop(self, collection: str) -> None:
         """Delete a collection and what is in it. Raises NotFound."""
-        folders.drop(self._root, collection)
+        self._stores.drop(collection)
 
     def bulk(self, collection: str, documents: Sequence[Versioned]) -> list[Outcome]:
         """Write documents, one outcome each, in order; a bad one does not stop the others."""
-        store = self._store(collection)
         made, outcomes = writing.sorted_out(documents, self._layout)
         versions = {number: documents[number].version for number in made}
-        with store.write() as connection:
+        with self._stores.use(collection) as store, store.write() as connection:
             outcomes |= writing.write(connection, store.blocks, made, versions)
             (places,) = connection.execute("SELECT places FROM collection").fetchone()
         self._warn(collection, places)
@@ -87,7 +80,7 @@ class EmbeddedIndex:
 
     def get(self, collection: str, item_id: str) -> Document:
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
-        with self._store(collection).read() as view:
+        with self._read(collection) as view:
             place = view.place(item_id) if is_id(item_id) else None
             if place is None:
                 raise self._no_item(collection, item_id)
@@ -96,10 +89,9 @@ class EmbeddedIndex:
 
     def delete(self, collection: str, item_id: str, version: int) -> None:
         """Delete a document. Raises NotFound; a newer version of it stays."""
-        store = self._store(collection)
-        if not is_id(item_id):
-            raise self._no_item(collection, item_id)
-        with store.write() as connection:
+        with self._stores.use(collection) as store, store.write() as connection:
+            if not is_id(item_id):
+                raise self._no_item(collection, item_id)
             known = writing.delete(connection, item_id, version)
         if known is None or known.place is None:
             raise self._no_item(collection, item_id)
@@ -109,33 +101,32 @@ class EmbeddedIndex:
     def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
         """Return candidates with their raw scores."""
         started = time.perf_counter()
-        with self._store(collection).read(snapshot) as view:
+        with self._read(collection, snapshot) as view:
             results = searching.search(view, query)
         return replace(results, took_ms=round(1000 * (time.perf_counter() - started)))
 
     def list(self, collection: str, listing: Listing, *, snapshot: str | None = None) -> Page:
         """Return documents by filter and order."""
-        with self._store(collection).read(snapshot) as view:
+        with self._read(collection, snapshot) as view:
             return searching.listed(view, listing)
 
     def freeze(self, collection: str) -> str:
         """Keep the collection as it is for some minutes of paging; returns the snapshot."""
-        with self._store(collection).read() as view:
+        with self._read(collection) as view:
             return view.snapshot
 
     def scan(self, collection: str) -> Iterator[Versioned]:
         """Every document with its version and its vector, to write it into another index."""
-        store = self._store(collection)
-        with store.read() as view:
+        with self._read(collection) as view:
             snapshot, places = view.snapshot, np.flatnonzero(view.visible)
         for start in range(0, len(places), _SCANNED):
-            with store.read(snapshot) as view:
+            with self._read(collection, snapshot) as view:
                 found = stored.versioned(view, places[start : start + _SCANNED])
             yield from found
 
     def metadata(self, collection: str) -> dict[str, set[str]]:
         """The keys in the metadata of the items, each with the kinds of its values."""
-        with self._store(collection).read() as view:
+        with self._read(collection) as view:
             return stored.metadata(view)
 
     def failures(self, collection: str, batch: str, limit: int) -> Sequence[Document]:
@@ -153,7 +144,7 @@ class EmbeddedIndex:
 
     def advice(self, collection: str) -> str | None:
         """What the operator should know, such as that the collection has outgrown this index."""
-        with self._store(collection).read() as view:
+        with self._read(collection) as view:
             items = int(np.count_nonzero(view.visible))
         if items <= OUTGROWN:
             return None
@@ -173,32 +164,17 @@ class EmbeddedIndex:
 
     def refresh(self, collection: str) -> None:
         """Do nothing: every write is visible at once. Raises NotFound."""
-        self._store(collection)
+        with self._stores.use(collection):
+            pass
 
     def close(self) -> None:
         """Close the connections and files of every collection."""
-        with self._lock:
-            for store in self._stores.values():
-                store.close()
-            self._stores.clear()
+        self._stores.close()
 
-    def _store(self, collection: str) -> Store:
-        """The open files of a collection. Raises NotFound, IndexUnavailable."""
-        if self._process != os.getpid():
-            # What is open belongs to the parent process: it is kept, and never used or closed.
-            self._inherited.append(self._stores)
-            self._start()
-        folder = folders.folder_of(self._root, collection)
-        with self._lock:
-            store = self._stores.get(collection)
-            if store is None or not store.is_current():
-                if not folder.is_dir():
-                    self._stores.pop(collection, None)
-                    raise NotFound(f"no collection {collection!r}")
-                with translated(folder):
-                    store = Store(folder, self._layout)
-                self._stores[collection] = store
-            return store
+    @contextmanager
+    def _read(self, collection: str, snapshot: str | None = None) -> Iterator[View]:
+        with self._stores.use(collection) as store, store.read(snapshot) as view:
+            yield view
 
     @staticmethod
     def _no_item(collection: str, item_id: str) -> NotFound:

@@ -1,5 +1,6 @@
 """One collection: its folder, connections to its database, transactions, and what it remembers."""
 
+import os
 import re
 import sqlite3
 import threading
@@ -31,13 +32,19 @@ class Store:
     """Open files of a collection, for the threads of one process."""
 
     def __init__(self, folder: Path, layout: Layout) -> None:
+        """Open the folder. Raises OSError."""
         self.folder = folder
         self.layout = layout
-        self.blocks = Blocks(folder, layout)
-        self._file = _identity(folder)
+        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self.blocks = Blocks(folder, self._descriptor, layout)
+        try:
+            self._file = _identity(folder)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
-        self._every: list[sqlite3.Connection] = []
+        self._connections = 0
         self._state = state.empty()
         self._checked = False
 
@@ -45,8 +52,20 @@ class Store:
         """Whether the files are still those of the collection of this name."""
         try:
             return _identity(self.folder) == self._file
-        except FileNotFoundError:
+        except OSError:
             return False
+
+    @property
+    def descriptors(self) -> int:
+        """How many it takes at most: folder, shared memory, maps, and two a connection."""
+        return 2 + self.blocks.files + 2 * self._connections
+
+    def close(self) -> None:
+        """Close everything. No thread may use the store now, or afterwards."""
+        while self._idle:
+            self._idle.pop().close()
+        self.blocks.close()
+        os.close(self._descriptor)
 
     @contextmanager
     def read(self, snapshot: str | None = None) -> Iterator["View"]:
@@ -94,14 +113,6 @@ class Store:
             )
         return number
 
-    def close(self) -> None:
-        """Close the connections; none may be in use."""
-        with self._lock:
-            for connection in self._every:
-                connection.close()
-            self._every.clear()
-            self._idle.clear()
-
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """A connection that no other thread uses meanwhile."""
@@ -127,8 +138,7 @@ class Store:
             connection.close()
             raise
         with self._lock:
-            # Also those in use are held: a forked child must not close what it inherits.
-            self._every.append(connection)
+            self._connections += 1
         return connection
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -64,8 +64,8 @@ def items(**statuses: int) -> Answer:
 
 def write(url: str, pauses: list[float]) -> list[str]:
     """Write the documents; what became of each."""
-    index = ElasticIndex(url, layout=layout(), prefix="p", sleep=pauses.append)
-    return [f"{o.id} {o.result}" for o in index.bulk("c", DOCUMENTS)]
+    with closing(ElasticIndex(url, layout=layout(), prefix="p", sleep=pauses.append)) as index:
+        return [f"{o.id} {o.result}" for o in index.bulk("c", DOCUMENTS)]
 
 
 def test_what_a_busy_server_left_is_sent_again():

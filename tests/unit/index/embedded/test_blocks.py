@@ -1,12 +1,16 @@
 """Rows of vectors in files, and their products."""
 
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 
 from support import layout
-from triptych.index.embedded.blocks import Blocks, runs
+from triptych.index.embedded.blocks import Blocks, _File, runs
 
 DIMS = layout().dims
 FILLED = [0b0001, 0b1111, 0b0110, 0b1000, 0, 0b0001, 0b1001, 0b1110] * 5
@@ -25,9 +29,18 @@ def vectors(seed: int) -> list[np.ndarray | None]:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> tuple[Blocks, np.ndarray]:
+def blocks(tmp_path: Path) -> Iterator[Blocks]:
+    """The files of a folder, as a store opens them."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    files = Blocks(tmp_path, descriptor, layout())
+    yield files
+    files.close()
+    os.close(descriptor)
+
+
+@pytest.fixture
+def written(blocks: Blocks) -> tuple[Blocks, np.ndarray]:
     """Rows at places that had others before, and the same as one array."""
-    blocks = Blocks(tmp_path, layout())
     places = range(len(FILLED))
     full = [np.full(DIMS, 7.0, np.float32)] * len(FILLED)
     blocks.write(places, full, [0b1111] * len(FILLED))
@@ -64,3 +77,35 @@ def test_runs():
     """Numbers that follow each other are written at once."""
     assert runs([]) == []
     assert runs([1, 2, 3, 7, 9, 10]) == [range(1, 4), range(7, 8), range(9, 11)]
+
+
+def test_a_map_that_another_thread_makes_is_never_too_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """One thread maps a file before it grows, and keeps that map after another mapped it whole."""
+    short_is_made, long_is_kept, short_is_kept = Event(), Event(), Event()
+
+    def keep(file: _File, mapped: np.ndarray) -> None:
+        if len(mapped) == 4096:
+            short_is_made.set()
+            assert long_is_kept.wait(30)
+        vars(file)["kept"] = mapped
+        if len(mapped) == 4096:
+            short_is_kept.set()
+        else:
+            long_is_kept.set()
+            assert short_is_kept.wait(30)
+
+    kept = property(lambda file: vars(file).get("kept"), keep)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    file = _File(tmp_path / "a.f32", descriptor, 2, np.dtype("<f4"))
+    file.write({4095: np.ones(2, np.float32)}, 0, 4096)
+    monkeypatch.setattr(_File, "_mapped", kept, raising=False)
+    del vars(file)["_mapped"]
+    with ThreadPoolExecutor(2) as pool:
+        short = pool.submit(file.rows, 4096)
+        assert short_is_made.wait(30)
+        file.write({5000: np.ones(2, np.float32)}, 0, 5001)
+        long = pool.submit(file.rows, 5001)
+        assert (len(short.result()), len(long.result())) == (4096, 5001)
+    os.close(descriptor)

@@ -1,0 +1,189 @@
+"""The collections of an index: their folders, and those that this process has open.
+
+What is open is bounded: beyond ``DESCRIPTORS``, the stores that were not used for the longest time
+are closed. So are those whose collection was dropped, here or by another process. A store that a
+thread uses at that time is closed when the thread is done.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from triptych.core.errors import IndexUnavailable, NotFound
+from triptych.fusion.blocks import Layout
+from triptych.index.embedded import schema
+from triptych.index.embedded.store import Store, translated
+
+DESCRIPTORS = 256
+"""A quarter of what a process may have open on most systems."""
+
+_SWEEP_SECONDS = 1.0
+"""How often open stores are compared with what is on disk, at most."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""What is being created or deleted has another name meanwhile."""
+
+
+class Stores:
+    """Collections as folders of a root. One instance serves many threads, and forked children."""
+
+    def __init__(self, root: Path, layout: Layout) -> None:
+        self._root = root
+        self._layout = layout
+        self._start()
+        _INSTANCES.add(self)
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[str, Store] = {}
+        """By name, the one that was used last at the end."""
+        self._users: dict[Store, int] = {}
+        """How many threads use each store, also of those that are to be closed."""
+        self._swept = 0.0
+
+    def names(self) -> list[str]:
+        """The collections that there are, sorted."""
+        with translated(self._root):
+            folders = self._root.iterdir() if self._root.is_dir() else ()
+            return sorted(folder.name for folder in folders if _is_collection(folder))
+
+    def create(self, collection: str) -> None:
+        """Create a collection aside and put it in its place, unless it exists."""
+        folder, new = self._folder(collection), self._aside(collection)
+        if folder.is_dir():
+            return
+        with translated(folder):
+            new.mkdir(parents=True)
+            try:
+                schema.create(new, self._layout)
+                new.rename(folder)
+            except OSError:  # another process may have been faster
+                if not folder.is_dir():
+                    raise
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+
+    def drop(self, collection: str) -> None:
+        """Delete a collection, first of all its name. Raises NotFound."""
+        folder, old = self._folder(collection), self._aside(collection)
+        try:
+            with translated(folder):
+                folder.rename(old)
+        except IndexUnavailable as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise NotFound(f"no collection {collection!r}") from error
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+        self.sweep()
+
+    @contextmanager
+    def use(self, collection: str) -> Iterator[Store]:
+        """The open files of a collection. Raises NotFound, IndexUnavailable."""
+        folder = self._folder(collection)
+        if time.monotonic() - self._swept > _SWEEP_SECONDS:
+            self.sweep()
+        store = None
+        try:
+            with self._lock:
+                store = self._current(collection, folder)
+                self._users[store] += 1
+            yield store
+        finally:
+            with self._lock:
+                if store is not None:
+                    self._users[store] -= 1
+                self._evict()
+                unused = self._unused()
+            _close(unused)
+
+    def _current(self, collection: str, folder: Path) -> Store:
+        store = self._open.pop(collection, None)
+        if store is None or not store.is_current():
+            if not folder.is_dir():
+                raise NotFound(f"no collection {collection!r}")
+            with translated(folder):
+                store = Store(folder, self._layout)
+            self._users[store] = 0
+        self._open[collection] = store
+        return store
+
+    def _evict(self) -> None:
+        """Take stores that nobody uses out of the list until there are few enough descriptors."""
+        total = sum(store.descriptors for store in self._users)
+        for collection, store in list(self._open.items()):
+            if total <= DESCRIPTORS:
+                return
+            if not self._users[store]:
+                del self._open[collection]
+                total -= store.descriptors
+
+    def _unused(self) -> list[Store]:
+        """Forget the stores that are neither in the list nor in use; the caller closes them."""
+        listed = set(self._open.values())
+        unused = [store for store, n in self._users.items() if not n and store not in listed]
+        for store in unused:
+            del self._users[store]
+        return unused
+
+    def sweep(self) -> None:
+        """Close the stores of collections that were dropped, by whatever process."""
+        with self._lock:
+            self._swept = time.monotonic()
+            self._open = {name: store for name, store in self._open.items() if store.is_current()}
+            unused = self._unused()
+        _close(unused)
+
+    def close(self) -> None:
+        """Close every store. One that is used later is opened again."""
+        with self._lock:
+            self._open.clear()
+            unused = self._unused()
+        _close(unused)
+
+    def _folder(self, collection: str) -> Path:
+        """Where a collection is, or would be. Raises NotFound for what is no name of one."""
+        if not _NAME.fullmatch(collection):
+            raise NotFound(f"no collection {collection!r}")
+        return self._root / collection
+
+    def _aside(self, collection: str) -> Path:
+        return self._root / f".{collection}.{secrets.token_hex(4)}"
+
+    def start_in_child(self) -> None:
+        """Start with nothing open in a forked process."""
+        _INHERITED.append(self._users)
+        self._start()
+
+
+def _is_collection(folder: Path) -> bool:
+    return bool(_NAME.fullmatch(folder.name)) and (folder / schema.DATABASE).exists()
+
+
+def _close(stores: Iterable[Store]) -> None:
+    for store in stores:
+        store.close()
+
+
+_INSTANCES: weakref.WeakSet[Stores] = weakref.WeakSet()
+_INHERITED: list[object] = []
+"""What threads of a parent process used when it forked: a child must neither use nor close it."""
+
+
+def _close_before_fork() -> None:
+    """Close what is not in use: SQLite believes that a child has the locks of its parent."""
+    for stores in _INSTANCES:
+        stores.close()
+
+
+def _start_in_child() -> None:
+    for stores in _INSTANCES:
+        stores.start_in_child()
+
+
+os.register_at_fork(before=_close_before_fork, after_in_child=_start_in_child)
