@@ -1,5 +1,6 @@
 """The indexes that must all pass the contract; each test gets a collection of its own."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -13,14 +14,22 @@ from triptych.index import SearchIndex, open_index
 from triptych.local import Stack
 
 
+@pytest.fixture(scope="session")
+def elastic_url(request: pytest.FixtureRequest) -> str:
+    """The address of Elasticsearch: the stack's, or one that runs already."""
+    if url := os.environ.get("TRIPTYCH_TEST_ELASTIC"):
+        return url
+    stack: Stack = request.getfixturevalue("stack")
+    return stack.index_url
+
+
 @pytest.fixture(scope="session", params=["elastic", "embedded"])
 def index(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SearchIndex]:
     """An open index of each implementation."""
     if request.param == "elastic":
-        stack: Stack = request.getfixturevalue("stack")
-        url = stack.index_url
+        url = request.getfixturevalue("elastic_url")
     else:
         url = tmp_path_factory.mktemp("index").as_uri()
     settings = Settings(index_url=url, index_prefix="contract")

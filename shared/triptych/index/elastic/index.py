@@ -16,7 +16,7 @@ from triptych.index.documents import SCHEMA_VERSION, Document
 from triptych.index.elastic import queries, reading
 from triptych.index.elastic.bulk import write
 from triptych.index.elastic.connection import connect, is_over, translated
-from triptych.index.elastic.mapping import mapping
+from triptych.index.elastic.mapping import mapping, properties
 from triptych.index.model import IndexQuery, Listing, Outcome, Page, Results, Versioned
 from triptych.index.origin import check_origin
 
@@ -60,7 +60,8 @@ class ElasticIndex:
         """Create the collection unless it exists. Raises FingerprintMismatch, InvalidInput."""
         alias = self._alias(collection)
         with translated():
-            if self._check_origin(collection):
+            if existing := self._check_origin(collection):
+                self._add_fields(existing)
                 return
             try:
                 self._client.indices.create(
@@ -81,15 +82,26 @@ class ElasticIndex:
                     raise InvalidInput(f"collection {collection!r}: {error}") from error
             self._check_origin(collection)
 
-    def _check_origin(self, collection: str) -> set[str]:
-        """The indexes of the collection; none if it does not exist. Raises FingerprintMismatch."""
+    def _check_origin(self, collection: str) -> Mapping[str, Any]:
+        """The indexes of the collection, each with its mapping; none if it does not exist.
+
+        Raises FingerprintMismatch.
+        """
         try:
             answer = self._client.indices.get_mapping(index=self._alias(collection))
         except NotFoundError:
-            return set()
+            return {}
         for entry in answer.values():
             check_origin(collection, entry["mappings"].get("_meta", {}), self._layout)
-        return set(answer.keys())
+        return {name: entry["mappings"] for name, entry in answer.items()}
+
+    def _add_fields(self, indexes: Mapping[str, Any]) -> None:
+        """Map the fields that were declared after an index was made; no item of it has them yet."""
+        declared = properties(self._layout)
+        for name, mappings in indexes.items():
+            known = mappings.get("properties", {})
+            if missing := {field: declared[field] for field in declared if field not in known}:
+                self._client.indices.put_mapping(index=name, properties=missing)
 
     def drop(self, collection: str) -> None:
         """Delete a collection and what is in it. Raises NotFound."""
@@ -158,7 +170,7 @@ class ElasticIndex:
                 raise
             # Vectors of the same width by other models are not: the index's name tells, at no cost.
             places = {hit["_index"] for hit in answer["hits"]["hits"]} - {self._index(collection)}
-            elsewhere = bool(places) and not places <= self._check_origin(collection)
+            elsewhere = bool(places) and not places <= set(self._check_origin(collection))
         if frozen and (elsewhere or not answer["_shards"]["total"]):
             raise CursorExpired(_OVER)
         found: Mapping[str, Any] = answer.body
