@@ -18,6 +18,7 @@ from triptych.cli.main import app
 from triptych.client import Client
 from triptych.core.fields import FIELDS, Field, Kind
 from triptych.core.settings import Settings
+from triptych.engine import Engine
 from triptych.index import SearchIndex, migration, open_index
 from triptych.index.model import Listing, Versioned
 from triptych.local import Stack, StackOptions, running_stack
@@ -282,6 +283,23 @@ def test_the_command_line_searches_by_what_was_sent(gateway: str, sent: str, fie
     if field.sortable:
         answer = json.loads(run(*search, "--sort", f"{named(field)}:desc"))
         assert [values[way] for way in ids(answer)] == sorted(values.values(), reverse=True)
+
+
+def test_an_engine_adds_and_searches_by_every_field(tmp_path: Path):
+    """In process, without a server."""
+    with Engine.open(tmp_path) as engine:
+        report = engine.add("c", [dict(SENT[way]) for way in WAYS])
+        assert (report.done, report.failed) == (len(WAYS), 0)
+        for field in FIELDS.sendable:
+            values = {way: compared(field, SENT[way]) for way in WAYS}
+            assert {way: engine.item("c", way)[field.name] for way in WAYS} == {
+                way: SENT[way][field.name] for way in WAYS
+            }
+            if field.filterable:
+                wanted = values[WAYS[0]]
+                answer = engine.search("c", filter={named(field): equal_to(field, wanted)})
+                found = {hit.id for hit in answer.hits}
+                assert found == {way for way in WAYS if values[way] == wanted}
 
 
 def test_openapi_describes_every_field(gateway: str):
