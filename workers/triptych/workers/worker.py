@@ -52,10 +52,17 @@ class Worker:
         )
         return Progress(client, ttl=self.settings.batch_ttl)
 
+    @property
+    def _makes_texts(self) -> bool:
+        """Whether texts are analysed here: those of items, or recognised speech or writing."""
+        encoders = self.settings.encoders
+        sources = {"text": encoders.semantic, "image": encoders.written, "audio": encoders.spoken}
+        return bool(sources.get(self.kind))
+
     def _prepare(self, **_: object) -> None:
         """Load models in each pool process before it takes work, then say that it is ready."""
         logs.configure()
-        if self.kind in MODALITIES:
+        if self._makes_texts:
             terms("the first call loads the stemmer")
         modalities: list[Modality] = [known for known in MODALITIES if known == self.kind]
         self.engine.load(*modalities)
