@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from elasticsearch import Elasticsearch, helpers
 from tests.bench.setting import Line, connect
+from tests.support import layout
 
-from support import layout
 from triptych.core.item import MODALITIES, Item, Modality
 from triptych.core.settings import settings
 from triptych.encoders.extractors import Extractor, load_extractor

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.bench.figures import Floats
 from tests.bench.setting import Setting
+from tests.support import layout
 
-from support import layout
 from triptych.core.item import MODALITIES
 from triptych.encoders.cards import Vectors, unit_rows
 from triptych.fusion.query import FusedQuery

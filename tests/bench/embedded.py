@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from tests.bench.figures import emit, extremes, resampled, say
+from tests.support import layout
 
-from support import layout
 from triptych.core.item import MODALITIES, Item
 from triptych.encoders.cards import Vectors, unit_rows
 from triptych.fusion.query import WEIGHTS, fuse_query

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.bench.documents import Documents, synthetic
 from tests.bench.figures import Floats
+from tests.support import layout
 
-from support import layout
 from triptych.cli.variations import mirrored_crop, second_half
 from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import settings

@@ -23,8 +23,8 @@ from typing import Any, Literal
 import numpy as np
 from tests.bench.documents import Documents
 from tests.bench.index_corpus import PresenceClass, Query, presence
+from tests.support import layout
 
-from support import layout
 from triptych.index.documents import pack_features
 
 Ask = Literal["fused", "sum", "union"]

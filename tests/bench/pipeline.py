@@ -6,8 +6,8 @@ from tests.bench.bare import BareLoop
 from tests.bench.figures import emit, extremes, say
 from tests.bench.processes import cpu_seconds
 from tests.bench.setting import Setting
+from tests.support import layout
 
-from support import layout
 from triptych.index.elastic.mapping import mapping
 from triptych.local import PART_NAMES
 

@@ -8,8 +8,8 @@ from tests.bench.documents import Documents
 from tests.bench.figures import Figure, emit, resampled, say
 from tests.bench.queries import MIXES, Query, make_queries
 from tests.bench.setting import Setting
+from tests.support import layout
 
-from support import layout
 from triptych.core.item import Item
 from triptych.fusion.scores import score
 from triptych.index.model import Versioned

@@ -16,8 +16,8 @@ import orjson
 from kombu.simple import SimpleQueue
 from tests.bench.figures import Floats, emit, resampled, say
 from tests.bench.setting import Line, Setting
+from tests.support import layout
 
-from support import layout
 from triptych.core.item import Item
 from triptych.encoders.image.lite0 import Headed
 from triptych.fusion.blocks import Rows, fuse

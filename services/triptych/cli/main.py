@@ -5,9 +5,7 @@ import typer
 from triptych.cli.lazy import Command, group_of
 
 COMMANDS = (
-    Command(
-        "up", "triptych.local.cli:up", "local", "Start the stack and stay with it until Ctrl-C."
-    ),
+    Command("up", "triptych.local.cli:up", "local", "Start the stack and run it until Ctrl-C."),
     Command("down", "triptych.local.cli:down", "local", "Stop the stack; its data stays."),
     Command("status", "triptych.local.cli:status", "local", "Show the stack's parts."),
     Command(

@@ -116,17 +116,16 @@ def _opened(url: str | None) -> Iterator[Engine]:
             "index_url": url or Path(folder).as_uri(),
             "index_prefix": f"evaluation{secrets.token_hex(4)}",
         }
-        try:
-            engine = Engine.open(Settings().model_copy(update=scratch))
-        except ValueError as error:
-            raise InvalidInput(str(error)) from error
-        with engine:
-            store = MediaStore((Path(folder) / "media").as_uri())
+        with Engine.open(Settings().model_copy(update=scratch)) as engine:
+            try:
+                index = engine.index
+            except ValueError as error:
+                raise InvalidInput(str(error)) from error
             yield Engine(
                 engine.settings,
-                store=store,
+                store=MediaStore((Path(folder) / "media").as_uri()),
                 layout=engine.layout,
-                index=engine.index,
+                index=index,
                 extractors=engine.extractors,
             )
 

@@ -166,7 +166,10 @@ def search(  # noqa: PLR0917
     every: Annotated[bool, typer.Option("--all", help="Every page.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search by words, pictures, sounds, or any mix; without any, list the items by a filter."""
+    """Search by words, pictures, sounds, or any mix.
+
+    Without any of them, list the items that pass the filter.
+    """
     positive, media = query_of({"text": text or [], "image": image or [], "audio": audio or []})
     paging = {"like": like, "cursor": "*" if every and cursor is None else cursor}
     request = options.fields | positive | criteria.given(paging)
@@ -187,7 +190,10 @@ def similar(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Find items like one of the collection, by every part that it has."""
+    """Find items like one of the collection.
+
+    They are compared by every part that it has.
+    """
     with Client(url) as client:
         answer = client.similar(collection, item, options.fields, options.media)
     _print(answer, after=0, as_json=as_json, more=False)
