@@ -30,18 +30,18 @@ def print_answer(answer: Mapping[str, Any], *, after: int = 0, more: bool = True
     table.add_column("text", max_width=_TEXT_WIDTH)
     for name in signals:
         table.add_column(f"{name} (of {_weight(hits, name)})", justify="right")
-    for place, hit in enumerate(hits, start=after + 1):
+    for number, hit in enumerate(hits, start=after + 1):
         reasons = [_reason((hit.get("why") or {}).get(name)) for name in signals]
         score = [f"{hit['score']:.3f}"] if scored else []
         inliers = [str(hit.get("inliers", ""))] if verified else []
-        table.add_row(str(place), *score, *inliers, escape(hit["id"]), _words(hit), *reasons)
+        table.add_row(str(number), *score, *inliers, escape(hit["id"]), _words(hit), *reasons)
     console.print(table)
     for name, counts in answer.get("facets", {}).items():
         console.print(f"[bold]{escape(name)}[/bold]  {_counts(counts)}")
     total, took = answer["total"], answer["took_ms"]
     stages = ", ".join(f"{name} {ms:.0f}" for name, ms in took.items() if name != "total")
-    found = f"{'at least ' if total['relation'] == 'gte' else ''}{total['value']} found"
-    console.print(f"[dim]{found}, {took['total']:.0f} ms: {stages}[/dim]")
+    total_found = f"{'at least ' if total['relation'] == 'gte' else ''}{total['value']} found"
+    console.print(f"[dim]{total_found}, {took['total']:.0f} ms: {stages}[/dim]")
     if more and "cursor" in answer:
         console.print(f"[dim]more: --cursor {escape(answer['cursor'])}[/dim]")
 
@@ -53,17 +53,17 @@ def _weight(hits: Iterable[Mapping[str, Any]], signal: str) -> str:
 
 
 def _words(hit: Mapping[str, Any]) -> str:
-    """The text of a hit, what is said and written in it, or where words were found in these."""
+    """The text of a hit, its speech and writing, or where words match in these."""
     item, marked = hit["item"], hit.get("highlights") or {}
     lines = []
     for name in ("text", "transcript", "writing"):
         if name in marked:
-            found = " … ".join(_marked(snippet) for snippet in marked[name])
+            shown = " … ".join(_marked(snippet) for snippet in marked[name])
         elif name in item:
-            found = escape(_short(item[name] if name == "text" else item[name]["text"]))
+            shown = escape(_short(item[name] if name == "text" else item[name]["text"]))
         else:
             continue
-        lines.append(found if name == "text" else f"“{found}”")
+        lines.append(shown if name == "text" else f"“{shown}”")
     if keywords := item.get("keywords"):
         lines.append(f"[dim]{escape(', '.join(keywords))}[/dim]")
     return "\n".join(lines)

@@ -58,9 +58,9 @@ def evaluate_search(
             if method not in METHODS:
                 raise InvalidInput(f"no fusion {method!r}; there are {', '.join(METHODS)}")
         methods = [method for method in METHODS if not fusion or method in fusion]
-        given = _read(folder)
+        judged_set = _read(folder)
         with _opened(index_url) as engine:
-            for figure in evaluate(given, engine, methods):
+            for figure in evaluate(judged_set, engine, methods):
                 if as_json:
                     print_json(asdict(figure))
                 else:
@@ -75,18 +75,18 @@ def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
     Weights go into searches, as `weights`; the rest are constants of triptych.fusion.
     """
     with _explained():
-        given = _read(folder)
+        judged_set = _read(folder)
         with _opened(index_url) as engine:
-            groups = tuning.tabulate(given, engine)
+            groups = tuning.tabulate(judged_set, engine)
     now = tuning.present(engine.layout)
-    found = tuning.tune(groups["training"])
+    tuned = tuning.tune(groups["training"])
     for measured in tuning.quantiles(groups["training"]):
         _print_quantiles(measured)
     for half in HALVES:
-        for title, values in tuning.compared(groups[half], now, found):
+        for title, values in tuning.compared(groups[half], now, tuned):
             value, low, high = values
             _print(f"nDCG@10, {half}, {title}: {value:.3f} ({low:.3f}–{high:.3f})")
-    _print_changes(now, found, engine.layout)
+    _print_changes(now, tuned, engine.layout)
 
 
 @contextmanager
@@ -141,16 +141,18 @@ def _print_figure(figure: Figure) -> None:
 
 
 def _print_quantiles(measured: tuning.Quantiles) -> None:
-    part, found, block = measured.comparison
+    part, query_block, item_block = measured.comparison
     unrelated, related = (
         " ".join(f"{cosine:.2f}" for cosine in cosines)
         for cosines in (measured.unrelated, measured.related)
     )
-    _print(f"cosines of {found} of a query's {part} with {block}: {unrelated} | {related}")
+    _print(
+        f"cosines of {query_block} of a query's {part} with {item_block}: {unrelated} | {related}"
+    )
 
 
-def _print_changes(now: Parameters, found: Parameters, layout: Layout) -> None:
-    changes = list(tuning.changes(now, found, layout))
+def _print_changes(now: Parameters, tuned: Parameters, layout: Layout) -> None:
+    changes = list(tuning.changes(now, tuned, layout))
     _print("what the code has is as good" if not changes else f"better, {_SET}:")
     for change in changes:
         _print(f"  {change}")

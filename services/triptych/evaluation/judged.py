@@ -1,4 +1,4 @@
-"""Judged queries: a folder with items, what is asked, and which items answer it how well.
+"""Judged queries: a folder with items, queries, and how well items answer them.
 
 * ``manifest.jsonl``: the items, one line each, as for ingest.
 * ``queries.jsonl``: ``{"id", "kind", "text"?, "language"?, "image"?, "audio"?, "half"?}``; figures
@@ -32,7 +32,7 @@ _LINE = re.compile(r"(\S+)\s+\S+\s+(\S.*?)\s+(\d+)\s*")
 
 
 class Query(BaseModel):
-    """What is asked."""
+    """One query."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,7 +69,7 @@ def share(key: str) -> float:
 
 
 def digest(data: bytes) -> str:
-    """The sha256 of some bytes."""
+    """The sha256 of these bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -79,7 +79,7 @@ def read(folder: Path) -> Judged:
     known = {str(item.id) for item in items}
     grades = _grades(folder / "qrels.txt", known)
     queries = [
-        query.model_copy(update=_found(folder, query))
+        query.model_copy(update=_absolute(folder, query))
         for query in _queries(folder / "queries.jsonl")
     ]
     if missing := [query.id for query in queries if query.id not in grades]:
@@ -95,7 +95,7 @@ def _items(path: Path) -> Iterator[ItemLine]:
             raise InvalidInput(f"{path}: {line.reason}")
         if line.id is None:
             raise InvalidInput(f"{path}: an item to be judged needs an id")
-        yield line.model_copy(update=_found(path.parent, line))
+        yield line.model_copy(update=_absolute(path.parent, line))
 
 
 def _queries(path: Path) -> Iterator[Query]:
@@ -109,14 +109,14 @@ def _queries(path: Path) -> Iterator[Query]:
         yield query
 
 
-def _found(folder: Path, entry: ItemLine | Query) -> dict[str, str]:
+def _absolute(folder: Path, entry: ItemLine | Query) -> dict[str, str]:
     """The absolute paths of its media."""
-    given = {"image": entry.image, "audio": entry.audio}
-    return {part: str(folder.absolute() / path) for part, path in given.items() if path is not None}
+    paths = {"image": entry.image, "audio": entry.audio}
+    return {part: str(folder.absolute() / path) for part, path in paths.items() if path is not None}
 
 
 def _grades(path: Path, known: set[str]) -> Mapping[str, Mapping[str, int]]:
-    found: dict[str, dict[str, int]] = defaultdict(dict)
+    grades: dict[str, dict[str, int]] = defaultdict(dict)
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         columns = _LINE.fullmatch(line)
         if columns is None:
@@ -125,8 +125,8 @@ def _grades(path: Path, known: set[str]) -> Mapping[str, Mapping[str, int]]:
         if item not in known:
             raise InvalidInput(f"{path}:{number}: the manifest has no item {item!r}")
         if int(grade) > 0:
-            found[query][item] = int(grade)
-    return found
+            grades[query][item] = int(grade)
+    return grades
 
 
 def write(

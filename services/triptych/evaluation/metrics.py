@@ -34,8 +34,8 @@ class Result:
 def ranks(scores: Matrix, relevant: Mask) -> NDArray[np.int64]:
     """The rank, from 1, of the best relevant item of each query."""
     best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
-    found: NDArray[np.int64] = 1 + ((scores >= best) & ~relevant).sum(axis=1)
-    return found
+    positions: NDArray[np.int64] = 1 + ((scores >= best) & ~relevant).sum(axis=1)
+    return positions
 
 
 def recall_at(k: int, scores: Matrix, relevant: Mask) -> Floats:
@@ -49,8 +49,8 @@ def average_precision(scores: Matrix, relevant: Mask) -> Floats:
     order = np.lexsort((relevant, -scores), axis=1)
     hits = np.take_along_axis(relevant, order, axis=1)
     precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
-    found: Floats = (precision * hits).sum(axis=1) / hits.sum(axis=1)
-    return found
+    averages: Floats = (precision * hits).sum(axis=1) / hits.sum(axis=1)
+    return averages
 
 
 def interval(values: Floats, *, seed: int = 0) -> tuple[float, float, float]:

@@ -1,6 +1,6 @@
 """Metrics of a ranking with graded judgements, as trec_eval has them; pure functions.
 
-``found`` are the grades of what was returned, best first, 0 for what was not judged; ``grades``
+``results`` are the grades of the results, best first, 0 for what was not judged; ``grades``
 those of all items that answer the query, in any order.
 """
 
@@ -16,26 +16,26 @@ DEPTH = 10
 Metric = Callable[[Sequence[int], Sequence[int]], float]
 
 
-def ndcg(found: Sequence[int], grades: Sequence[int]) -> float:
+def ndcg(results: Sequence[int], grades: Sequence[int]) -> float:
     """nDCG@10: the sum of grade / log2(rank + 1), over that of the best order there is.
 
     Järvelin and Kekäläinen, Cumulated gain-based evaluation of IR techniques, TOIS 2002.
     """
-    return _gain(found) / _gain(sorted(grades, reverse=True))
+    return _gain(results) / _gain(sorted(grades, reverse=True))
 
 
 def _gain(grades: Sequence[int]) -> float:
     return sum(grade / log2(rank + 1) for rank, grade in enumerate(grades[:DEPTH], start=1))
 
 
-def recall(found: Sequence[int], grades: Sequence[int]) -> float:
+def recall(results: Sequence[int], grades: Sequence[int]) -> float:
     """recall@10: the share of the right items, of whatever grade, that are among the first ten."""
-    return sum(grade > 0 for grade in found[:DEPTH]) / sum(grade > 0 for grade in grades)
+    return sum(grade > 0 for grade in results[:DEPTH]) / sum(grade > 0 for grade in grades)
 
 
-def reciprocal_rank(found: Sequence[int], _: Sequence[int]) -> float:
+def reciprocal_rank(results: Sequence[int], _: Sequence[int]) -> float:
     """MRR: one over the rank of the first right item, of whatever grade; 0 if there is none."""
-    ranks = (1 / rank for rank, grade in enumerate(found, start=1) if grade > 0)
+    ranks = (1 / rank for rank, grade in enumerate(results, start=1) if grade > 0)
     return next(ranks, 0.0)
 
 

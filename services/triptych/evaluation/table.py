@@ -63,47 +63,49 @@ class Group:
         return (*parts, *([] if self.words is None else [KEYWORD]))
 
 
-def scores(group: Group, given: Parameters, signals: Sequence[str]) -> Floats:
-    """The score of every item by some of the signals, float64 (queries, items)."""
+def scores(group: Group, parameters: Parameters, signals: Sequence[str]) -> Floats:
+    """The score of every item by these signals, float64 (queries, items)."""
     total = np.zeros(group.grades.shape)
     mass = np.zeros(group.grades.shape[1])
     everything = 0.0
     for signal in signals:
         if signal == KEYWORD:
-            said, weight, whole = _words(group, given)
+            signal_values, weight, whole = _words(group, parameters)
         else:
-            said, weight, whole = _vectors(group, given, signal)
-        total += weight * said
+            signal_values, weight, whole = _vectors(group, parameters, signal)
+        total += weight * signal_values
         mass += weight
         everything += whole
     share = np.divide(mass, everything)
-    scale = np.power(share, -given.alpha, out=np.zeros_like(share), where=share > 0)
+    scale = np.power(share, -parameters.alpha, out=np.zeros_like(share), where=share > 0)
     return total / everything * scale
 
 
-def _words(group: Group, given: Parameters) -> tuple[Floats, Floats, float]:
-    weight = given.weights[KEYWORD]
+def _words(group: Group, parameters: Parameters) -> tuple[Floats, Floats, float]:
+    weight = parameters.weights[KEYWORD]
     worded = np.any([has for part, has in group.present.items() if part in WORDED], axis=0)
     words = group.words if group.words is not None else np.zeros(group.grades.shape)
     return words, weight * worded, weight
 
 
-def _vectors(group: Group, given: Parameters, signal: str) -> tuple[Floats, Floats, float]:
+def _vectors(group: Group, parameters: Parameters, signal: str) -> tuple[Floats, Floats, float]:
     """What a signal says of each item, its weight there, and its weight for a whole item."""
-    placed = np.zeros(group.grades.shape)
+    scaled = np.zeros(group.grades.shape)
     mass = np.zeros(group.grades.shape[1])
     whole = 0.0
     parts = group.layout.parts
-    for (part, found, block), cosine in group.cosines.items():
-        share = given.shares[part, found, block] if part == signal else 0.0
+    for (part, query_block, item_block), cosine in group.cosines.items():
+        share = parameters.shares[part, query_block, item_block] if part == signal else 0.0
         if share > 0:
-            has = group.present[parts[block]]
-            placed += share * has * given.bounds.get((found, block), UNIT).rescale(cosine)
+            has = group.present[parts[item_block]]
+            scaled += (
+                share * has * parameters.bounds.get((query_block, item_block), UNIT).rescale(cosine)
+            )
             mass += share * has
             whole += share
-    said = np.divide(placed, mass, out=placed, where=mass > 0)
-    weight = given.weights[signal]
-    return said, weight * mass, weight * whole
+    signal_values = np.divide(scaled, mass, out=scaled, where=mass > 0)
+    weight = parameters.weights[signal]
+    return signal_values, weight * mass, weight * whole
 
 
 def ndcg(group: Group, scored: Floats) -> Floats:
@@ -118,8 +120,8 @@ def ndcg(group: Group, scored: Floats) -> Floats:
         first = able[np.argsort(-line[able], kind="stable")[:depth]]
         gains[row] = group.grades[row, first] @ discounts
     best = -np.sort(-group.grades, axis=1)[:, :depth] @ discounts
-    found: Floats = gains / best
-    return found
+    values: Floats = gains / best
+    return values
 
 
 def groups(

@@ -110,21 +110,21 @@ def present(layout: Layout) -> Parameters:
     )
 
 
-def quantiles(some: Sequence[Group]) -> list[Quantiles]:
+def quantiles(tables: Sequence[Group]) -> list[Quantiles]:
     """Of each comparison, over the queries of one part on the whole gallery."""
-    found: dict[ComparisonKey, tuple[list[Vectors], list[Vectors]]] = {}
-    for group in some:
+    cosines: dict[ComparisonKey, tuple[list[Vectors], list[Vectors]]] = {}
+    for group in tables:
         parts = {part for part, _, _ in group.cosines}
         if len(parts) > 1 or group.gallery != label(0.0):
             continue
         for key, cosine in group.cosines.items():
             has = group.present[group.layout.parts[key[2]]]
-            unrelated, related = found.setdefault(key, ([], []))
+            unrelated, related = cosines.setdefault(key, ([], []))
             unrelated.append(cosine[:, has][group.grades[:, has] == 0])
             related.append(cosine[:, has][group.grades[:, has] > 0])
     return [
         Quantiles(key, _points(unrelated, _UNRELATED), _points(related, _RELATED))
-        for key, (unrelated, related) in found.items()
+        for key, (unrelated, related) in cosines.items()
         if sum(map(len, related))
     ]
 
@@ -133,51 +133,51 @@ def _points(cosines: Sequence[Vectors], at: Sequence[float]) -> tuple[float, ...
     return tuple(map(float, np.quantile(np.concatenate(cosines), at)))
 
 
-def values(some: Sequence[Group], given: Parameters) -> dict[tuple[str, str], Floats]:
+def values(tables: Sequence[Group], parameters: Parameters) -> dict[tuple[str, str], Floats]:
     """nDCG@10 of each query by all of its signals, by gallery and kind."""
-    return _pooled(some, lambda group: ndcg(group, scores(group, given, group.signals)))
+    return _pooled(tables, lambda group: ndcg(group, scores(group, parameters, group.signals)))
 
 
-def singles(some: Sequence[Group], given: Parameters) -> dict[tuple[str, str], float]:
+def singles(tables: Sequence[Group], parameters: Parameters) -> dict[tuple[str, str], float]:
     """The mean nDCG@10 of the best single, by gallery and kind; kinds of one signal have none."""
     best: dict[tuple[str, str], float] = {}
     for signals in SINGLES.values():
-        able = [group for group in some if set(signals) < set(group.signals)]
-        found = _pooled(able, lambda group: ndcg(group, scores(group, given, signals)))  # noqa: B023
-        for key, each in found.items():
+        able = [group for group in tables if set(signals) < set(group.signals)]
+        pooled = _pooled(able, lambda group: ndcg(group, scores(group, parameters, signals)))  # noqa: B023
+        for key, each in pooled.items():
             best[key] = max(best.get(key, 0.0), float(each.mean()))
     return best
 
 
 def _pooled(
-    some: Sequence[Group], measure: Callable[[Group], Floats]
+    tables: Sequence[Group], measure: Callable[[Group], Floats]
 ) -> dict[tuple[str, str], Floats]:
-    found: dict[tuple[str, str], list[Floats]] = {}
-    for group in some:
-        found.setdefault((group.gallery, group.kind), []).append(measure(group))
-    return {key: np.concatenate(each) for key, each in found.items()}
+    pooled: dict[tuple[str, str], list[Floats]] = {}
+    for group in tables:
+        pooled.setdefault((group.gallery, group.kind), []).append(measure(group))
+    return {key: np.concatenate(each) for key, each in pooled.items()}
 
 
 def objective(
-    some: Sequence[Group], given: Parameters, best: Mapping[tuple[str, str], float]
+    tables: Sequence[Group], parameters: Parameters, best: Mapping[tuple[str, str], float]
 ) -> float:
     """The mean nDCG@10 over kinds and galleries, less the mean of what is below the best single."""
-    means = {key: float(each.mean()) for key, each in values(some, given).items()}
+    means = {key: float(each.mean()) for key, each in values(tables, parameters).items()}
     below = [max(0.0, best.get(key, 0.0) - mean) for key, mean in means.items()]
     return float(np.mean(list(means.values())) - np.mean(below))
 
 
-def tune(some: Sequence[Group]) -> Parameters:
+def tune(tables: Sequence[Group]) -> Parameters:
     """The best parameters on these groups, by coordinates, from those that the code has."""
-    chosen = present(some[0].layout)
-    best = singles(some, chosen)
-    reached = objective(some, chosen, best)
-    steps = list(_steps(some))
+    chosen = present(tables[0].layout)
+    best = singles(tables, chosen)
+    reached = objective(tables, chosen, best)
+    steps = list(_steps(tables))
     for _ in range(_SWEEPS):
         before = reached
         for step in steps:
             for other in step(chosen):
-                value = objective(some, other, best)
+                value = objective(tables, other, best)
                 if value > reached + _LEAST_GAIN:
                     chosen, reached = other, value
         if reached == before:
@@ -188,14 +188,14 @@ def tune(some: Sequence[Group]) -> Parameters:
 Step = Callable[[Parameters], Iterator[Parameters]]
 
 
-def _steps(some: Sequence[Group]) -> Iterator[Step]:
+def _steps(tables: Sequence[Group]) -> Iterator[Step]:
     """One coordinate each: the bounds, alpha, the weights, the shares."""
-    measured = quantiles(some)
+    measured = quantiles(tables)
     yield from (partial(_other_bounds, measured=each) for each in measured)
-    yield lambda given: (replace(given, alpha=alpha) for alpha in _ALPHAS)
-    signals = {signal for group in some for signal in group.signals}
+    yield lambda parameters: (replace(parameters, alpha=alpha) for alpha in _ALPHAS)
+    signals = {signal for group in tables for signal in group.signals}
     yield from (partial(_other_weights, name=name) for name in sorted(signals - {"text"}))
-    compared = dict.fromkeys(key for group in some for key in group.cosines)
+    compared = dict.fromkeys(key for group in tables for key in group.cosines)
     yield from (partial(_other_shares, key=key) for key in compared if _is_second(key))
 
 
@@ -204,26 +204,28 @@ def _is_second(key: ComparisonKey) -> bool:
     return key[1:] != (COMPARISONS[key[0]][0].query_block, COMPARISONS[key[0]][0].item_block)
 
 
-def _other_bounds(given: Parameters, measured: Quantiles) -> Iterator[Parameters]:
+def _other_bounds(parameters: Parameters, measured: Quantiles) -> Iterator[Parameters]:
     """Another floor, or another ceiling."""
     pair = measured.comparison[1:]
-    now = given.bounds[pair]
+    now = parameters.bounds[pair]
     floors = {Bounds(_rounded(cosine), now.ceiling) for cosine in measured.unrelated}
     ceilings = {Bounds(now.floor, _rounded(cosine)) for cosine in measured.related}
     for other in sorted(floors | ceilings, key=lambda each: (each.floor, each.ceiling)):
         if other.floor < other.ceiling:
-            yield replace(given, bounds={**given.bounds, pair: other})
+            yield replace(parameters, bounds={**parameters.bounds, pair: other})
 
 
-def _other_weights(given: Parameters, name: str) -> Iterator[Parameters]:
+def _other_weights(parameters: Parameters, name: str) -> Iterator[Parameters]:
     for factor in _FACTORS:
-        weight = round(given.weights[name] * factor, 2)
-        yield replace(given, weights={**given.weights, name: weight})
+        weight = round(parameters.weights[name] * factor, 2)
+        yield replace(parameters, weights={**parameters.weights, name: weight})
 
 
-def _other_shares(given: Parameters, key: ComparisonKey) -> Iterator[Parameters]:
+def _other_shares(parameters: Parameters, key: ComparisonKey) -> Iterator[Parameters]:
     for factor in _FACTORS:
-        yield replace(given, shares={**given.shares, key: round(given.shares[key] * factor, 2)})
+        yield replace(
+            parameters, shares={**parameters.shares, key: round(parameters.shares[key] * factor, 2)}
+        )
 
 
 def _rounded(cosine: float) -> float:
@@ -231,28 +233,28 @@ def _rounded(cosine: float) -> float:
 
 
 def compared(
-    some: Sequence[Group], now: Parameters, found: Parameters
+    tables: Sequence[Group], now: Parameters, tuned: Parameters
 ) -> Iterator[tuple[str, tuple[float, float, float]]]:
-    """Yield the mean over queries and galleries now, as found, and their difference."""
-    before, after = (np.concatenate(list(values(some, each).values())) for each in (now, found))
+    """Yield the mean over queries and galleries now, as tuned, and their difference."""
+    before, after = (np.concatenate(list(values(tables, each).values())) for each in (now, tuned))
     yield "now", interval(before)
-    yield "as found", interval(after)
+    yield "tuned", interval(after)
     yield "difference", gain(after, before)
 
 
-def changes(now: Parameters, found: Parameters, layout: Layout) -> Iterator[str]:
+def changes(now: Parameters, tuned: Parameters, layout: Layout) -> Iterator[str]:
     """What would be better, by the name that it has in the code."""
-    if found.alpha != now.alpha:
-        yield f"ALPHA: {now.alpha} → {found.alpha}"
-    for name, weight in found.weights.items():
+    if tuned.alpha != now.alpha:
+        yield f"ALPHA: {now.alpha} → {tuned.alpha}"
+    for name, weight in tuned.weights.items():
         if weight != now.weights[name]:
             yield f"WEIGHTS, {name}: {now.weights[name]} → {weight}"
-    for (part, asked, block), share in found.shares.items():
-        if share != now.shares[part, asked, block]:
-            was = now.shares[part, asked, block]
-            yield f"COMPARISONS, {part}, {asked} with {block}: {was} → {share}"
+    for (part, query_block, item_block), share in tuned.shares.items():
+        if share != now.shares[part, query_block, item_block]:
+            was = now.shares[part, query_block, item_block]
+            yield f"COMPARISONS, {part}, {query_block} with {item_block}: {was} → {share}"
     cards = {block.name: block.card.name for block in layout.blocks}
-    for (asked, block), bound in found.bounds.items():
-        if bound != now.bounds[asked, block]:
-            pair = f"{cards[asked]} with {cards[block]}"
-            yield f"scale of {pair}: {now.bounds[asked, block]} → {bound}"
+    for (query_block, item_block), bound in tuned.bounds.items():
+        if bound != now.bounds[query_block, item_block]:
+            pair = f"{cards[query_block]} with {cards[item_block]}"
+            yield f"scale of {pair}: {now.bounds[query_block, item_block]} → {bound}"

@@ -72,11 +72,11 @@ class Layout:
     @cached_property
     def slices(self) -> dict[str, slice]:
         """Where each block lies in the fused vector."""
-        found, start = {}, 0
+        slices_by_name, start = {}, 0
         for block in self.blocks:
-            found[block.name] = slice(start, start + block.dims)
+            slices_by_name[block.name] = slice(start, start + block.dims)
             start += block.dims
-        return found
+        return slices_by_name
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,17 @@
 """A query in the space of the fused vector: terms, weights and presence classes.
 
 A term compares one part of the query (its text, image or audio) with one block of the items: its
-cosine gets a place on the scale of its encoders (``bounds``). The terms of one query part are a
-signal, ``s`` their mean place. An item is scored on the terms for which it has the part:
+cosine is rescaled to the bounds of its encoders (``bounds``). The terms of one query part are a
+signal, ``s`` is the mean of their rescaled cosines. An item is scored on the terms for which it has
+the part:
 
     score = Σ_{s ∈ q ∩ d} w_s · s / (Σ_{s ∈ q ∩ d, w_s > 0} w_s) ** α
 
 so that an item is neither rewarded nor punished for parts that the query does not ask for, and
-one that lacks a part that was asked for competes on the others. A negative part of the query
+one that lacks a part of the query competes on the others. A negative part of the query
 has a negative weight, which is left out of the divisor. For each set of parts that an item can have
 (a presence class) the divisor is a constant, which scales the query vector: one kNN clause per
-class. The index ranks by the sum of the places as if their scale went on beyond its bounds: what
+class. The index ranks by the sum of cosines that are rescaled as if there were no bounds: what
 is best by the one is among the best by the other, and the exact score follows. Whether a sound has
 speech, or a picture writing, is no class of its own: the index ranks such items as if these terms
 were for nothing, which never loses one.
@@ -134,7 +135,7 @@ class FusedQuery:
     def vector(self) -> Vectors:
         """The query in fused space, float32 (layout.dims,): its blocks times weights and slopes.
 
-        Its inner product with an item is Σ w · place as if the scale between the bounds went on
+        Its inner product with an item is Σ w · rescaled as if the scale between the bounds went on
         beyond them, but for a constant for all items with the same parts.
         """
         fused = np.zeros(self.layout.dims, np.float32)

@@ -1,11 +1,11 @@
 """Score fusion: the signals of each candidate to one score, with its reasons.
 
-``linear`` adds weighted, normalised scores. A cosine is placed between the bounds of its encoders.
+``linear`` adds weighted, normalised scores. A cosine is rescaled to the bounds of its encoders.
 BM25 has no upper bound, so it is divided by the best of the candidates, its theoretical minimum
 being 0 (Bruch et al., An analysis of fusion functions for hybrid retrieval, TOIS 2023), and
 multiplied by the share of the query's words that this best one has: else a query of which only one
 word is anywhere would have a perfect match. ``rrf`` adds reciprocal ranks (Cormack et al., SIGIR
-2009), scaled so that first everywhere is 1. ``dbsf`` places each signal between three standard
+2009), scaled so that first everywhere is 1. ``dbsf`` scales each signal between three standard
 deviations below and above its mean over the candidates (Mazzeschi, Distribution-based score fusion,
 2023).
 """
@@ -59,7 +59,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Scored:
-    """A candidate's place in ``candidates``, its score, and the reasons that sum to it."""
+    """A candidate's index in ``candidates``, its score, and the reasons that sum to it."""
 
     index: int
     score: float
@@ -152,10 +152,10 @@ def _dbsf(signal: _Signal) -> tuple[Floats, Floats]:
     values = signal.normalised[signal.present]
     mean, spread = (values.mean(), _DEVIATIONS * values.std()) if len(values) else (0.0, 0.0)
     if spread > 0:
-        placed = np.clip((signal.normalised - mean + spread) / (2 * spread), 0.0, 1.0)
+        scaled = np.clip((signal.normalised - mean + spread) / (2 * spread), 0.0, 1.0)
     else:
-        placed = np.full_like(signal.normalised, 0.5)
-    return np.where(signal.present, signal.weight * placed, 0.0), signal.weight
+        scaled = np.full_like(signal.normalised, 0.5)
+    return np.where(signal.present, signal.weight * scaled, 0.0), signal.weight
 
 
 _METHODS: Mapping[Method, Callable[[_Signal], tuple[Floats, Floats]]] = {
@@ -203,7 +203,7 @@ def _vector_signal(
 ) -> _Signal:
     cosines: dict[str, Floats] = {}
     raw = np.zeros(len(candidates))
-    placed = np.zeros(len(candidates))
+    scaled = np.zeros(len(candidates))
     weights = np.zeros(len(candidates))
     for term in query.terms:
         if term.signal != name:
@@ -212,16 +212,16 @@ def _vector_signal(
         block = matrix[:, query.layout.slices[term.block]]
         cosine = np.multiply(block, term.vector, dtype=np.float64).sum(axis=1)
         # A part without a vector, as silence is, is like nothing: less than one that is unlike.
-        place = np.where(block.any(axis=1), term.bounds.rescale(cosine), 0.0)
+        rescaled = np.where(block.any(axis=1), term.bounds.rescale(cosine), 0.0)
         part = query.layout.parts[term.block]
         has = np.array([part in candidate.parts for candidate in candidates])
         cosines[term.block] = np.where(has, cosine, 0.0)
         raw += term.weight * cosines[term.block]
-        placed += np.where(has, term.weight * place, 0.0)
+        scaled += np.where(has, term.weight * rescaled, 0.0)
         weights += np.where(has, term.weight, 0.0)
     present = weights != 0
-    raw, placed = (
+    raw, scaled = (
         np.divide(total, weights, out=np.zeros_like(total), where=present)
-        for total in (raw, placed)
+        for total in (raw, scaled)
     )
-    return _Signal(name, raw, placed, weights * scales, present, cosines)
+    return _Signal(name, raw, scaled, weights * scales, present, cosines)

@@ -1,1 +1,1 @@
-"""From a search request to its answer: read, encoded, asked, ranked, shaped."""
+"""From a search request to its answer: plan, encode, retrieve, rank, explain."""

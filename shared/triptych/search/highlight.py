@@ -1,4 +1,4 @@
-"""Where the words of a query stand in the document that it found."""
+"""Where the words of a query are in a document that matches."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ Mark = tuple[int, int]
 """Beginning and end, in code points."""
 
 
-class _Place(NamedTuple):
+class _Token(NamedTuple):
     """A word of a text, or a character of a script without spaces."""
 
     start: int
@@ -34,38 +34,38 @@ class _Place(NamedTuple):
 
 
 def highlights(document: Document, words: Words) -> dict[str, list[Snippet]]:
-    """What of a document is found by words: snippets by field, in the order of the text.
+    """What of a document matches the words: snippets by field, in the order of the text.
 
     A snippet has about 160 characters, and the spans of the words and phrases that a clause with a
     label matches. There are up to three of a field, those with the most different words, from its
     first 20,000 characters. A field without any is left out.
     """
-    found = {}
+    snippets = {}
     for field in FIELDS.searchable:
         clauses = [clause for clause in words.should[:LABELLED] if field in clause.fields]
         text, language = _text(document, field)
         if not (clauses and text):
             continue
-        places = _places(text, language)
-        if marks := _marks(places, clauses):
-            found[field] = list(_snippets(text, places, marks))
-    return found
+        tokens = _tokens(text, language)
+        if marks := _marks(tokens, clauses):
+            snippets[field] = list(_snippets(text, tokens, marks))
+    return snippets
 
 
 def _text(document: Document, field: str) -> tuple[str, str | None]:
-    """The beginning of a field, and the language that its words were found in."""
+    """The beginning of a field, and the language of its words."""
     value = document.get(field) or ""
     if isinstance(value, Mapping):
         return value["text"][:_MAX_CHARS], value.get("language")
     return value[:_MAX_CHARS], document.get("language")
 
 
-def _marks(places: Sequence[_Place], clauses: Sequence[Clause]) -> list[Mark]:
+def _marks(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> list[Mark]:
     """Everything that matches, without overlaps, in order."""
     matches = {
-        *_by_stems(places, clauses),
-        *_by_letters(places, clauses),
-        *_phrases(places, clauses),
+        *_by_stems(tokens, clauses),
+        *_by_letters(tokens, clauses),
+        *_phrases(tokens, clauses),
     }
     marks: list[Mark] = []
     for start, end in sorted(matches):
@@ -76,23 +76,23 @@ def _marks(places: Sequence[_Place], clauses: Sequence[Clause]) -> list[Mark]:
     return marks
 
 
-def _places(text: str, language: str | None) -> list[_Place]:
+def _tokens(text: str, language: str | None) -> list[_Token]:
     """Every word, with what the index knows it by."""
     all_count = only_stop_words(text, language)
     within = None if language else text
-    found = list(spans(text))
+    positions = list(spans(text))
     # What follows without a space is of one token with it, which is no stop word as a whole.
     joined = {
-        place for one, other in pairwise(found) if one[1] == other[0] for place in (one, other)
+        token for one, other in pairwise(positions) if one[1] == other[0] for token in (one, other)
     }
     return [
-        _Place(
-            *place,
+        _Token(
+            *token,
             *_looked_up(
-                text[slice(*place)], language, within, all_count=all_count or place in joined
+                text[slice(*token)], language, within, all_count=all_count or token in joined
             ),
         )
-        for place in found
+        for token in positions
     ]
 
 
@@ -103,91 +103,91 @@ def _looked_up(
     plain = tuple(plain_words(word))
     if not all_count and only_stop_words(word, language, within=within):
         return plain, frozenset()
-    found = worded(word, language, within=within)
-    return plain, frozenset(term for _, terms in found for term in terms)
+    stems = worded(word, language, within=within)
+    return plain, frozenset(term for _, terms in stems for term in terms)
 
 
-def _by_stems(places: Sequence[_Place], clauses: Sequence[Clause]) -> Iterator[Mark]:
+def _by_stems(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> Iterator[Mark]:
     """Words; in scripts without spaces characters, and pairs of them."""
     wanted = {term for clause in clauses if clause.kind == "word" for term in clause.terms}
     if not wanted:
         return
-    yield from ((place.start, place.end) for place in places if wanted & place.terms)
-    for one, other in pairwise(places):
+    yield from ((token.start, token.end) for token in tokens if wanted & token.terms)
+    for one, other in pairwise(tokens):
         if one.end == other.start and "".join(one.plain[-1:] + other.plain[:1]) in wanted:
             yield one.start, other.end
 
 
-def _by_letters(places: Sequence[_Place], clauses: Sequence[Clause]) -> Iterator[Mark]:
+def _by_letters(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> Iterator[Mark]:
     """Prefixes and fuzzy words."""
     starts = tuple(clause.terms[0] for clause in clauses if clause.kind == "prefix")
     fuzzy = [(clause.terms[0], clause.edits) for clause in clauses if clause.kind == "fuzzy"]
     if not (starts or fuzzy):
         return
     known: dict[str, bool] = {}
-    for place in places:
-        for word in place.plain:
+    for token in tokens:
+        for word in token.plain:
             if word not in known:
                 known[word] = word.startswith(starts) or any(
-                    is_within(word, asked, edits) for asked, edits in fuzzy
+                    is_within(word, term, edits) for term, edits in fuzzy
                 )
             if known[word]:
-                yield place.start, place.end
+                yield token.start, token.end
 
 
-def _phrases(places: Sequence[_Place], clauses: Sequence[Clause]) -> Iterator[Mark]:
-    asked: dict[str, list[tuple[str, ...]]] = {}
+def _phrases(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> Iterator[Mark]:
+    phrases: dict[str, list[tuple[str, ...]]] = {}
     for clause in clauses:
         if clause.kind == "phrase":
-            asked.setdefault(clause.terms[0], []).append(clause.terms)
-    if not asked:
+            phrases.setdefault(clause.terms[0], []).append(clause.terms)
+    if not phrases:
         return
-    stream = [(word, place) for place in places for word in place.plain]
+    stream = [(word, token) for token in tokens for word in token.plain]
     words = tuple(word for word, _ in stream)
     for first, word in enumerate(words):
-        for phrase in asked.get(word, ()):
+        for phrase in phrases.get(word, ()):
             last = first + len(phrase)
             if words[first:last] == phrase:
                 yield stream[first][1].start, stream[last - 1][1].end
 
 
-def is_within(word: str, asked: str, edits: int) -> bool:
-    """Whether a word has the first letter of the one asked for and at most so many errors.
+def is_within(word: str, term: str, edits: int) -> bool:
+    """Whether a word has the first letter of a term and at most so many errors.
 
     An error is a letter that is wrong, left out, added, or swapped with the next: the optimal
     string alignment distance, as Lucene's FuzzyQuery with a prefix of one letter has it.
     """
-    if word[:1] != asked[:1] or abs(len(word) - len(asked)) > edits:
+    if word[:1] != term[:1] or abs(len(word) - len(term)) > edits:
         return False
     far = edits + 1
     before: dict[int, int] = {}
     row = {j: j for j in range(edits + 1)}
     for i, letter in enumerate(word, 1):
         longer: dict[int, int] = {}
-        for j in range(max(0, i - edits), min(len(asked), i + edits) + 1):
+        for j in range(max(0, i - edits), min(len(term), i + edits) + 1):
             if j == 0:
                 longer[0] = i
                 continue
             cost = min(
-                row.get(j - 1, far) + (letter != asked[j - 1]),
+                row.get(j - 1, far) + (letter != term[j - 1]),
                 row.get(j, far) + 1,
                 longer.get(j - 1, far) + 1,
             )
-            if i > 1 and j > 1 and letter == asked[j - 2] and word[i - 2] == asked[j - 1]:
+            if i > 1 and j > 1 and letter == term[j - 2] and word[i - 2] == term[j - 1]:
                 cost = min(cost, before.get(j - 2, far) + 1)
             longer[j] = cost
         before, row = row, longer
         if min(row.values()) > edits:
             return False
-    return row.get(len(asked), far) <= edits
+    return row.get(len(term), far) <= edits
 
 
-def _snippets(text: str, places: Sequence[_Place], marks: Sequence[Mark]) -> Iterator[Snippet]:
+def _snippets(text: str, tokens: Sequence[_Token], marks: Sequence[Mark]) -> Iterator[Snippet]:
     """The groups of marks with the most different words, each in its surroundings."""
     groups = _groups(marks)
     different = [len({text[start:end].casefold() for start, end in group}) for group in groups]
     best = sorted(range(len(groups)), key=lambda number: -different[number])[:_SNIPPETS]
-    starts, ends = [place.start for place in places], [place.end for place in places]
+    starts, ends = [token.start for token in tokens], [token.end for token in tokens]
     done = 0
     for number in sorted(best):
         group = groups[number]

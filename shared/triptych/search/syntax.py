@@ -4,7 +4,7 @@
 ``black cats``              words, each by its stems
 ``"black cats"``            a phrase: these words, as they stand, one after the other
 ``ele*``                    a prefix, two letters or more
-``elefant~``, ``~1``        a fuzzy word: how many letters may be wrong, 1 or 2; if not said, 1
+``elefant~``, ``~1``        a fuzzy word: how many letters may be wrong, 1 or 2; by default 1
                             in words of up to five letters, 2 in longer ones
 ``text:``, ``transcript:``  what follows, in this field alone
 and ``writing:``
@@ -72,25 +72,25 @@ class _Operand(NamedTuple):
 def parse(text: str, language: str | None = None, *, operators: bool = True) -> Parsed:
     """Read any text; the first ``MAX_CLAUSES`` of what is required, excluded, and all that counts.
 
-    ``language`` (ISO 639-1) is guessed from what is left to embed if it is not given. Without
+    ``language`` (ISO 639-1) is guessed from what is left to embed by default. Without
     ``operators`` the whole text is plain.
     """
-    found: list[_Operand] = []
-    plains, lefts, place = [], [], 0
+    operands: list[_Operand] = []
+    plains, lefts, position = [], [], 0
     for match in _OPERAND.finditer(text) if operators else ():
         if (operand := _operand(match)) is None:
             continue
-        found.append(operand)
-        before, place = text[place : match.start()], match.end()
+        operands.append(operand)
+        before, position = text[position : match.start()], match.end()
         plains.append(before)
         lefts.append(before if operand.sign == "-" else before + operand.text + operand.rest)
-    plain = "".join([*plains, text[place:]])
-    left = " ".join("".join([*lefts, text[place:]]).split()) if found else text
+    plain = "".join([*plains, text[position:]])
+    left = " ".join("".join([*lefts, text[position:]]).split()) if operands else text
     within = left or text
 
     def clauses(sign: str) -> Iterator[Clause]:
-        some = dict.fromkeys(operand for operand in found if operand.sign == sign)
-        for operand in islice(some, MAX_CLAUSES):
+        signed = dict.fromkeys(operand for operand in operands if operand.sign == sign)
+        for operand in islice(signed, MAX_CLAUSES):
             yield from _clauses(operand, language, within)
 
     must = _unique(clauses("+"))
@@ -158,9 +158,9 @@ def _clause(
 
 def _unique(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
     """The first ones that differ in more than how they were written."""
-    found: dict[object, Clause] = {}
+    unique: dict[object, Clause] = {}
     for clause in clauses:
-        found.setdefault((clause.kind, clause.terms, clause.fields, clause.edits), clause)
-        if len(found) == MAX_CLAUSES:
+        unique.setdefault((clause.kind, clause.terms, clause.fields, clause.edits), clause)
+        if len(unique) == MAX_CLAUSES:
             break
-    return tuple(found.values())
+    return tuple(unique.values())

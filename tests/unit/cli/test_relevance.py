@@ -77,7 +77,7 @@ def test_tuning_reports_both_halves(folder):
     assert found.exit_code == 0, found.output
     assert "cosines of semantic of a query's text with concept:" in found.stdout
     for half in ("training", "held-out"):
-        for title in ("now", "as found", "difference"):
+        for title in ("now", "tuned", "difference"):
             assert f"nDCG@10, {half}, {title}: " in found.stdout
     assert ("better, WEIGHTS in searches" in found.stdout) != ("as good" in found.stdout)
 

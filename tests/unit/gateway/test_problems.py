@@ -174,7 +174,7 @@ def test_nothing_to_search_for(http):
     """What is not wanted alone is no query."""
     body = problem(http.post("/v1/collections/c/search", json={"not": {"text": "cat"}}))
     assert (body["detail"], body["field"]) == (
-        "only what is not wanted is given: say what is",
+        "the query has only negative parts: add others",
         "not",
     )
 
