@@ -91,7 +91,7 @@ def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What is wrong in one line, exit code 2; 1 where the corpus can't be had."""
+    """What is wrong in one line, exit code 2; 1 if the corpus is not available."""
     try:
         yield
     except CorpusUnavailable as error:
