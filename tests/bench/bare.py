@@ -15,7 +15,7 @@ from tests.bench.setting import Line, connect
 from tests.support import layout
 
 from triptych.core.item import MODALITIES, Item, Modality
-from triptych.core.settings import settings
+from triptych.core.settings import Settings
 from triptych.encoders.extractors import Extractor, load_extractor
 from triptych.fusion.blocks import Rows, fuse
 from triptych.ingest.chunk import Chunk
@@ -69,9 +69,10 @@ _loaded: list[_Loaded] = []
 
 def _load(url: str, root: Path) -> None:
     terms("the first call loads the stemmer")
+    settings = Settings()
+    store = MediaStore(settings.media_url)
     extractors = {
-        m: load_extractor(m, settings().encoders, threads=1, store=MediaStore(settings().media_url))
-        for m in MODALITIES
+        m: load_extractor(m, settings.encoders, threads=1, store=store) for m in MODALITIES
     }
     _loaded.append(_Loaded(connect(url), root, extractors))
 

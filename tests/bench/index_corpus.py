@@ -20,7 +20,7 @@ from tests.support import layout
 
 from triptych.cli.variations import mirrored_crop, second_half
 from triptych.core.item import MODALITIES, Modality
-from triptych.core.settings import settings
+from triptych.core.settings import Settings
 from triptych.corpora import tuxpaint
 from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extractor, load_extractor
@@ -140,9 +140,10 @@ class Stamps:
     def __init__(self) -> None:
         self._root = tuxpaint.fetch()
         self._lines = list(tuxpaint.lines(self._root))
-        store = MediaStore(settings().media_url)
+        settings = Settings()
+        store = MediaStore(settings.media_url)
         self._extractors = {
-            modality: load_extractor(modality, settings().encoders, threads=1, store=store)
+            modality: load_extractor(modality, settings.encoders, threads=1, store=store)
             for modality in MODALITIES
         }
 

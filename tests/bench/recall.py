@@ -58,7 +58,7 @@ def _recall(
 ) -> float:
     """How many of the first ten of a search belong there; equal scores are equally right."""
     fused = query.encoded(setting, collection).fused
-    results = setting.services.index.search(collection, query.asked(setting, collection))
+    results = setting.services.engine.index.search(collection, query.asked(setting, collection))
     scored = score(fused, [found.candidate for found in results.found], "linear")[:_TOP]
     truth = exact.scores(fused)
     rows = [place[results.found[entry.index].candidate.id] for entry in scored]
@@ -70,7 +70,7 @@ def _recall(
 def _write(setting: Setting, many: Documents) -> None:
     """Index the documents as a fusion worker would."""
     say(f"writing {len(many.ids)} documents")
-    setting.services.index.ensure(_COLLECTION)
+    setting.services.engine.index.ensure(_COLLECTION)
     chunk = Chunk(_COLLECTION, 1, layout().fingerprint, (), (), batch="synthetic")
     started = time.perf_counter()
     for start in range(0, len(many.ids), _TOGETHER):
@@ -80,12 +80,12 @@ def _write(setting: Setting, many: Documents) -> None:
         ]
         refused = [
             outcome
-            for outcome in setting.services.index.bulk(_COLLECTION, entries)
+            for outcome in setting.services.engine.index.bulk(_COLLECTION, entries)
             if outcome.result != "written"
         ]
         if refused:
             raise RuntimeError(f"not written: {refused[0]}")
-    setting.services.index.refresh(_COLLECTION)
+    setting.services.engine.index.refresh(_COLLECTION)
     rate = len(many.ids) / (time.perf_counter() - started)
     emit(Figure("recall.synthetic_write", rate, None, None, "documents/s"))
 

@@ -19,7 +19,7 @@ from tests.bench.setting import Line, Setting
 from tests.support import layout
 
 from triptych.core.item import Item
-from triptych.encoders.image.lite0 import Headed
+from triptych.encoders.encoder import Headed
 from triptych.fusion.blocks import Rows, fuse
 from triptych.index.model import Versioned
 from triptych.ingest.chunk import FUSION, Chunk, submission_sequence
@@ -29,7 +29,7 @@ from triptych.media.image import decode_image
 from triptych.media.store import MediaStore
 from triptych.media.text import clean_text
 from triptych.queues import codec
-from triptych.text.analysis import terms
+from triptych.text.analysis import analyse
 from triptych.text.languages import detect
 
 _TOGETHER = 32
@@ -96,7 +96,7 @@ class _Steps:
     def __init__(self, setting: Setting, store: MediaStore) -> None:
         self._setting = setting
         self._store = store
-        extractors = setting.services.extractors.values()
+        extractors = setting.services.engine.extractors.values()
         encoders = {block: e for found in extractors for block, e in found.encoders.items()}
         concept, visual = encoders["concept"], encoders["visual"]
         assert isinstance(concept, Headed)
@@ -166,8 +166,8 @@ class _Steps:
             clean = [clean_text(str(i.text), max_chars=_NO_LIMIT) for i in texts.values()]
             for row, text in zip(texts, clean, strict=True):
                 language = detect(text)
-                words = {"text": " ".join(terms(text, language))}
-                items[row] = replace(items[row], text=text, language=language, words=words)
+                item = replace(items[row], text=text).noting({"language": language})
+                items[row] = item.with_words("text", analyse(text, language))
         with clock.stage("minilm"):
             semantic = self._text.encode(clean)
         with clock.stage("audio_decode"):
@@ -228,11 +228,11 @@ class _Steps:
                 for item, vector in zip(chunk.items, fused, strict=True)
             ]
         with clock.stage("json"):
-            for document in documents:
-                orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+            for body in documents:
+                orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
         with clock.stage("bulk"):
-            self._setting.services.index.bulk(
-                chunk.collection, [Versioned(document, chunk.sequence) for document in documents]
+            self._setting.services.engine.index.bulk(
+                chunk.collection, [Versioned(body, chunk.sequence) for body in documents]
             )
 
 
