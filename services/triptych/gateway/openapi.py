@@ -36,6 +36,7 @@ from triptych.core.values import ItemId
 from triptych.gateway.answers import About, Document, Problem
 from triptych.gateway.requests import BatchId
 from triptych.ingest.manifest import ItemLine
+from triptych.search.answer import dumps
 from triptych.search.request import CollectionName
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
@@ -181,6 +182,9 @@ def document(app: Flask) -> dict[str, Any]:
 @cache
 def _document() -> dict[str, Any]:
     found: dict[str, Any] = deepcopy(_spec.spec)
+    for schema in found["components"]["schemas"].values():
+        for one in schema.get("properties", {}).values():
+            _describe_default(one)
     for path in found["paths"].values():
         for described in path.values():
             if described["operationId"] in _OPTIONAL_BODIES:
@@ -189,6 +193,14 @@ def _document() -> dict[str, Any]:
                 _name_type(response, Problem, "application/problem+json")
             _name_type(described.get("requestBody", {}), Manifest, MANIFEST_TYPE)
     return found
+
+
+def _describe_default(schema: Schema) -> None:
+    """Tell people of a default; generators of TypeScript take a field that has one for required."""
+    default = schema.pop("default", None)
+    if default is not None:
+        text = f"{dumps(default).decode()} by default"
+        schema["description"] = "; ".join(filter(None, (schema.get("description"), text)))
 
 
 def _name_type(message: Schema, model: type, content_type: str) -> None:
