@@ -1,0 +1,186 @@
+"""Applications over real engines: any settings work, and every answer is as it is described."""
+
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from PIL import Image
+
+from triptych.core.settings import Encoders, Settings
+from triptych.engine import Engine
+from triptych.gateway.app import create_app
+from triptych.gateway.services import Services
+from triptych.queues import jobs
+from triptych.queues.progress import Status
+
+VISUAL = {"visual-projection": 256, "hsv-histogram": 200}
+"""Encoders of pictures, and the width of their vectors."""
+
+
+class Counts:
+    """Redis, of which every batch is done."""
+
+    def ping(self) -> None:
+        """There."""
+
+    def start(self, _: str, total: int) -> None:
+        """Remember how many items there are."""
+        self.total = total
+
+    def status(self, _: str) -> Status:
+        """All is done."""
+        return Status(self.total, self.total, 1, started=time.time() - 1, updated=time.time())
+
+
+def picture(*colour: int) -> bytes:
+    """A PNG of some noise around one colour."""
+    noise = np.random.default_rng(0).integers(-40, 40, (64, 64, 3))
+    file = io.BytesIO()
+    Image.fromarray(np.clip(noise + colour, 0, 255).astype(np.uint8)).save(file, "png")
+    return file.getvalue()
+
+
+PICTURES = {
+    "red": picture(200, 30, 30),
+    "green": picture(30, 200, 30),
+    "blue": picture(30, 30, 200),
+}
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Makes applications in this process, each over an engine of its own, and gives clients."""
+    engines = {}
+
+    def work(_, chunk) -> None:
+        engines[chunk.fingerprint].process(chunk)
+
+    def plan(_, name, message, **__) -> None:
+        assert name == jobs.PLAN
+        for engine in engines.values():
+            manifest = engine.manifest(message["batch"])
+            for chunk in engine.plan(manifest):
+                engine.process(chunk)
+
+    monkeypatch.setattr(jobs, "send", work)
+    monkeypatch.setattr(jobs, "send_task", plan)
+    monkeypatch.setattr(jobs, "queue_lengths", lambda _: {})
+
+    def make(visual: str):
+        folder = (tmp_path / visual).as_uri()
+        encoders = Encoders(visual=visual, concept="")
+        engine = Engine.open(Settings(index_url=folder, media_url=folder, encoders=encoders))
+        engines[engine.layout.fingerprint] = engine
+        counts = Counts()
+        services = Services(engine, None, counts, counts, threading.Semaphore())
+        return create_app(services).test_client()
+
+    yield make
+    for engine in engines.values():
+        if hasattr(engine, "close"):
+            engine.close()
+
+
+def fill(client) -> None:
+    """A collection of pictures."""
+    for name, data in PICTURES.items():
+        form = {"id": name, "image": (io.BytesIO(data), f"{name}.png")}
+        response = client.post("/v1/collections/c/items?wait=10", data=form)
+        assert (response.status_code, response.json["status"]) == (200, "indexed"), response.text
+
+
+def test_applications_have_the_encoders_of_their_settings(make):
+    """In one process, turn about: a search by image encodes it as the collection's images were."""
+    clients = {visual: make(visual) for visual in VISUAL}
+    for client in clients.values():
+        fill(client)
+    for name, data in PICTURES.items():
+        for visual, client in clients.items():
+            response = client.post(
+                "/v1/collections/c/search", data={"image": (io.BytesIO(data), "query.png")}
+            )
+            assert response.status_code == 200, response.text
+            best, second, *_ = response.json["hits"]
+            assert best["id"] == name
+            assert best["why"]["image"]["blocks"]["visual"] == pytest.approx(1, abs=1e-3)
+            assert best["score"] > second["score"]
+            blocks = client.get("/v1/collections/c").json["blocks"]
+            dims = {block["name"]: block["dims"] for block in blocks}
+            assert dims["visual"] == VISUAL[visual]
+
+
+def test_every_answer_is_as_described(make):
+    """Each operation answers once, with all that it can have."""
+    client = make("hsv-histogram")
+    document = client.get("/openapi.json").json
+    answered = set()
+
+    def check(operation: str, method: str, path: str, status: int, **options) -> dict:
+        response = client.open(path, method=method, **options)
+        assert response.status_code == status, response.text
+        (described,) = [
+            one
+            for each in document["paths"].values()
+            for one in each.values()
+            if one["operationId"] == operation
+        ]
+        content = described["responses"][str(status)].get("content", {})
+        answered.add(operation)
+        if not content:
+            assert response.data == b""
+            return {}
+        schema = {**content[response.mimetype]["schema"], "components": document["components"]}
+        Draft202012Validator(schema).validate(response.json)
+        return response.json
+
+    c = "/v1/collections/c"
+    check("get_about", "GET", "/", 200)
+    check("get_openapi", "GET", "/openapi.json", 200)
+    check("get_health", "GET", "/healthz", 200)
+    check("get_readiness", "GET", "/readyz", 200)
+    check("create_collection", "PUT", c, 200)
+    item = {
+        "id": "a",
+        "text": "a red cat",
+        "tags": ["t"],
+        "metadata": {"n": 1, "s": "x", "b": None},
+    }
+    check("create_item", "POST", f"{c}/items?wait=10", 200, json={**item, "source": "here"})
+    check("create_item", "POST", f"{c}/items", 202, json={"id": "b", "text": "a blue cat"})
+    check("get_item", "GET", f"{c}/items/a", 200)
+    lines = b'{"id": "line", "text": "a dog"}\n{"id": "bad"}\n0\n'
+    batch = check(
+        "create_batch", "POST", f"{c}/batches", 202, data=lines, content_type="application/x-ndjson"
+    )
+    assert len(batch["rejected"]) == 2
+    check("get_batch", "GET", batch["status_url"], 200)
+    failed = check("list_batch_failures", "GET", f"{batch['status_url']}/failures", 200)
+    assert "bad" in [failure["id"] for failure in failed["failures"]]
+    counts = check("get_collection", "GET", c, 200)["items"]
+    assert counts == {"total": 5, "indexed": 3, "failed": 2}
+    check("list_collections", "GET", "/v1/collections", 200)
+    everything = {"text": "cat", "facets": ["tags", "metadata.n"], "highlight": True, "cursor": "*"}
+    answer = check("search", "POST", f"{c}/search", 200, json={**everything, "limit": 1})
+    assert {"hits", "total", "took_ms", "facets", "cursor"} == set(answer)
+    assert {"id", "score", "item", "highlights", "why"} == set(answer["hits"][0])
+    check("similar_items", "POST", f"{c}/items/a/similar", 200, json={"limit": 1})
+    check("list_similar_items", "GET", f"{c}/items/a/similar?limit=1", 200)
+    check("get_item", "GET", f"{c}/items/nobody", 404)
+    check("search", "POST", f"{c}/search", 400, json={"limit": 0})
+    check("create_item", "POST", f"{c}/items?wait=61", 400, json=item)
+    check("delete_item", "DELETE", f"{c}/items/a", 204)
+    check("delete_collection", "DELETE", c, 204)
+    ids = {one["operationId"] for each in document["paths"].values() for one in each.values()}
+    assert answered == ids
+
+
+def test_a_form_with_a_manifest_alone_is_like_a_manifest(make):
+    """Its files are on the server, where they may be named at all."""
+    client = make("hsv-histogram")
+    manifest = {"manifest": (io.BytesIO(b'{"id": "x", "image": "cat.png"}'), "m.jsonl")}
+    batch = client.post("/v1/collections/c/batches", data=manifest).json
+    (failure,) = client.get(f"{batch['status_url']}/failures").json["failures"]
+    assert "not among the uploaded files" not in failure["errors"]["image"]
