@@ -36,7 +36,13 @@ Tag = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(check_t
 Source = Annotated[str, Field(max_length=2048), AfterValidator(check_text)]
 Scalar = Annotated[
     str | bool | int | float | None,
-    PlainValidator(_check_scalar, json_schema_input_type=str | bool | int | float | None),
+    PlainValidator(
+        _check_scalar,
+        json_schema_input_type=Annotated[str, Field(max_length=_MAX_VALUE_CHARS)]
+        | bool
+        | Annotated[float, Field(ge=-(2**63), lt=2**63)]
+        | None,
+    ),
 ]
 Whole = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]

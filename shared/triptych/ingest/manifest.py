@@ -28,11 +28,23 @@ from triptych.media.store import MediaStore
 FOLDER = "batches"
 
 
+def _name_keys(schema: dict[str, Any]) -> None:
+    """Say what keys may be by ``propertyNames``, which refuses the others."""
+    ((pattern, values),) = schema.pop("patternProperties").items()
+    schema["propertyNames"]["pattern"] = pattern
+    schema["additionalProperties"] = values
+
+
 def _sent(field: fields.Field) -> tuple[Any, Any]:
     """How a model of sent items declares a field: what it checks, and its default."""
     check, description = field.value_check, field.description
     if field.keyed:
-        return check, Field(default_factory=dict, max_length=field.most, description=description)
+        return check, Field(
+            default_factory=dict,
+            max_length=field.most,
+            description=description,
+            json_schema_extra=_name_keys,
+        )
     if field.many:
         values: Any = list.__class_getitem__(check)
         return values, Field(default_factory=list, max_length=field.most, description=description)

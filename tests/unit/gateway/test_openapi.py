@@ -14,6 +14,7 @@ from triptych.core import errors
 from triptych.core.errors import InvalidInput
 from triptych.core.fields import FIELDS
 from triptych.index.elastic.mapping import mapping
+from triptych.ingest.manifest import ItemLine, ItemRequest
 from triptych.search.filtering import read_facets, read_filter, read_sort
 from triptych.search.request import SearchRequest
 
@@ -175,6 +176,35 @@ def is_accepted(body) -> bool:
     except (InvalidInput, ValidationError):
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("metadata", "accepted"),
+    [
+        ({"a-1_B": "x", "n": 1, "f": 0.5, "b": True, "nothing": None}, True),
+        ({"n": 2**63 - 2**10, "m": -(2**63), "s": "x" * 1024}, True),
+        ({"n": 2**63}, False),
+        ({"n": -(2**64)}, False),
+        ({"s": "x" * 1025}, False),
+        ({"l": ["x"]}, False),
+        ({"o": {}}, False),
+        ({"ä": 1}, False),
+        ({"": 1}, False),
+        ({"x" * 65: 1}, False),
+        ({f"k{n}": n for n in range(65)}, False),
+    ],
+)
+def test_the_description_of_metadata_is_what_is_accepted(document, metadata, accepted):
+    """In items and in lines."""
+    for model in (ItemRequest, ItemLine):
+        schema = document["components"]["schemas"][model.__name__]
+        assert Draft202012Validator(schema).is_valid({"metadata": metadata}) is accepted
+        try:
+            model(metadata=metadata)
+        except ValidationError:
+            assert not accepted
+        else:
+            assert accepted
 
 
 def test_an_item_is_what_the_index_has_of_it(document):
