@@ -106,7 +106,7 @@ def _tiff_parts(data: bytes) -> int:
         table = data[start : start + min(entries, (len(data) - start) // size) * size]
         fields: Iterator[tuple[int, int, int]] = struct.iter_unpack(order + entry, table)
         return max(parts for tag, _, parts in fields if tag in _TIFF_PARTS)
-    except (struct.error, ValueError):  # damaged, which Pillow tells
+    except (struct.error, ValueError, OverflowError):  # damaged, which Pillow tells
         return 0
 
 

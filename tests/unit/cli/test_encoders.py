@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from triptych.cli import evaluate
 from triptych.cli.main import app
 from triptych.cli.media import pairs
+from triptych.cli.show import console
 from triptych.cli.variations import wav
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.encoders import artefacts
@@ -23,9 +24,10 @@ from triptych.media.store import MediaStore
 RUN = CliRunner()
 
 
-def test_every_encoder_is_listed():
+def test_every_encoder_is_listed(monkeypatch):
     """As a table, and as JSON with everything on its card."""
-    table = RUN.invoke(app, ["encoders"], env={"COLUMNS": "200"})
+    monkeypatch.setattr(console, "width", 200)
+    table = RUN.invoke(app, ["encoders"])
     assert table.exit_code == 0
     assert all(name in table.stdout for name in registered())
     lines = [

@@ -420,3 +420,10 @@ def test_more_parts_than_a_picture_has_are_refused_unread(data, monkeypatch):
 def test_a_progressive_jpeg_of_many_scans_is_a_picture():
     """Programs write about ten."""
     assert decode_image(progressive(100), side=16, max_pixels=10**7).shape == (16, 16, 3)
+
+
+def test_a_big_tiff_whose_table_is_past_any_address():
+    """It is damaged like any other, also where the offset is above what Python can index."""
+    data = b"II+\x00\x08\x00\x00\x00" + (2**63).to_bytes(8, "little") + bytes(100)
+    with pytest.raises(MediaError):
+        decode_image(data, side=64, max_pixels=10**6)
