@@ -1,4 +1,4 @@
-"""The answer to a search as a person reads it: hits, why each is there, counts."""
+"""The answer to a search for people: hits, their reasons, counts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -40,8 +40,8 @@ def print_answer(answer: Mapping[str, Any], *, after: int = 0, more: bool = True
         console.print(f"[bold]{escape(name)}[/bold]  {_counts(counts)}")
     total, took = answer["total"], answer["took_ms"]
     stages = ", ".join(f"{name} {ms:.0f}" for name, ms in took.items() if name != "total")
-    total_found = f"{'at least ' if total['relation'] == 'gte' else ''}{total['value']} found"
-    console.print(f"[dim]{total_found}, {took['total']:.0f} ms: {stages}[/dim]")
+    count = f"{'at least ' if total['relation'] == 'gte' else ''}{total['value']} found"
+    console.print(f"[dim]{count}, {took['total']:.0f} ms: {stages}[/dim]")
     if more and "cursor" in answer:
         console.print(f"[dim]more: --cursor {escape(answer['cursor'])}[/dim]")
 
@@ -82,7 +82,7 @@ def _marked(snippet: Mapping[str, Any]) -> str:
 
 
 def _reason(reason: Mapping[str, Any] | None) -> str:
-    """What a signal adds, its rank, and the words that matched, those that say most first."""
+    """A signal's contribution, its rank, and the words that matched, the weightiest first."""
     if reason is None:
         return ""
     line = f"{reason['contribution']:.3f} [dim]#{reason['rank']}[/dim]"

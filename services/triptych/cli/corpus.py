@@ -1,4 +1,4 @@
-"""What a demonstration needs: items, and questions whose answers are known."""
+"""The corpus of a demonstration: items, and questions with known answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Question:
-    """A query, and a prefix of the ids of which one must be among the first hits."""
+    """A query, and the prefix of the id that one of the first hits must have."""
 
     title: str
     expected: str
@@ -17,7 +17,7 @@ class Question:
     within: int = 3
 
     def answered_by(self, hits: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether the right item is among the first ``within`` hits, and for a reason."""
+        """Whether a right item is among the first ``within`` hits, with a score and reasons."""
         return any(
             hit["id"].startswith(self.expected) and hit["score"] > 0 and hit["why"]
             for hit in hits[: self.within]

@@ -1,4 +1,4 @@
-"""What a person types of a search, as the request has it: pure functions."""
+"""From what a user types to the fields of a search request: pure functions."""
 
 import json
 import re
@@ -26,10 +26,10 @@ def options(
     limit: int,
     explain: bool,
 ) -> dict[str, Any]:
-    """What a search request says beside what is looked for. Raises ValueError."""
+    """The fields of a search request besides the query. Raises ValueError."""
     sets = {"tags": list(tags), "keywords": list(keywords)}
     common = [json.dumps({name: {"all": values}}) for name, values in sets.items() if values]
-    return given(
+    return without_empty(
         {
             "filter": filter_of([*common, *filters]),
             "weights": dict(map(weight_of, weights)),
@@ -46,23 +46,25 @@ def options(
 def filter_of(entries: Iterable[str]) -> dict[str, Any]:
     """Conditions like ``tags=a,b``, ``status!=failed``, ``metadata.year>=2000``, or JSON.
 
-    All must hold. Of ``tags``, ``keywords`` and ``modalities`` an item must have every value named
-    after ``=``; of what it has only one of, one of them.
+    All must hold. For ``=``, an item must have every value of ``tags``, ``keywords`` and
+    ``modalities``, and one of the values of any other field.
 
     Raises:
         ValueError: an entry that is no condition, or two that contradict each other.
     """
-    found: dict[str, Any] = {}
+    conditions: dict[str, Any] = {}
     for entry in entries:
         for name, condition in _conditions(entry).items():
-            found[name] = _both(name, found[name], condition) if name in found else condition
-    return found
+            conditions[name] = (
+                _both(name, conditions[name], condition) if name in conditions else condition
+            )
+    return conditions
 
 
 def _conditions(entry: str) -> dict[str, Any]:
     if entry.lstrip().startswith("{"):
-        given: dict[str, Any] = json.loads(entry)
-        return given
+        conditions: dict[str, Any] = json.loads(entry)
+        return conditions
     parsed = _CONDITION.fullmatch(entry.strip())
     if parsed is None:
         raise ValueError(
@@ -90,7 +92,7 @@ def _has_numbers(name: str) -> bool:
 
 
 def _field(name: str) -> "Field | None":
-    """The field that a condition names; None if there is none, which the gateway tells."""
+    """The field that a condition names; None if there is none: the gateway reports that."""
     from triptych.core.fields import FIELDS  # it needs Pydantic, which takes a while to import
 
     try:
@@ -114,7 +116,7 @@ def _values(name: str, text: str) -> list[Any]:
 
 
 def _typed(text: str) -> str | float | bool:
-    """Numbers and booleans are these in metadata; a text in quotes is always a text."""
+    """Read a number or a boolean; anything else, also in quotes, is text."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -123,7 +125,7 @@ def _typed(text: str) -> str | float | bool:
 
 
 def _both(name: str, first: Any, second: Any) -> dict[str, Any]:
-    """Both conditions on one field; one that is no object is an ``=`` of JSON."""
+    """Merge two conditions on one field; a condition that is no object means ``=``."""
     merged = _ways(name, first)
     for way, values in _ways(name, second).items():
         if way in merged and way not in {"all", "none"}:
@@ -141,8 +143,8 @@ def _ways(name: str, condition: Any) -> dict[str, Any]:
 def facet_of(entry: str) -> str | dict[str, Any]:
     """``tags``, ``tags:30`` for so many values, or JSON for ranges. Raises ValueError."""
     if entry.startswith("{"):
-        given: dict[str, Any] = json.loads(entry)
-        return given
+        ranges: dict[str, Any] = json.loads(entry)
+        return ranges
     name, separator, size = entry.rpartition(":")
     if not separator:
         return entry
@@ -177,6 +179,6 @@ def names_of(entries: Iterable[str]) -> list[str]:
     return [name for entry in entries for name in map(str.strip, entry.split(",")) if name]
 
 
-def given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without those that were not given."""
+def without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are neither None nor an empty object."""
     return {name: value for name, value in values.items() if value is not None and value != {}}

@@ -47,7 +47,7 @@ def demo(
 
 
 def run(*, name: str, port: int, index: IndexKind, once: bool) -> int:
-    """Show it all; the exit code is 0 if every question was answered sensibly."""
+    """Run the demonstration; return 0 if every question was answered well."""
     from triptych.local.errors import Interrupted
 
     try:
@@ -79,14 +79,14 @@ def run(*, name: str, port: int, index: IndexKind, once: bool) -> int:
 
 
 def _fit_keywords(corpus: Corpus, options: StackOptions) -> dict[str, str]:
-    """Learn from the captions which of their words say most; the setting that uses it."""
+    """Fit the keyword encoder on the captions; return the setting that uses it."""
     artefact = registry.fit("tfidf-lsa", [line["text"] for line in corpus.lines if "text" in line])
     artefacts.save(MediaStore(media_url(options.home)), artefact)
     return {"TRIPTYCH_ENCODER_KEYWORDS": artefact.reference}
 
 
 def fetch_corpus() -> Corpus:
-    """The Tux Paint stamps, or the self-made sample with a clear word why."""
+    """The Tux Paint stamps, or the self-made sample and the reason."""
     try:
         with console.status("fetching the Tux Paint stamps (161 MB, once)"):
             return stamps.corpus()
@@ -97,7 +97,7 @@ def fetch_corpus() -> Corpus:
 
 
 def show(stack: Stack, corpus: Corpus, pause: Pause = time.sleep) -> bool:
-    """Ingest a corpus and ask its questions; whether all went as it should."""
+    """Ingest a corpus and ask its questions; return whether all went well."""
     with Client(stack.gateway_url) as client:
         client.create_collection(COLLECTION)
         manifest = "\n".join(json.dumps(line) for line in corpus.lines).encode()
@@ -113,7 +113,7 @@ def show(stack: Stack, corpus: Corpus, pause: Pause = time.sleep) -> bool:
         )
         for item in report.failures[:_SHOWN]:
             console.print(f"  {item['id']}: {item['errors']}", markup=False)
-        client.collection(COLLECTION)  # which makes every write visible
+        client.collection(COLLECTION)  # makes every write visible
         answers = [_ask(client, question) for question in corpus.questions]
     return all(answers) and not report.failures
 

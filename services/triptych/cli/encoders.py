@@ -107,7 +107,7 @@ def fit(
             corpus = decoded(paths, entry.card.modality, skip)
             artefact = registry.fit(encoder, counted(corpus), seed=seed)
         artefacts.save(store, artefact)
-        if not entry.needs_text:  # writes its card: a worker that only fuses need not open it
+        if not entry.needs_text:  # stores the card: fusion workers need not open the encoder
             registry.card_of(artefact.reference, store)
     except (TriptychError, WeightsError, OSError) as error:
         errors.print(f"error: {error}", markup=False, style="red")

@@ -1,4 +1,4 @@
-"""Sending items and watching them arrive."""
+"""Submit items and follow their progress."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from triptych.core.bar import progress_bar
 
 @dataclass(frozen=True)
 class Report:
-    """What became of everything that was sent."""
+    """The outcome of all submissions."""
 
     total: int
     done: int
@@ -38,9 +38,9 @@ def ingest(
     quiet: bool = False,
     pause: Callable[[float], None] = time.sleep,
 ) -> Report:
-    """Submit one batch after the other, then wait for all; the bar moves meanwhile.
+    """Submit one batch after the other, then wait for all and show progress.
 
-    Between two looks it pauses, and ``pause`` may raise to give up.
+    It calls ``pause`` between two requests for the status; ``pause`` may raise to give up.
     """
     started = time.monotonic()
     statuses: dict[str, BatchStatus] = {}

@@ -17,7 +17,7 @@ class Command:
     target: str
     """``module:attribute``: a function, or a ``typer.Typer`` with commands of its own."""
     extra: str
-    """What to install for it: the extra of the package that has its libraries."""
+    """The extra of the package that installs its libraries."""
     help: str
     """The first line of its docstring."""
 
@@ -61,7 +61,7 @@ def group_of(commands: Iterable[Command]) -> type[TyperGroup]:
                 return super().invoke(ctx)
             except ModuleNotFoundError as error:
                 if error.name is None or error.name.partition(".")[0] == "triptych":
-                    raise  # a defect of ours
+                    raise  # a defect of this package
                 _tell_missing(table[str(ctx.invoked_subcommand)], error.name)
                 raise typer.Exit(2) from error
 

@@ -13,11 +13,11 @@ from triptych.ingest.manifest import ItemLine, Rejection, read_lines
 _SIDE = 512
 """Pixels along the longer edge: no encoder looks at more."""
 
-Skipped = Callable[[str, str], None]
-"""Told of each thing that can't be used, and why."""
+Skip = Callable[[str, str], None]
+"""Called with the name of each unusable item, and the reason."""
 
 
-def decoded(paths: Iterable[Path], modality: Modality, skipped: Skipped) -> Iterator[Any]:
+def decoded(paths: Iterable[Path], modality: Modality, skipped: Skip) -> Iterator[Any]:
     """Everything of one modality in folders, files and manifests; what is broken is skipped.
 
     Raises:
@@ -31,7 +31,7 @@ def decoded(paths: Iterable[Path], modality: Modality, skipped: Skipped) -> Iter
             skipped(name, error.reason)
 
 
-def pairs(paths: Iterable[Path], skipped: Skipped) -> Iterator[tuple[Any, str]]:
+def pairs(paths: Iterable[Path], skipped: Skip) -> Iterator[tuple[Any, str]]:
     """Pictures with their texts: files of one stem, and manifest lines that have both.
 
     Raises:
@@ -45,9 +45,7 @@ def pairs(paths: Iterable[Path], skipped: Skipped) -> Iterator[tuple[Any, str]]:
             skipped(name, error.reason)
 
 
-def _raw(
-    paths: Iterable[Path], modality: Modality, skipped: Skipped
-) -> Iterator[tuple[str, bytes]]:
+def _raw(paths: Iterable[Path], modality: Modality, skipped: Skip) -> Iterator[tuple[str, bytes]]:
     for file in _files(paths):
         if is_manifest(file.name):
             yield from _from_manifest(file, modality, skipped)
@@ -55,7 +53,7 @@ def _raw(
             yield str(file), file.read_bytes()
 
 
-def _raw_pairs(paths: Iterable[Path], skipped: Skipped) -> Iterator[tuple[str, bytes, bytes]]:
+def _raw_pairs(paths: Iterable[Path], skipped: Skip) -> Iterator[tuple[str, bytes, bytes]]:
     files = list(_files(paths))
     groups, _ = group_files(map(str, files))
     for group in groups:
@@ -63,7 +61,7 @@ def _raw_pairs(paths: Iterable[Path], skipped: Skipped) -> Iterator[tuple[str, b
             image, text = (Path(group.files[kind]) for kind in ("image", "text"))
             yield str(image), image.read_bytes(), text.read_bytes()
     for manifest in (file for file in files if is_manifest(file.name)):
-        # What is broken is told of once, with the pictures.
+        # Broken lines are reported once, with the pictures.
         texts = dict(_from_manifest(manifest, "text", lambda _name, _reason: None))
         for name, data in _from_manifest(manifest, "image", skipped):
             if name in texts:
@@ -81,7 +79,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _from_manifest(
-    manifest: Path, modality: Modality, skipped: Skipped
+    manifest: Path, modality: Modality, skipped: Skip
 ) -> Iterator[tuple[str, bytes]]:
     for number, line in read_lines(manifest.read_bytes()):
         name = f"{manifest}:{number}"

@@ -14,7 +14,7 @@ from triptych.core.errors import TriptychError
 from triptych.core.settings import Settings, data_home, index_folder
 from triptych.local.options import stack_home
 
-if TYPE_CHECKING:  # a client alone has not the libraries of the indexes
+if TYPE_CHECKING:  # an installation of the client alone lacks the libraries of the indexes
     from triptych.index import SearchIndex
     from triptych.index.migration import Comparison, Copied
 
@@ -61,10 +61,10 @@ def migrate(
         raise typer.Exit(1)
 
 
-def _names(source: "SearchIndex", given: list[str], *, every: bool) -> list[str]:
-    if bool(given) == every:
+def _names(source: "SearchIndex", names: list[str], *, every: bool) -> list[str]:
+    if bool(names) == every:
         raise ValueError("name collections, or give --all")
-    return source.collections() if every else given
+    return source.collections() if every else names
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def _migrate(
     delete: bool,
     as_json: bool,
 ) -> bool:
-    """Copy one collection, compare, tell; whether both are alike."""
+    """Copy one collection, compare and report; return whether both are alike."""
     from triptych.index.migration import Copied, compare, copy, prune
     from triptych.ingest.chunk import submission_sequence
 
@@ -123,20 +123,20 @@ def _migrate(
                 rate=copied.done / (time.monotonic() - started),
             )
     seconds = time.monotonic() - started
-    found = compare(source, target, name, sample=sample)
-    if delete and found.strays:
-        prune(target, name, found.strays, version=since)
-        found = compare(source, target, name, sample=sample)
-    _tell(name, copied, seconds, found, as_json=as_json)
-    return not found.differences and not copied.refused
+    comparison = compare(source, target, name, sample=sample)
+    if delete and comparison.strays:
+        prune(target, name, comparison.strays, version=since)
+        comparison = compare(source, target, name, sample=sample)
+    _tell(name, copied, seconds, comparison, as_json=as_json)
+    return not comparison.differences and not copied.refused
 
 
 def _tell(
-    name: str, copied: "Copied", seconds: float, found: "Comparison", *, as_json: bool
+    name: str, copied: "Copied", seconds: float, comparison: "Comparison", *, as_json: bool
 ) -> None:
     if as_json:
-        report: dict[str, Any] = {**asdict(copied), "seconds": seconds, **asdict(found)}
-        print_json({"collection": name, **report, "differences": found.differences})
+        report: dict[str, Any] = {**asdict(copied), "seconds": seconds, **asdict(comparison)}
+        print_json({"collection": name, **report, "differences": comparison.differences})
         return
     newer = f", {copied.newer} of them newer in the target" if copied.newer else ""
     console.print(
@@ -146,9 +146,9 @@ def _tell(
     )
     for outcome in copied.refused:
         errors.print(f"  {outcome.id} is refused: {outcome.reason}", markup=False, style="red")
-    for difference in found.differences:
+    for difference in comparison.differences:
         errors.print(f"  {difference}", markup=False, style="red")
-    if found.differences:
+    if comparison.differences:
         errors.print(
             "  If the source is still written to, run this again; --prune deletes what only the "
             "target has."

@@ -91,7 +91,7 @@ def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What is wrong in one line, exit code 2; 1 if the corpus is not available."""
+    """Print an error in one line and exit with code 2; 1 if the corpus is not available."""
     try:
         yield
     except CorpusUnavailable as error:
@@ -110,7 +110,7 @@ def _read(folder: Path | None) -> Judged:
 
 @contextmanager
 def _opened(url: str | None) -> Iterator[Engine]:
-    """An engine with an index and a store of which nothing remains."""
+    """An engine with a temporary index and a temporary store."""
     with TemporaryDirectory(prefix="triptych-") as folder:
         scratch = {
             "index_url": url or Path(folder).as_uri(),
@@ -153,7 +153,7 @@ def _print_quantiles(measured: tuning.Quantiles) -> None:
 
 def _print_changes(now: Parameters, tuned: Parameters, layout: Layout) -> None:
     changes = list(tuning.changes(now, tuned, layout))
-    _print("what the code has is as good" if not changes else f"better, {_SET}:")
+    _print("the constants in the code are as good" if not changes else f"better, {_SET}:")
     for change in changes:
         _print(f"  {change}")
 

@@ -18,7 +18,7 @@ _SIDE = 160
 
 
 def corpus(root: Path) -> Corpus:
-    """Draw and play the items into ``root``."""
+    """Write the pictures and sounds of the items into ``root``."""
     made = list(_make(root))
     (root / "manifest.jsonl").write_text("\n".join(json.dumps(line) for line in made))
     picture = (root / "blue-triangle.png").read_bytes()

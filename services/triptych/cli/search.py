@@ -100,7 +100,7 @@ def read_options(  # noqa: PLR0917
         limit=limit,
         explain=not no_explain,
     )
-    options |= criteria.given(
+    options |= criteria.without_empty(
         {
             "language": language,
             "syntax": None if syntax == "simple" else syntax,
@@ -119,7 +119,7 @@ def read_options(  # noqa: PLR0917
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the parameters of ``read_options`` in place of its own ``options``."""
+    """A command with the parameters of ``read_options`` instead of its own ``options``."""
     shared = inspect.signature(read_options).parameters
     own = dict(inspect.signature(command).parameters)
     del own["options"]
@@ -130,7 +130,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
             command(options=options, **arguments)
 
     # Stable: within each kind, the parameters of the command come first.
-    parameters = sorted([*own.values(), *shared.values()], key=lambda one: one.kind)
+    parameters = sorted([*own.values(), *shared.values()], key=lambda parameter: parameter.kind)
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     return run
@@ -138,7 +138,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What is wrong in one line, exit code 2."""
+    """Print an error in one line and exit with code 2."""
     try:
         yield
     except (ClientError, OSError, ValueError) as error:
@@ -172,7 +172,7 @@ def search(  # noqa: PLR0917
     """
     positive, media = query_of({"text": text or [], "image": image or [], "audio": audio or []})
     paging = {"like": like, "cursor": "*" if every and cursor is None else cursor}
-    request = options.fields | positive | criteria.given(paging)
+    request = options.fields | positive | criteria.without_empty(paging)
     with Client(url) as client:
         pages = client.pages if every else lambda *arguments: iter([client.search(*arguments)])
         shown = 0
@@ -202,7 +202,7 @@ def similar(
 def query_of(
     parts: Mapping[str, Sequence[str]],
 ) -> tuple[dict[str, Any], dict[str, list[bytes]]]:
-    """What to search for: texts and references for the request, and the bytes of the files.
+    """The query: texts and references for the request, and the bytes of the files.
 
     ``parts`` are by name, as ``text`` or ``not.image``. Raises OSError for an unreadable file.
     """

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-# Only the terminal wraps: a program that reads a line, or a path in it, gets it whole.
+# Only the terminal wraps lines: programs read them, and paths in them, whole.
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
@@ -17,8 +17,8 @@ def print_json(value: Any) -> None:
 
 
 def failure(error: Exception) -> typer.Exit:
-    """Tell what went wrong; raise what is returned to end the command with exit code 2."""
+    """Print an error; raise the returned exception to end the command with exit code 2."""
     if isinstance(error, BrokenPipeError):
-        raise error  # nobody reads on, as after ``| head``, which click ends in silence
+        raise error  # the reader has gone, as after ``| head``: click exits silently
     errors.print(f"error: {error}", markup=False, style="red")
     return typer.Exit(2)

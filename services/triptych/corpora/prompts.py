@@ -35,6 +35,6 @@ def fetch() -> list[Prompt]:
 
 
 def lines(texts: str) -> dict[str, str]:
-    """The spoken text by name, without remarks in brackets about other sounds."""
+    """The spoken text by name, without the remarks in brackets about other sounds."""
     pairs = (line.partition(": ") for line in texts.splitlines() if not line.startswith(";"))
     return {name: " ".join(_REMARK.sub(" ", text).split()) for name, colon, text in pairs if colon}

@@ -2,10 +2,10 @@
 
 Queries are the captions, the gallery the pictures of the 538 Tux Paint stamps that have a PNG and
 are no symbols; a caption that two stamps share counts for its own only. Nothing is trained on the
-stamps. How ConSE's class names are enriched was seen to help on these stamps as well as on the
-names of emoji; its number of classes was chosen on emoji alone. The map is learnt from the names
-of emoji as two vendors draw them; its constants were chosen by folds over emoji and clip art, and
-figures on the stamps were looked at twice on the way.
+stamps. The way ConSE's class names are enriched was chosen on these stamps and on the names of
+emoji, its number of classes on emoji alone. The map is learnt from the names of emoji and their
+pictures by two vendors; its constants were chosen by folds over emoji and clip art, and the figures
+on the stamps were looked at twice in between.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ _NO_LIMIT = 10**9
 def run() -> Iterator[Result]:
     """Yield R@1 and R@10 of ConSE, and of a map beside it. About a minute."""
     root = tuxpaint.fetch()
-    lines = [line for line in tuxpaint.lines(root) if is_asked(line)]
+    lines = [line for line in tuxpaint.lines(root) if is_included(line)]
     text = MiniLM()
     conse = lite0.concept(text=text)
     pictures = [_picture(root / line["image"]) for line in lines]
@@ -53,6 +53,6 @@ def _picture(path: Path) -> NDArray[np.uint8]:
     return decode_image(path.read_bytes(), side=SIDE, max_pixels=_NO_LIMIT)
 
 
-def is_asked(line: Mapping[str, Any]) -> bool:
-    """Whether a stamp has a picture and is no symbol."""
+def is_included(line: Mapping[str, Any]) -> bool:
+    """Whether a stamp takes part: it has a picture and is no symbol."""
     return "image" in line and "symbols" not in line["tags"]

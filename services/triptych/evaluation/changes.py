@@ -1,8 +1,8 @@
-"""Changes that make a near-duplicate of a picture, as pictures change on their way: pure functions.
+"""Changes that make near-duplicates of a picture, as pictures change in practice: pure functions.
 
-All take and give uint8 RGB (h, w, 3). A share is of the area, as Copydays has it (Jégou et al.,
-Hamming embedding and weak geometric consistency, ECCV 2008); what a turned picture uncovers is
-white.
+All take and return uint8 RGB (h, w, 3). A share is of the area, as Copydays has it (Jégou et al.,
+Hamming embedding and weak geometric consistency, ECCV 2008); the corners that a
+turn uncovers are white.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,15 +1,15 @@
-"""Near-duplicates: a changed copy of a stamp is the query, the stamp itself is to be found.
+"""Near-duplicates: a changed copy of a stamp is the query, the stamp itself the right answer.
 
 The gallery is every Tux Paint stamp with a caption that is drawn as PNG, decoded on white at
 512 pixels at most. The queries are 60 of them, drawn with a fixed seed, each under the five easy
-and six hard changes of ``changes``; pasted they lie on one of two photographs that come with
-scikit-learn, which are not in the gallery. Stamps of the same pixels count as the same. What is
-fitted is fitted on the stamps that are not queries. R@1, equal scores counted against.
+and six hard changes of ``changes``. The pasted ones lie on one of two photographs that come with
+scikit-learn and are not in the gallery. Stamps with the same pixels count as the same. Encoders are
+fitted on the stamps that are not queries. The metric is R@1; equal scores count against it.
 
 SIFT with verification looks at the 25 stamps that have the most votes of the query's RootSIFT
 descriptors or their mirror images, and the 25 likeliest by VLAD; together with the network also
-at the 25 likeliest by that. To the gain by inliers and by likeness where both are aligned is
-added the cosine of VLAD, together the mean of VLAD and network. All settings were chosen on 90
+at the 25 likeliest by the network. The score is the gain by inliers and by likeness plus the cosine
+of VLAD; together with the network, plus the mean of both cosines. All settings were chosen on 90
 other stamps (150 to 239 of the permutation whose first 60 are the queries).
 """
 
@@ -35,9 +35,9 @@ from triptych.encoders.image.visual_words import (
     VisualWords,
 )
 from triptych.encoders.image.vlad import RootSIFTVLAD
-from triptych.encoders.image.votes import DescriptorIndex
 from triptych.evaluation.changes import Change, easy, hard
 from triptych.evaluation.metrics import Result, recall_at, result
+from triptych.evaluation.votes import DescriptorIndex
 from triptych.media.image import decode_image
 
 _SIDE = 512
@@ -86,7 +86,7 @@ def _results(name: str, values: NDArray[np.float64], queries: Sequence[Query]) -
 def changed(
     stamps: Sequence[Pixels], chosen: Sequence[int] | NDArray[np.int64], scenes: Sequence[Pixels]
 ) -> list[Query]:
-    """Every change of the chosen stamps; what is random in it depends on the stamp alone."""
+    """Every change of the chosen stamps; its randomness depends on the stamp alone."""
     queries: list[Query] = []
     for stamp in map(int, chosen):
         random = np.random.default_rng(stamp)
@@ -104,14 +104,14 @@ def twins(pictures: Sequence[Pixels]) -> NDArray[np.int64]:
     """For each picture the number of the first that has the same pixels."""
     first: dict[tuple[tuple[int, ...], str], int] = {}
     keys = ((picture.shape, hashlib.sha256(picture.tobytes()).hexdigest()) for picture in pictures)
-    return np.array([first.setdefault(key, place) for place, key in enumerate(keys)])
+    return np.array([first.setdefault(key, index) for index, key in enumerate(keys)])
 
 
 def _scored(stamps: Sequence[Pixels], queries: Sequence[Query]) -> Iterator[tuple[str, Vectors]]:
     """Yield the name and the scores (queries, stamps) of each encoder."""
     pictures = [query.picture for query in queries]
     held_out = {query.stamp for query in queries}
-    others = [place for place in range(len(stamps)) if place not in held_out]
+    others = [row for row in range(len(stamps)) if row not in held_out]
 
     colour = HSVHistogram()
     yield colour.card.name, colour.encode(pictures) @ colour.encode(stamps).T
@@ -130,12 +130,12 @@ def _scored(stamps: Sequence[Pixels], queries: Sequence[Query]) -> Iterator[tupl
         CombinedWords: (_tuples(sift, orb), _tuples(sift_stamps, orb_stamps)),
         SIFTWords: (_tuples(sift), _tuples(sift_stamps)),
     }
-    for maker, (asked, gallery) in described.items():
-        words = maker.load(maker.fit_features(gallery[place] for place in others))
+    for maker, (query_features, gallery) in described.items():
+        words = maker.load(maker.fit_features(gallery[row] for row in others))
         word_stamps = words.encode_features(gallery)
-        yield words.card.name, words.encode_features(asked) @ word_stamps.T
+        yield words.card.name, words.encode_features(query_features) @ word_stamps.T
 
-    vlad = RootSIFTVLAD.load(RootSIFTVLAD.fit_features(root_stamps[place] for place in others))
+    vlad = RootSIFTVLAD.load(RootSIFTVLAD.fit_features(root_stamps[row] for row in others))
     vlad_stamps = vlad.encode_features(root_stamps)
     yield vlad.card.name, (by_vlad := vlad.encode_features(root) @ vlad_stamps.T)
     mirrored = vlad.encode_features([mirror(features) for features in root])
@@ -156,16 +156,16 @@ def _views(features: Sequence[LocalFeatures], pictures: Sequence[Pixels]) -> lis
 
 
 def _tuples(*extracted: Sequence[LocalFeatures]) -> Described:
-    """From lists by extractor to the features by each extractor of every picture."""
+    """Transpose lists by extractor: for every picture its features by each extractor."""
     return list(zip(*extracted, strict=True))
 
 
 def _shortlisted(scores: Sequence[Vectors]) -> NDArray[np.bool_]:
     """Which stamps are among the likeliest of a query by any of the scores."""
-    found = np.zeros(scores[0].shape, np.bool_)
+    shortlisted = np.zeros(scores[0].shape, np.bool_)
     for matrix in scores:
-        found |= matrix >= np.partition(matrix, -_SHORTLIST, axis=1)[:, [-_SHORTLIST]]
-    return found
+        shortlisted |= matrix >= np.partition(matrix, -_SHORTLIST, axis=1)[:, [-_SHORTLIST]]
+    return shortlisted
 
 
 def _verified(
@@ -174,11 +174,11 @@ def _verified(
     """Inliers and likeness of every query and the stamps on its shortlist; none for the others."""
     inliers = np.zeros(shortlisted.shape, np.int64)
     alike = np.zeros(shortlisted.shape, np.float32)
-    for place, query in enumerate(queries):
-        listed = np.flatnonzero(shortlisted[place]).tolist()
-        candidates = [stamps[other] for other in listed]
-        inliers[place, listed] = verify(query.features, [other.features for other in candidates])
-        alike[place, listed] = likeness(query, candidates)
+    for row, query in enumerate(queries):
+        listed = np.flatnonzero(shortlisted[row]).tolist()
+        candidates = [stamps[column] for column in listed]
+        inliers[row, listed] = verify(query.features, [stamp.features for stamp in candidates])
+        alike[row, listed] = likeness(query, candidates)
     return inliers, alike
 
 

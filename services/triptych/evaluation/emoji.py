@@ -1,4 +1,4 @@
-"""An emoji drawn by Twitter found by Google's drawing of it.
+"""Emoji drawn by Twitter, found by Google's drawings of them.
 
 Queries are Google's pictures, the gallery Twitter's, of 508 emoji: the first by the digest of
 their code (``corpora.emoji``), of 1,379 without flags, skin tones and joined sequences. The
@@ -34,14 +34,14 @@ def run() -> Iterator[Result]:
         network.encode(_decoded([entry.pictures[vendor].read_bytes() for entry in entries]))
         for vendor in emoji.VENDORS
     ]
-    asked, gallery = (rows[:_SAMPLE] for rows in pooled)
+    queries, gallery = (rows[:_SAMPLE] for rows in pooled)
     heads: dict[str, Callable[[Vectors], Vectors]] = {
         "lite0 head, raw": lambda pooled: unit_rows(pooled[:, : efficientnet.FEATURES]),
         "lite0 layers": lambda pooled: unit_rows(visual_layers(pooled)),
         "visual-projection": VisualProjection(),
     }
     for name, head in heads.items():
-        yield _found(name, head(asked), head(gallery))
+        yield _recall(name, head(queries), head(gallery))
     root = tuxpaint.fetch()
     lines = [line for line in tuxpaint.lines(root) if "image" in line]
     stamps = network.encode(_decoded([(root / line["image"]).read_bytes() for line in lines]))
@@ -51,13 +51,13 @@ def run() -> Iterator[Result]:
         ("visual-whitened, fitted on other emoji", others, R_AT_1),
     ):
         whiten = VisualWhitened.load(fit_layers([visual_layers(rows)])).head
-        yield _found(name, whiten(asked), whiten(gallery), goal)
+        yield _recall(name, whiten(queries), whiten(gallery), goal)
 
 
 def _decoded(files: Sequence[bytes]) -> list[NDArray[np.uint8]]:
     return [decode_image(data, side=SIDE, max_pixels=_NO_LIMIT) for data in files]
 
 
-def _found(name: str, asked: Vectors, gallery: Vectors, goal: float | None = None) -> Result:
-    own = np.eye(len(asked), dtype=np.bool_)
-    return result(CORPUS, name, "R@1", recall_at(1, asked @ gallery.T, own), goal)
+def _recall(name: str, queries: Vectors, gallery: Vectors, goal: float | None = None) -> Result:
+    own = np.eye(len(queries), dtype=np.bool_)
+    return result(CORPUS, name, "R@1", recall_at(1, queries @ gallery.T, own), goal)

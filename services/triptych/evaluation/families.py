@@ -3,8 +3,9 @@
 165 samples of 14 families; an item is relevant if the prefix of its file name is the query's, and
 a sample whose family has no other member would be no query. Nothing is fitted on these sounds:
 the codebook of the audio words, and the scale of the MFCC statistics, are of the sound effects of
-the Tux Paint stamps. Which numbers of musicnn to take, and half the deviation's power in the MFCC
-statistics, were chosen with an eye on this very figure; the combination is all there is, equally.
+the Tux Paint stamps. But the features taken from musicnn, and the square root of the deviation
+in the MFCC statistics, were chosen by this very figure. The combination weighs all descriptors
+equally.
 """
 
 from collections.abc import Iterator, Sequence

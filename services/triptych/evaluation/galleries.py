@@ -1,4 +1,4 @@
-"""Galleries of a judged set: all items as they are, or some without their text or image."""
+"""Galleries of a judged set: all items complete, or a share of them without text or image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ class Gallery:
                 chunk.items, fuse(chunk.features, len(chunk.items), self.layout), strict=True
             )
         ]
-        return sorted(documents, key=lambda one: str(one["id"]))
+        return sorted(documents, key=lambda entry: str(entry["id"]))
 
 
 def label(loss: float) -> str:
@@ -56,7 +56,7 @@ def encode_items(engine: Engine, lines: Sequence[ItemLine]) -> Gallery:
     """Store the media of items and take every step but the last one.
 
     Raises:
-        InvalidInput: something of an item can't be used.
+        InvalidInput: a part of an item can't be used.
         StoreUnavailable: the media can't be stored.
     """
     chunks = [
@@ -86,9 +86,9 @@ def _stored(engine: Engine, line: ItemLine, ordinal: int) -> Item:
 
 
 def losing(gallery: Gallery, loss: float) -> Gallery:
-    """A gallery in which this share of the items with text and image lose one, half of them each.
+    """A gallery in which a share of the items with text and image lose one: half text, half image.
 
-    Which items lose what depends on their ids alone, and an item that loses a part at 30 % loses it
+    What an item loses depends on its id alone, and an item that loses a part at 30 % also loses it
     at 60 %.
     """
     whole = [
@@ -97,7 +97,7 @@ def losing(gallery: Gallery, loss: float) -> Gallery:
         for row, item in enumerate(chunk.items)
         if item.has("text") and item.has("image")
     ]
-    whole.sort(key=lambda at: share(f"lose {gallery.chunks[at[0]].items[at[1]].id}"))
+    whole.sort(key=lambda entry: share(f"lose {gallery.chunks[entry[0]].items[entry[1]].id}"))
     lost: list[dict[int, Modality]] = [{} for _ in gallery.chunks]
     for turn, (number, row) in enumerate(whole[: round(loss * len(whole))]):
         lost[number][row] = "image" if turn % 2 else "text"
@@ -115,8 +115,14 @@ def _losing(chunk: Chunk, lost: Mapping[int, Modality], layout: Layout) -> Chunk
     )
     features = {}
     for name, block in chunk.features.items():
-        kept = [at for at, row in enumerate(block.rows) if lost.get(row) != layout.modalities[name]]
-        features[name] = Rows(tuple(block.rows[at] for at in kept), block.vectors[kept])
+        remaining = [
+            position
+            for position, row in enumerate(block.rows)
+            if lost.get(row) != layout.modalities[name]
+        ]
+        features[name] = Rows(
+            tuple(block.rows[position] for position in remaining), block.vectors[remaining]
+        )
     return replace(chunk, items=items, features=features)
 
 

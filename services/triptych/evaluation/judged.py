@@ -1,11 +1,11 @@
-"""Judged queries: a folder with items, queries, and how well items answer them.
+"""Judged queries: a folder with items, queries, and grades of how well items answer them.
 
 * ``manifest.jsonl``: the items, one line each, as for ingest.
 * ``queries.jsonl``: ``{"id", "kind", "text"?, "language"?, "image"?, "audio"?, "half"?}``; figures
-  are given by ``kind``. ``half`` is "training" or "held-out"; without it the digest of the query's
-  first right item says it, so that no item is in both.
-* ``qrels.txt``: ``query 0 item grade`` a line, as TREC has it
-  (https://trec.nist.gov/data/qrels_eng/); what is not listed has grade 0.
+  are per ``kind``. ``half`` is "training" or "held-out"; by default the digest of the query's first
+  right item decides, so that no item is in both.
+* ``qrels.txt``: ``query 0 item grade`` a line, in TREC's format
+  (https://trec.nist.gov/data/qrels_eng/); items that are not listed have grade 0.
 
 Media are files, relative to the folder or absolute.
 """

@@ -1,7 +1,7 @@
 """Retrieval metrics per query, and the interval of their mean.
 
-All take ``scores`` and ``relevant``, both (queries, gallery), and give float64 (queries,). Equal
-scores are counted against the relevant item, so that a constant encoder finds nothing.
+All take ``scores`` and ``relevant``, both (queries, gallery), and return float64 (queries,). Equal
+scores count against the relevant item, so that a constant encoder scores 0.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Result:
     high: float
     queries: int
     goal: float | None = None
-    """The least value that is aimed at."""
+    """The least value to reach."""
 
 
 def ranks(scores: Matrix, relevant: Mask) -> NDArray[np.int64]:

@@ -1,19 +1,19 @@
 """Speech found by its words: the English prompts of Asterisk, through their transcripts.
 
-* Corpus: 200 of the prompts in which something is said, drawn with seed 0. Left out before: those
-  whose text is nothing but a remark in brackets (tones, silence, monkeys).
-* Gallery: the vectors of what was recognised in each, made by the text encoder; a short prompt has
-  several readings, whose vectors have one mean; a prompt in which no speech was found has a vector
-  of zeros and can't be found.
+* Corpus: 200 of the prompts with speech, drawn with seed 0. Prompts whose text is only a remark in
+  brackets (tones, silence, monkeys) have none.
+* Gallery: the vectors of the transcripts, made by the text encoder. A short prompt has several
+  readings; its vector is their mean. A prompt without a transcript has a vector of zeros and can't
+  be found.
 * Queries: the written text of each. Right is its own recording, or one whose text has the same
-  words. R@1 is also given for the mean of this cosine and that of the words, weighted by rarity,
-  which stands for the keyword half of a search and knows the likeliest reading only; and for the
-  queries of several words alone, in the same gallery, since a third of the prompts are single
-  letters, numbers and words.
+  words. R@1 is reported twice more. "With words" takes the mean of this cosine and that of the
+  words of the likeliest reading, weighted by rarity: it stands for the keyword half of a search.
+  "Of several words" takes the queries of several words only, in the same gallery, since a third of
+  the prompts are single letters, numbers and words.
 * The word error rate is errors over words, both sides in lower case, without punctuation, numbers
   below a million spelt out.
-* Nothing is fitted here; the thresholds of the recogniser were chosen on other recordings, and how
-  it reads short sounds on the prompts that were not drawn.
+* Nothing is fitted here. The thresholds of the recogniser were chosen on other recordings, its
+  handling of short sounds on the prompts that were not drawn.
 
 The prompts without words are counted too: none of them should have a transcript.
 
@@ -61,10 +61,10 @@ def run() -> Iterator[Result]:
     heard = transcribed([*sample, *wordless], cache_home() / f"readings-{CARD.fingerprint}.json")
 
     texts = [prompt.text for prompt in sample]
-    found = [heard[prompt.name] for prompt in sample]
-    transcripts = [readings[0] if readings else "" for readings in found]
+    recognised = [heard[prompt.name] for prompt in sample]
+    transcripts = [readings[0] if readings else "" for readings in recognised]
     relevant = same_words(texts)
-    cosines = _cosines(texts, found)
+    cosines = _cosines(texts, recognised)
     yield result(_CORPUS, CARD.name, "R@1", recall_at(1, cosines, relevant), goal=_GOAL)
     yield result(_CORPUS, CARD.name, "R@10", recall_at(10, cosines, relevant))
     both = (cosines + word_cosines(texts, transcripts)) / 2
@@ -92,10 +92,10 @@ def transcribed(sample: Sequence[Prompt], cache: Path) -> dict[str, list[str]]:
     missing = {digests[name]: data for name, data in sounds.items() if digests[name] not in known}
     if missing:
         batch = [decode_audio(data, max_seconds=_MAX_SECONDS) for data in missing.values()]
-        found = Whisper().recognise(batch)
+        transcripts = Whisper().recognise(batch)
         known |= {
             digest: [] if each is None else list(each.readings)
-            for digest, each in zip(missing, found, strict=True)
+            for digest, each in zip(missing, transcripts, strict=True)
         }
         with tempfile.NamedTemporaryFile("w", dir=cache.parent, delete=False) as file:
             json.dump(known, file)
@@ -103,9 +103,9 @@ def transcribed(sample: Sequence[Prompt], cache: Path) -> dict[str, list[str]]:
     return {name: known[digest] for name, digest in digests.items()}
 
 
-def _cosines(texts: Sequence[str], found: Sequence[Sequence[str]]) -> Matrix:
+def _cosines(texts: Sequence[str], recognised: Sequence[Sequence[str]]) -> Matrix:
     encoder = MiniLM()
-    gallery = np.array([encoder.encode(readings).sum(axis=0) for readings in found])
+    gallery = np.array([encoder.encode(readings).sum(axis=0) for readings in recognised])
     cosines: Matrix = encoder.encode(texts) @ unit_rows(gallery).T
     return cosines
 
@@ -113,7 +113,7 @@ def _cosines(texts: Sequence[str], found: Sequence[Sequence[str]]) -> Matrix:
 def word_cosines(texts: Sequence[str], transcripts: Sequence[str]) -> Matrix:
     """Cosines of sets of words, each weighted by how rare it is among the transcripts."""
     bags = [set(words(text)) for text in transcripts]
-    vocabulary = {word: place for place, word in enumerate(sorted(set().union(*bags)))}
+    vocabulary = {word: column for column, word in enumerate(sorted(set().union(*bags)))}
     gallery = _bag_rows(bags, vocabulary)
     weights = np.log(1 + len(bags) / np.maximum((gallery > 0).sum(axis=0), 1))
     sides = (_bag_rows([set(words(text)) for text in texts], vocabulary), gallery)
@@ -139,8 +139,8 @@ def same_words(texts: Sequence[str]) -> Mask:
 
 def words(text: str) -> list[str]:
     """Words in lower case, without punctuation, numbers spelt out: "Press 1." is press, one."""
-    found = re.findall(r"\d{1,6}|[^\W\d_]+", text.lower().replace("'", ""))
-    return [word for each in found for word in (_spelt(int(each)) if each.isdigit() else [each])]
+    tokens = re.findall(r"\d{1,6}|[^\W\d_]+", text.lower().replace("'", ""))
+    return [word for each in tokens for word in (_spelt(int(each)) if each.isdigit() else [each])]
 
 
 def _spelt(number: int) -> list[str]:
@@ -154,11 +154,11 @@ def _spelt(number: int) -> list[str]:
     return [_TENS[tens - 2], *(_spelt(rest) if rest else [])]
 
 
-def edits(reference: Sequence[str], found: Sequence[str]) -> int:
+def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
     """The least number of words to insert, remove or replace (Levenshtein distance)."""
-    row = list(range(len(found) + 1))
+    row = list(range(len(hypothesis) + 1))
     for i, word in enumerate(reference, 1):
         before, row[0] = row[0], i
-        for j, other in enumerate(found, 1):
+        for j, other in enumerate(hypothesis, 1):
             before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
     return row[-1]

@@ -1,4 +1,4 @@
-"""Judged queries, encoded and searched for as an engine does: what is measured is what it does."""
+"""Judged queries, encoded and searched for by an engine, so that the real search is measured."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,5 +58,5 @@ def weights_of(signals: Sequence[str]) -> Mapping[str, float]:
 def retrieve(
     index: SearchIndex, query: encoding.Query, *, candidates: int = _CANDIDATES
 ) -> Results:
-    """The candidates of a query in the gallery; by default as many as of a search of ten hits."""
+    """The candidates of a query in the gallery; by default as many as for a search of ten hits."""
     return index.search(COLLECTION, ranking.index_query(query, _PLAN, candidates))

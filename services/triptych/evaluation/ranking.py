@@ -1,7 +1,7 @@
 """Metrics of a ranking with graded judgements, as trec_eval has them; pure functions.
 
-``results`` are the grades of the results, best first, 0 for what was not judged; ``grades``
-those of all items that answer the query, in any order.
+``results`` are the grades of the results, best first, 0 for items without a judgement;
+``grades`` are those of all items that answer the query, in any order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Metric = Callable[[Sequence[int], Sequence[int]], float]
 
 
 def ndcg(results: Sequence[int], grades: Sequence[int]) -> float:
-    """nDCG@10: the sum of grade / log2(rank + 1), over that of the best order there is.
+    """nDCG@10: the sum of grade / log2(rank + 1), over that of the best possible order.
 
     Järvelin and Kekäläinen, Cumulated gain-based evaluation of IR techniques, TOIS 2002.
     """
@@ -47,7 +47,7 @@ METRICS: Mapping[str, Metric] = {
 
 
 def gain(ours: Floats, others: Floats) -> tuple[float, float, float]:
-    """By how much ours are better, between the 2.5 and 97.5 % points of its paired bootstrap.
+    """The mean gain of ours, between the 2.5 and 97.5 % points of its paired bootstrap.
 
     Both are (queries,), of the same queries in the same order.
     """

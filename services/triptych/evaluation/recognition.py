@@ -1,18 +1,18 @@
-"""Speech and writing: found where they are, and nowhere else.
+"""Speech and writing: recognised where they are, and nowhere else.
 
 The thresholds of the recognisers were chosen on the files whose name has a digest with an even
-first byte; all that is counted here is from the other half.
+first byte; only the other half is measured here.
 
 * Sounds without speech: the sound effects of Tux Paint (animals, machines, weather) and the
   samples of Sonic Pi. Left out: ``symbols`` (spoken letters and numbers), the four dreidels
   (spoken) and the lunar module (radio). A ghost's "boo" is left in. Right is no transcript.
 * Speech: 100 spoken captions of Tux Paint in nine languages, most a single word, drawn with seed
-  0. Right is a transcript, whatever it says.
+  0. Right is any transcript.
 * Pictures without writing: the stamps of Tux Paint but ``symbols`` and those of ``_WRITTEN``, which
-  were looked at. Right is that nothing is read.
+  were inspected. Right is that nothing is read.
 * Writing: 100 stamps, drawn with seed 0, each on a white sheet with its English caption printed
   over it by OpenCV, capitals 15 to 26 pixels high, turned by up to ten degrees. Queries are the
-  captions, the gallery is the vectors of what was read; right is a sheet of the same caption.
+  captions, the gallery the vectors of the recognised texts; right is a sheet of the same caption.
 """
 
 import hashlib
@@ -74,8 +74,8 @@ def _speech(stamps: Path) -> Iterator[Result]:
     for corpus, paths in noises.items():
         silent = [float(not is_heard(path)) for path in paths]
         yield result(corpus, whisper.card.name, "no speech, no transcript", np.array(silent))
-    found = [float(is_heard(path)) for path in drawn(captions)]
-    yield result("tuxpaint", whisper.card.name, "speech has a transcript", np.array(found))
+    heard = [float(is_heard(path)) for path in drawn(captions)]
+    yield result("tuxpaint", whisper.card.name, "speech has a transcript", np.array(heard))
 
 
 def _writing(stamps: Path) -> Iterator[Result]:
@@ -88,14 +88,14 @@ def _writing(stamps: Path) -> Iterator[Result]:
     paths = drawn([path for path in pictures if path.with_suffix(".txt").exists()])
     captions = [tuxpaint.english_caption(path.with_suffix(".txt")) for path in paths]
     rng = np.random.default_rng(0)
-    found = [
+    writings = [
         ocr.recognise([sheet(_picture(path), caption, rng)])[0]
         for path, caption in zip(paths, captions, strict=True)
     ]
-    cosines: Matrix = text.encode(captions) @ Embedded(ocr, text).embed(found).T
+    cosines: Matrix = text.encode(captions) @ Embedded(ocr, text).embed(writings).T
     right = recall_at(1, cosines, same_words(captions))
     yield result("tuxpaint captions", ocr.card.name, "R@1", right)
-    read = ["" if each is None else each.text for each in found]
+    read = ["" if each is None else each.text for each in writings]
     errors = character_errors(captions, read)
     yield result("tuxpaint captions", ocr.card.name, "character error rate", errors)
 
@@ -128,15 +128,15 @@ def sheet(picture: Pixels, caption: str, rng: np.random.Generator) -> Pixels:
     height, width = small.shape[:2]
     top, left = (480 - height) // 2, (640 - width) // 2
     canvas[top : top + height, left : left + width] = small
-    size, place = rng.uniform(0.7, 1.2), int(rng.integers(120, 260))
+    size, baseline = rng.uniform(0.7, 1.2), int(rng.integers(120, 260))
     for line in textwrap.wrap(caption, int(24 / size)):
         black, white = (0, 0, 0), (255, 255, 255)
         for colour, thickness in ((white, 8), (black, 2)):  # an outline, as subtitles have
             cv2.putText(
-                canvas, line, (70, place), cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness,
+                canvas, line, (70, baseline), cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness,
                 cv2.LINE_AA,
             )  # fmt: skip
-        place += int(45 * size)
+        baseline += int(45 * size)
     turn = cv2.getRotationMatrix2D((320, 240), rng.uniform(-10, 10), 1)
     turned = cv2.warpAffine(canvas, turn, (640, 480), borderValue=(255, 255, 255))
     return np.asarray(turned, np.uint8)
@@ -151,5 +151,5 @@ def character_errors(captions: Sequence[str], read: Sequence[str]) -> Floats:
         ["".join(text.lower().split()) for text in pair]
         for pair in zip(captions, read, strict=True)
     ]
-    errors = np.array([edits(caption, found) for caption, found in pairs], np.float64)
+    errors = np.array([edits(caption, text) for caption, text in pairs], np.float64)
     return errors / np.mean([len(caption) for caption, _ in pairs])

@@ -50,7 +50,7 @@ class Figure:
     gallery: str
     kind: str
     fusion: str
-    """linear, rrf or dbsf of all signals of the query; or the only signals that are used."""
+    """linear, rrf or dbsf of all signals of the query; or the only signals in use."""
     metric: str
     value: float
     low: float
@@ -118,7 +118,7 @@ def _search(
         results = retrieve(engine.index, weighted).found
         for method in ("linear",) if name else methods:
             ranking = rank(weighted, results, method, limit=_MRR_DEPTH, explain=False)
-            ids = [results[one.index].candidate.id for one in ranking]
+            ids = [results[result.index].candidate.id for result in ranking]
             ranked.add(name or method, [grades.get(item, 0) for item in ids], [*grades.values()])
 
 
@@ -137,7 +137,8 @@ def _figures(
     singles = [name for name in SINGLES if name in ranked.values]
     if singles:
         best = max(
-            (ranked.array(name, "nDCG@10") for name in singles), key=lambda one: float(one.mean())
+            (ranked.array(name, "nDCG@10") for name in singles),
+            key=lambda values: float(values.mean()),
         )
         for method in methods:
             yield method, BEST_SINGLE, gain(ranked.array(method, "nDCG@10"), best)

@@ -1,22 +1,22 @@
 """Judged queries of the Tux Paint stamps, made once into the cache, the same on every machine.
 
-Items are all stamps: English caption, picture, sound effect. Of the stamps that have a picture
-those with a sound and the first by digest, 400 together, are asked for, each by
+Items are all stamps: English caption, picture, sound effect. Queries are made from 400 stamps that
+have a picture: those with a sound, then the first by digest. Each is searched for by
 
-* ``caption``, the very English caption; ``name``, the words of its file's name, which whoever drew
-  it chose without the caption; ``foreign``, its caption in German, French, Spanish, Russian or
+* ``caption``, its own English caption; ``name``, the words of its file's name, which the artist
+  chose without the caption; ``foreign``, its caption in German, French, Spanish, Russian or
   Japanese;
-* ``image``, its picture after a change that people make (cut to 70 or 72 %, mirrored, turned by
+* ``image``, its picture after an easy change (cut to 70 or 72 %, mirrored, turned by
   15°, smaller, compressed); ``hard image``, after a hard one (cut to 40 %, turned by 90°, seen from
   the side, tiny, pasted into a photograph);
-* ``audio``, the second half of its sound, more quietly; ``speech``, its caption as somebody says it
+* ``audio``, the second half of its sound, more quietly; ``speech``, its spoken caption
   (English, French, Spanish or Russian), for encoders that understand speech;
 * mixes of these, of one and the same stamp.
 
-A stamp has grade 2 if it shares with the one that is asked for everything that the query was made
-from (caption, picture, sound), as the six flowers do for «A flower.»; grade 1 if it shares some.
-Stamps of one folder are not more alike than others as far as a query goes: whoever asks for a
-badger does not want all 70 mammals, and the folders are the taste of who sorted the collection.
+A stamp has grade 2 if it shares all that the query was made from (caption, picture, sound) with the
+query's stamp, as the six flowers do for «A flower.»; grade 1 if it shares a part of it. Folders do
+not count: a query for a badger does not mean all 70 mammals, and the folders are the taste of
+whoever sorted the collection.
 
 All stamps of one caption are in the same half, by the digest of the caption.
 """
@@ -43,7 +43,7 @@ from triptych.media.image import Pixels, decode_image
 
 SPEECH = "speech"
 _FOLDER = "judged-tuxpaint-1"
-_ASKED = 400
+_QUERIED = 400
 _SIDE = 320
 _MAX_PIXELS = 2**24
 _MAX_SECONDS = 3600
@@ -62,11 +62,11 @@ MIXES = (
 """The kinds of queries, by what they are made of."""
 
 _SHARED = {"image": "image", "hard image": "image", "audio": "audio"}
-"""What else than the caption an item has to share with the one that is asked for."""
+"""What an item has to share with the stamp of the query, where it is not the caption."""
 
 T = TypeVar("T")
 Part = Mapping[str, str]
-"""What a query has of one part, as its fields."""
+"""The fields of a query for one part."""
 
 
 @dataclass(frozen=True)
@@ -83,20 +83,20 @@ def judged_stamps(*, speech: bool) -> Judged:
 
     Without ``speech`` the spoken queries are left out: no encoder would understand them.
     """
-    found = judged.read(cached(_FOLDER, partial(_build, tuxpaint.fetch())))
-    queries = [query for query in found.queries if speech or SPEECH not in query.kind]
-    return replace(found, queries=queries)
+    judged_set = judged.read(cached(_FOLDER, partial(_build, tuxpaint.fetch())))
+    queries = [query for query in judged_set.queries if speech or SPEECH not in query.kind]
+    return replace(judged_set, queries=queries)
 
 
 def _build(corpus: Path, work: Path) -> Path:
     stamps = [_stamp(corpus, line) for line in tuxpaint.lines(corpus)]
-    asked = chosen(stamps, _ASKED)
+    queried = chosen(stamps, _QUERIED)
     media = work / "media"
     media.mkdir()
     scenes = _scenes()
     queries: list[Query] = []
     grades: dict[str, dict[str, int]] = {}
-    for stamp in asked:
+    for stamp in queried:
         parts = _parts(corpus, stamp, media, scenes)
         for query, kinds in _mixed(stamp, parts):
             queries.append(query)
@@ -122,20 +122,20 @@ def _stamp(corpus: Path, line: Mapping[str, Any]) -> Stamp:
 
 
 def chosen(stamps: Sequence[Stamp], count: int) -> list[Stamp]:
-    """Those with a picture that are asked for: with a sound before others, then by digest."""
+    """The stamps to make queries from: with a picture; with a sound first, then by digest."""
     able = [stamp for stamp in stamps if "image" in stamp.line]
     able.sort(key=lambda stamp: ("audio" not in stamp.line, judged.share(stamp.line["id"])))
     return able[:count]
 
 
-def graded(stamp: Stamp, stamps: Sequence[Stamp], asked: set[str]) -> dict[str, int]:
-    """The grade of each stamp that shares something asked with this one: 2 everything, 1 some."""
-    found = {}
+def graded(stamp: Stamp, stamps: Sequence[Stamp], parts: set[str]) -> dict[str, int]:
+    """The grade of each stamp that shares these parts with this one: 2 for all, 1 for some."""
+    grades = {}
     for other in stamps:
-        shared = [stamp.same[part] == other.same.get(part) for part in asked]
+        shared = [stamp.same[part] == other.same.get(part) for part in parts]
         if any(shared):
-            found[other.line["id"]] = 2 if all(shared) else 1
-    return found
+            grades[other.line["id"]] = 2 if all(shared) else 1
+    return grades
 
 
 def _mixed(stamp: Stamp, parts: Mapping[str, Part]) -> Iterator[tuple[Query, tuple[str, ...]]]:
@@ -150,7 +150,7 @@ def _mixed(stamp: Stamp, parts: Mapping[str, Part]) -> Iterator[tuple[Query, tup
 
 
 def _parts(corpus: Path, stamp: Stamp, media: Path, scenes: Sequence[Pixels]) -> dict[str, Part]:
-    """Everything that this stamp can be asked by, as fields of a query."""
+    """Everything that this stamp can be searched for by, as fields of a query."""
     item = stamp.line["id"]
     captions = tuxpaint.captions((corpus / item).with_suffix(".txt"))
     parts: dict[str, Part] = {"caption": {"text": captions["en"]}}
@@ -174,17 +174,17 @@ def _parts(corpus: Path, stamp: Stamp, media: Path, scenes: Sequence[Pixels]) ->
             (corpus / stamp.line["audio"]).read_bytes(), max_seconds=_MAX_SECONDS
         )
         half = samples[len(samples) // 2 :] / 2
-        if np.abs(half).max(initial=0) > _AUDIBLE:  # of some the second half is silence
+        if np.abs(half).max(initial=0) > _AUDIBLE:  # the second half may be silence
             sf.write(media / f"{name}.wav", half, RATE, subtype="PCM_16")
             parts["audio"] = {"audio": f"{media.name}/{name}.wav"}
-    said = [path for end in _SPOKEN if (path := corpus / f"{item}_desc{end}.ogg").exists()]
-    if said:
-        parts[SPEECH] = {"audio": str(_pick(said, item))}
+    spoken = [path for end in _SPOKEN if (path := corpus / f"{item}_desc{end}.ogg").exists()]
+    if spoken:
+        parts[SPEECH] = {"audio": str(_pick(spoken, item))}
     return parts
 
 
 def _changes(scene: Pixels) -> tuple[Sequence[Change], Sequence[Change]]:
-    """Those that people make, and hard ones."""
+    """The easy changes, and the hard ones."""
     easy, hard = dict(changes.easy(scene)), dict(changes.hard(scene))
     hard["pasted, a half"] = easy.pop("pasted, a half")
     easy["mirrored"] = hard.pop("mirrored")
@@ -194,8 +194,8 @@ def _changes(scene: Pixels) -> tuple[Sequence[Change], Sequence[Change]]:
     return list(easy.values()), list(hard.values())
 
 
-def _pick(among: Sequence[T], key: str) -> T:
-    return among[int(judged.share(f"pick {key}") * len(among))]
+def _pick(options: Sequence[T], key: str) -> T:
+    return options[int(judged.share(f"pick {key}") * len(options))]
 
 
 def _scenes() -> list[Pixels]:

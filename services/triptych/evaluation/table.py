@@ -1,7 +1,7 @@
-"""Everything that scores are made of, computed once, so that weights can be tried by the hundred.
+"""The components of scores, computed once, so that hundreds of weights can be tried.
 
-A ``Group`` holds the queries of one kind on one gallery: their cosines with every item, and what
-their words say. ``scores`` are those of ``fusion.scores.score`` (``linear``) with every item a
+A ``Group`` holds the queries of one kind on one gallery: their cosines with every item, and their
+signal of the words. ``scores`` are those of ``fusion.scores.score`` (``linear``) with every item a
 candidate, for any weights, shares, bounds and alpha.
 """
 
@@ -58,7 +58,7 @@ class Group:
 
     @property
     def signals(self) -> tuple[str, ...]:
-        """What the queries have."""
+        """The signals that the queries have."""
         parts = dict.fromkeys(part for part, _, _ in self.cosines)
         return (*parts, *([] if self.words is None else [KEYWORD]))
 
@@ -89,7 +89,7 @@ def _words(group: Group, parameters: Parameters) -> tuple[Floats, Floats, float]
 
 
 def _vectors(group: Group, parameters: Parameters, signal: str) -> tuple[Floats, Floats, float]:
-    """What a signal says of each item, its weight there, and its weight for a whole item."""
+    """A signal's value for each item, its weight there, and its weight for a complete item."""
     scaled = np.zeros(group.grades.shape)
     mass = np.zeros(group.grades.shape[1])
     whole = 0.0
@@ -109,10 +109,10 @@ def _vectors(group: Group, parameters: Parameters, signal: str) -> tuple[Floats,
 
 
 def ndcg(group: Group, scored: Floats) -> Floats:
-    """nDCG@10 of each query, float64 (queries,); equals are in the order of the items' ids."""
+    """nDCG@10 of each query, float64 (queries,); ties are in the order of the items' ids."""
     depth = min(DEPTH, scored.shape[1])
     discounts = 1 / np.log2(np.arange(2, depth + 2))
-    # Whatever is not below the last of the first ten, in the order of the items, then by score.
+    # All items that score no less than the tenth, in the order of the items; then sort by score.
     last = -np.partition(-scored, depth - 1, axis=1)[:, [depth - 1]]
     gains = np.zeros(len(scored))
     for row, (line, bound) in enumerate(zip(scored, last, strict=True)):
@@ -137,7 +137,7 @@ def groups(
     """
     documents = gallery.documents()
     ids = {document["id"]: column for column, document in enumerate(documents)}
-    packed = [unpack_features(one.get("features"), gallery.layout) for one in documents]
+    packed = [unpack_features(document.get("features"), gallery.layout) for document in documents]
     features = np.stack(packed).astype(np.float32)
     parts_of_items = [parts(document) for document in documents]
     present: dict[str, NDArray[np.bool_]] = {

@@ -1,4 +1,4 @@
-"""The evaluations of encoders by name: each a function that yields its results as it gets them."""
+"""The evaluations of encoders by name: each a function that yields results as it computes them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module

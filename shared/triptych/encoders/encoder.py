@@ -27,7 +27,7 @@ Media_contra = TypeVar("Media_contra", contravariant=True)
 
 @dataclass(frozen=True)
 class Description:
-    """What an encoder says of a batch; row i, and note i, belong to element i."""
+    """The output of an encoder for a batch; row i and note i belong to element i."""
 
     vectors: Vectors
     """float32 (n, dims) as ``Encoder.encode`` returns them."""

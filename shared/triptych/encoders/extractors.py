@@ -27,10 +27,10 @@ _WARM: Mapping[Modality, Any] = {
 
 @dataclass(frozen=True)
 class Extracted:
-    """What the encoders of a modality say of a batch; row i and note i belong to element i."""
+    """The output of a modality's encoders for a batch; row i and note i belong to element i."""
 
     blocks: Mapping[str, Vectors]
-    """Block name to float32 unit vectors (n, dims of the block); zeros where nothing is found."""
+    """Block name to float32 unit vectors (n, dims of the block); zeros where there is nothing."""
     notes: Sequence[Mapping[str, Any]]
     """Fields of the item that are no vectors: keywords, a transcript, writing."""
 
@@ -44,7 +44,7 @@ class Extract(Protocol):
 
 
 class Keywords(Protocol):
-    """What picks the words that say most of a text."""
+    """Picks the words that characterise a text."""
 
     def keywords(self, text: str, /) -> Sequence[str]:
         """The best words of a text, best first."""
@@ -86,7 +86,7 @@ def load_extractor(
     """Load the models of one modality and use them once, so that the first call is fast.
 
     Raises:
-        InvalidInput, NotFound, WeightsError, StoreUnavailable: an encoder can't be had.
+        InvalidInput, NotFound, WeightsError, StoreUnavailable: an encoder can't be loaded.
     """
     roles = [
         (role, reference) for role, reference in assigned(encoders) if role.modality == modality
@@ -111,7 +111,7 @@ def load_extractor(
 
 
 class Extractors(Mapping[Modality, Extractor]):
-    """The extractor of each modality, loaded when it is first asked for."""
+    """The extractor of each modality, loaded on first use."""
 
     def __init__(self, encoders: Encoders, *, threads: int, store: MediaStore) -> None:
         self._load = partial(load_extractor, encoders=encoders, threads=threads, store=store)

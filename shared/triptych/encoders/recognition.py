@@ -124,7 +124,7 @@ class Embedded(Encoder[Media]):
         return self._recogniser.side
 
     def encode(self, batch: Sequence[Media], /) -> Vectors:
-        """Encode media to float32 (n, card.dims); zeros where no text is found."""
+        """Encode media to float32 (n, card.dims); zeros where there is no text."""
         return self.embed(self._recogniser.recognise(batch))
 
     def describe(self, batch: Batch[Media], /) -> Description:

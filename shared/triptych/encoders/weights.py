@@ -1,4 +1,4 @@
-"""Weight files: found in their package, verified before use, never unpickled unrestricted."""
+"""Weight files: read from their package, verified before use, unpickled only with restrictions."""
 
 import hashlib
 import io

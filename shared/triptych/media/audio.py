@@ -22,9 +22,9 @@ _UNKNOWN = 2**62
 _NO_FORMAT = 1
 """libsndfile's code for bytes in which it recognises no container."""
 _BLOCK_VALUES = 2**20
-"""Samples of all channels together that are read at a time."""
+"""Samples of all channels together that one read returns."""
 _IN_MEMORY_BYTES = 8 * 2**20
-"""Up to a minute and a half; more is a file."""
+"""A minute and a half; longer sounds go into a file."""
 
 
 class _Stream(io.BytesIO):
@@ -33,16 +33,18 @@ class _Stream(io.BytesIO):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         try:
             return super().seek(offset, whence)
-        except (ValueError, OverflowError):  # before the start: stay, and the next read tells
+        except (
+            ValueError,
+            OverflowError,
+        ):  # before the start: stay; the next read shows the damage
             return self.tell()
 
 
 def decode_audio(data: bytes, *, max_seconds: int) -> Samples:
     """Decode a sound to float32 of shape (samples,), mono, 22,050 Hz, not yet normalised.
 
-    The samples are read-only. Those of a sound of more than a minute and a half are a map of a
-    temporary file without a name (where ``TMPDIR`` says), so that the kernel can take their
-    memory back.
+    The samples are read-only. Those of a sound of more than a minute and a half are a map of an
+    unnamed temporary file (in the folder ``TMPDIR``), so that the kernel can reclaim their memory.
 
     Raises:
         MediaError: empty, truncated, corrupt, or in a container that is not known.
@@ -96,7 +98,7 @@ def _read(file: Any, max_seconds: int, *, exact: bool) -> Samples:
 
 @contextmanager
 def _room() -> Iterator[None]:
-    """A full disk is no fault of the sound: it comes again."""
+    """A full disk is not the fault of the sound: raise what is tried again."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a picture says of itself, read before a single pixel is decoded."""
+"""The header of a picture, read before a single pixel is decoded."""
 
 import io
 import re
@@ -24,7 +24,7 @@ _ORIENTED = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})  # Pillow turns a TIFF as
 _ORIENTATION = 0x0112  # EXIF 2.32, tag 274
 _ORIENTATIONS = range(1, 9)
 _TIFF_TILE = (322, 323)  # width and height of a tile, TIFF 6.0
-_TIFF_PARTS = (273, 324)  # places of strips and of tiles
+_TIFF_PARTS = (273, 324)  # offsets of strips and of tiles
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BMP_OLD = 12  # bytes of the header of OS/2
 _BMP_RUN_LENGTHS = (1, 2)  # RLE8 and RLE4
@@ -34,17 +34,17 @@ _PNG_FRAME = 12  # bytes of a chunk around its content: length, type and checksu
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])", re.DOTALL)
 _JPEG_SIGNATURE, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xd9", b"\xda"
 _MOST_SCANS = 500
-"""Of a JPEG; programs write about ten. Each costs a pass over all pixels, and next to no bytes."""
+"""Of a JPEG. Programs write about ten; each takes few bytes, but a pass over all pixels."""
 _MOST_PARTS = 2**17
-"""Chunks of a PNG, segments of a JPEG, strips of a TIFF: many an object of Python in Pillow."""
+"""Chunks of a PNG, segments of a JPEG, strips of a TIFF: Pillow makes Python objects of each."""
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-Image.MAX_IMAGE_PIXELS = None  # the limit of the settings is checked instead, and in every case
+Image.MAX_IMAGE_PIXELS = None  # the limit of the settings is always checked instead
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture says of itself before a single pixel is decoded."""
+    """Format, size and orientation of a picture, before a single pixel is decoded."""
 
     format: str
     width: int
@@ -64,7 +64,7 @@ def read_header(data: bytes) -> Header:
     _check_parts(data)
     try:
         with open_picture(data) as image:
-            # A photograph with others behind it (MPO) is a JPEG followed by more.
+            # A photograph followed by others (MPO) is a JPEG followed by more.
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             return Header(kind, *_extent(image), _orientation(image, data))
     except UnidentifiedImageError as error:
@@ -77,7 +77,7 @@ def read_header(data: bytes) -> Header:
 
 
 def _check_parts(data: bytes) -> None:
-    """Refuse what costs little to send and very much to read."""
+    """Refuse what is cheap to send and expensive to read."""
     if data.startswith(_PNG_SIGNATURE):
         parts = sum(1 for _ in islice(png_chunks(data), _MOST_PARTS + 1))
         scans = 0
@@ -102,11 +102,11 @@ def _tiff_parts(data: bytes) -> int:
         (entries,) = struct.unpack_from(order + count, data, start)
         start += struct.calcsize(order + count)
         size = struct.calcsize(order + entry)
-        # Of a table that ends too early Pillow reads what is there.
+        # Pillow reads as much as there is of a table that ends too early.
         table = data[start : start + min(entries, (len(data) - start) // size) * size]
         fields: Iterator[tuple[int, int, int]] = struct.iter_unpack(order + entry, table)
         return max(parts for tag, _, parts in fields if tag in _TIFF_PARTS)
-    except (struct.error, ValueError, OverflowError):  # damaged, which Pillow tells
+    except (struct.error, ValueError, OverflowError):  # damaged: Pillow raises an error
         return 0
 
 
@@ -120,7 +120,7 @@ def open_picture(data: bytes) -> Iterator[Image.Image]:
 
 
 def _extent(image: Image.Image) -> tuple[int, int]:
-    """Width and height that decoding takes: a TIFF's tile may be larger than its picture."""
+    """The width and height to decode: a TIFF's tile may be larger than its picture."""
     if not isinstance(image, TiffImageFile):
         return image.size
     tile = (int(image.tag_v2.get(tag, 0)) for tag in _TIFF_TILE)
@@ -151,9 +151,9 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def grey_key(data: bytes) -> int | None:
-    """The value that a grey PNG declares transparent, as it is when widened to 8 or 16 bits.
+    """The value that a grey PNG declares transparent, widened to 8 or 16 bits.
 
-    OpenCV makes transparency of such a value in colours, and not in grey.
+    OpenCV makes such a value transparent in colour pictures, but not in grey ones.
     """
     for kind, body in png_chunks(data) if data.startswith(_PNG_SIGNATURE) else ():
         if kind == b"IHDR":
@@ -165,7 +165,7 @@ def grey_key(data: bytes) -> int | None:
 
 
 def is_run_length_bmp(data: bytes) -> bool:
-    """Whether a BMP is compressed; the short header of OS/2 has no place to say so."""
+    """Whether a BMP is compressed; the short header of OS/2 has no field for that."""
     header, compression = (int.from_bytes(data[at : at + 4], "little") for at in (14, 30))
     return data.startswith(b"BM") and header > _BMP_OLD and compression in _BMP_RUN_LENGTHS
 
@@ -180,7 +180,7 @@ def is_truncated(data: bytes, kind: str) -> bool:
 
 
 def _jpeg_ends(data: bytes) -> bool:
-    """Whether a JPEG has its own end marker; that of a thumbnail inside a segment is none."""
+    """Whether a JPEG has its own end marker; one of a thumbnail in a segment does not count."""
     return _JPEG_END in _jpeg_markers(data)
 
 

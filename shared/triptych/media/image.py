@@ -30,13 +30,13 @@ Box = tuple[int, int, int, int]
 WHITE: Colour = (255, 255, 255)
 _BY_PILLOW = frozenset({"GIF", "TIFF", "BMP", "AVIF"})
 """OpenCV turns some TIFFs itself, knows few of their kinds of pixels, leaves AVIF at 10 bits, and
-sees transparency in a BMP that has none; it is for the formats that are common."""
+sees transparency in a BMP that has none. It decodes the common formats."""
 _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 _TIFF_SAMPLE_FORMAT, _UNSIGNED = 339, 1
 _TILE = 1024
-"""Pixels along a tile, about."""
+"""Pixels along a tile, roughly."""
 _LARGE = 2**24
-"""Pixels of a picture above which it is scaled down in two steps."""
+"""A picture of more pixels is scaled down in two steps."""
 _CONVERSIONS: Mapping[int, int] = {
     1: cv2.COLOR_GRAY2RGB,
     3: cv2.COLOR_BGR2RGB,
@@ -44,7 +44,7 @@ _CONVERSIONS: Mapping[int, int] = {
 }
 
 cv2.setNumThreads(1)
-# What is wrong with a stranger's picture stands in the error, not on standard error as well.
+# The exception tells what is wrong with a picture; OpenCV need not print it as well.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -53,9 +53,9 @@ def decode_image(data: bytes, *, side: int, max_pixels: int, background: Colour 
 
     The whole picture is kept: a larger one is scaled down, a smaller one is left as it is. EXIF
     orientation is applied, transparency lies on the ``background``, and a JPEG is decoded at a
-    reduced scale when it is much larger than ``side``. Of a film or of several pages the first is
-    taken. A drawing (SVG) has no size of its own: its longer side is ``side``. Colours are taken
-    for those of sRGB, whatever profile is embedded.
+    reduced scale when it is much larger than ``side``. Of a film, or of a file
+    of several pages, the first picture is decoded. A drawing (SVG) has no size of its own: its
+    longer side is ``side``. Colours are read as sRGB, whatever profile is embedded.
 
     Raises:
         MediaError: empty, truncated, corrupt, or a format that is not known.
@@ -96,9 +96,9 @@ def _decode(data: bytes, header: Header, side: int, background: Colour) -> Pixel
 def _by_tiles(size: tuple[int, int], side: int, convert: Callable[[Box], Pixels]) -> Pixels:
     """Convert a picture tile by tile, each scaled down at once if the picture is large.
 
-    Conversion takes several times the memory of what it converts; a tile bounds it, whatever the
-    shape. Scaled is by a whole factor that leaves twice the side, so at most a rim of less than
-    that factor is lost; of other pictures every pixel is kept as it is.
+    Conversion takes several times the memory of its input; tiles bound it, whatever the shape.
+    The scale is a whole factor that leaves twice the side, so only a rim narrower than that
+    factor is lost. A picture that is not large keeps every pixel.
     """
     if max(size) <= _TILE:
         return convert((0, 0, *size))
@@ -116,7 +116,7 @@ def _by_tiles(size: tuple[int, int], side: int, convert: Callable[[Box], Pixels]
 
 
 def _decode_flags(header: Header, side: int) -> int:
-    """JPEG scales while it decodes (factors 2, 4, 8); 1.75 of the side are left to resize."""
+    """JPEG is scaled as it is decoded (by 2, 4 or 8), to no less than 1.75 times the side."""
     if header.format != "JPEG":
         return int(cv2.IMREAD_UNCHANGED)
     factor = max(header.width, header.height) / (1.75 * side)
@@ -132,18 +132,18 @@ def _decode_flags(header: Header, side: int) -> int:
 
 
 def _to_rgb(pixels: Array, key: int | None, background: Colour) -> Pixels:
-    """What OpenCV decodes, grey, BGR or BGRA of 8 or 16 bits, to RGB of 8 bits."""
-    seen: Array | None = None
+    """Convert grey, BGR or BGRA of 8 or 16 bits, as OpenCV decodes, to RGB of 8 bits."""
+    alpha: Array | None = None
     if key is not None:
-        seen = np.where(pixels == key, 0, 255).astype(np.uint8)
+        alpha = np.where(pixels == key, 0, 255).astype(np.uint8)
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]  # noqa: PLR2004
     if channels not in _CONVERSIONS or pixels.dtype != np.uint8:
         raise MediaError(f"image has {channels} channels of {pixels.dtype}: not supported")
     if channels == 4:  # noqa: PLR2004
-        seen = cv2.extractChannel(pixels, 3)
-    return _over(cv2.cvtColor(pixels, _CONVERSIONS[channels]), seen, background)
+        alpha = cv2.extractChannel(pixels, 3)
+    return _over(cv2.cvtColor(pixels, _CONVERSIONS[channels]), alpha, background)
 
 
 def _decode_with_pillow(data: bytes, kind: str, side: int, background: Colour) -> Pixels:
@@ -156,7 +156,7 @@ def _decode_with_pillow(data: bytes, kind: str, side: int, background: Colour) -
 
 
 def _pillow_tiles(image: Image.Image, background: Colour) -> Callable[[Box], Pixels]:
-    """From a tile of the picture to its RGB."""
+    """A function from a tile of the picture to its RGB."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         return _measured_tiles(image)
     if not image.has_transparency_data:
@@ -171,7 +171,7 @@ def _pillow_tiles(image: Image.Image, background: Colour) -> Callable[[Box], Pix
 
 
 def _measured_tiles(image: Image.Image) -> Callable[[Box], Pixels]:
-    """From a tile of measurements to its grey; Pillow gives them as the file has them."""
+    """A function from a tile of measurements to grey; Pillow returns them as the file has them."""
     tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
     negative = tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
     unsigned = image.mode == "I" and tags.get(_TIFF_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED
@@ -185,7 +185,7 @@ def _measured_tiles(image: Image.Image) -> Callable[[Box], Pixels]:
 
 
 def _grey_levels(raw: Callable[[Box], Array], size: tuple[int, int]) -> Callable[[Box], Pixels]:
-    """Measurements to 0 to 255; those without a range of their own from least to greatest."""
+    """Map measurements to 0 to 255; floats and 32-bit integers from the least to the greatest."""
     if raw((0, 0, 1, 1)).dtype.itemsize == 2:  # noqa: PLR2004  # in either order of bytes
         return lambda box: np.asarray(raw(box) >> 8).astype(np.uint8)
 
@@ -201,11 +201,11 @@ def _grey_levels(raw: Callable[[Box], Array], size: tuple[int, int]) -> Callable
     return lambda box: np.asarray((finite(box) - least) * scale).round().astype(np.uint8)
 
 
-def _over(colours: Array, seen: Array | None, background: Colour) -> Pixels:
-    """RGB as it looks on a page of the ``background``; 0 in ``seen`` is clear, 255 is opaque."""
-    if seen is None or seen.min() == 255:  # noqa: PLR2004
+def _over(colours: Array, alpha: Array | None, background: Colour) -> Pixels:
+    """RGB as it looks on a page of the ``background``; 0 in ``alpha`` is clear, 255 is opaque."""
+    if alpha is None or alpha.min() == 255:  # noqa: PLR2004
         return np.asarray(colours, np.uint8)
-    opacity = cv2.cvtColor(seen, cv2.COLOR_GRAY2RGB)
+    opacity = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB)
     shining = np.outer(np.arange(255, -1, -1), background) / 255
     page = cv2.LUT(opacity, shining.round().astype(np.uint8).reshape(1, 256, 3))
     return np.asarray(cv2.add(cv2.multiply(colours, opacity, scale=1 / 255), page), np.uint8)

@@ -1,8 +1,8 @@
-"""MP3 files that do not say how long they are are made to say it.
+"""MP3 files without a stated length get one.
 
 Without a Xing header the length is guessed from the rate of the first frame, and libsndfile reads
 no further than that: much of a file of variable rate would be lost. So the frames are counted,
-and a header that tells their number is put before them. Sources: ISO/IEC 11172-3 and 13818-3
+and a header with their number is put before them. Sources: ISO/IEC 11172-3 and 13818-3
 (frame headers); the Xing header as LAME documents it.
 """
 
@@ -22,16 +22,16 @@ _SHIFTS = {_MPEG1: 0, 2: 1, 0: 2}
 # Kilobits and samples a second together, in the third byte of a header: all but the reserved ones.
 _PACES = bytes(pace for pace in range(0x10, 0xF0) if pace & 0x0C != 0x0C)  # noqa: PLR2004
 _FRAME = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][" + re.escape(_PACES) + b"].", re.DOTALL)
-"""The headers that ``_frame_size`` takes, so that to look for the next is a step ahead."""
+"""The headers that ``_frame_size`` accepts, so that a search for the next one always advances."""
 _FRAMES_AND_BYTES = 3
 _ROOMY = 9
 """Index of 128 kilobits a second, or of 80: 120 bytes a frame at least."""
 
 
 def with_length(data: bytes) -> tuple[bytes, bool]:
-    """An MP3 with a Xing header, and whether it has had one itself.
+    """An MP3 with a Xing header, and whether it had one already.
 
-    What has no frame of layer III where the first should be is given back as it is.
+    Data that does not begin with a frame of layer III is returned as it is.
     """
     start = _tags_end(data, 0)
     sizes = list(_frames(data, start))
@@ -52,9 +52,9 @@ def _tags_end(data: bytes, start: int) -> int:
 
 
 def _frames(data: bytes, start: int) -> Iterator[int]:
-    """Bytes of each frame, the first at ``start``; between others there may be something else.
+    """Bytes of each frame, the first at ``start``; there may be other data between later ones.
 
-    Files that were joined have tags in their middle, and what was recorded has gaps.
+    Joined files have tags in their middle, and recorded streams have gaps.
     """
     if not _frame_size(data[start : start + _HEADER]):
         return
@@ -64,14 +64,14 @@ def _frames(data: bytes, start: int) -> Iterator[int]:
             start += size
         elif (after := _tags_end(data, start)) > start:
             start = after
-        elif found := _FRAME.search(data, start):
-            start = found.start()
+        elif header := _FRAME.search(data, start):
+            start = header.start()
         else:
             return
 
 
 def _frame_size(header: bytes) -> int:
-    """Bytes of the frame of a header; 0 if it is none of layer III."""
+    """Bytes of the frame that a header begins; 0 if it is not of layer III."""
     if len(header) < _HEADER or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:  # noqa: PLR2004
         return 0
     version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3

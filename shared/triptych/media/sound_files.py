@@ -1,6 +1,6 @@
 """Containers of sounds: what their first bytes tell, and whether they end too early.
 
-libsndfile reads what is there of a file that was cut, so the sizes that a container states are
+libsndfile reads a truncated file without an error, so the sizes that a container states are
 checked here. Sources: the specifications of RIFF WAVE, RF64 (EBU Tech 3306), Sony Wave64, AIFF,
 Apple CAF, Sun AU and Ogg (RFC 3533).
 """
@@ -21,7 +21,7 @@ FORMATS: Mapping[str, str] = {
     "OGG": "OGG (Vorbis, Opus)",
     "MP3": "MP3",
 }
-"""libsndfile's names of the containers that are taken, and everyone's."""
+"""The containers that are accepted: libsndfile's names, and the usual ones."""
 
 KNOWN = ", ".join(dict.fromkeys(FORMATS.values()))
 
@@ -36,7 +36,7 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
 )
 _OGG_HEADER = 27
 _PIPED = 0x7FFF_0000
-"""From here on a size of 32 bits is none, as a program writes it to a pipe."""
+"""A 32-bit size from here on is no size: programs write it to a pipe."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _au_is_cut(data: bytes) -> bool:
 
 
 def _samples_are_cut(data: bytes, chunks: _Chunks) -> bool:
-    """Whether the chunk of the samples is longer than what is there."""
+    """Whether the chunk of the samples is longer than the rest of the data."""
     head = struct.calcsize(chunks.head)
     at = chunks.start
     while at + head <= len(data):
@@ -105,7 +105,7 @@ def _samples_are_cut(data: bytes, chunks: _Chunks) -> bool:
                 return False
             return bool(at + head + size > len(data))
         if size < 0:
-            return False  # nonsense, which libsndfile refuses
+            return False  # invalid: libsndfile refuses it
         at += head + size + -size % chunks.align
     return False
 

@@ -1,7 +1,7 @@
 """The media store: bytes by their sha256, on any fsspec file system.
 
-What ``put`` returned is on disk: on a local file system the file and its folder are fsynced
-before the rename that makes it visible.
+When ``put`` returns, the bytes are on disk: on a local file system the file is fsynced before the
+rename that makes it visible, and its folder after it.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class MediaStore:
         self._local = isinstance(self._fs, LocalFileSystem)
 
     def put(self, data: bytes) -> str:
-        """Store bytes durably; return their sha256. Storing twice costs one look."""
+        """Store bytes durably; return their sha256. Bytes that are there are not written again."""
         digest = hashlib.sha256(data).hexdigest()
         path = self._media_path(digest)
         try:
@@ -54,7 +54,7 @@ class MediaStore:
         return self._read(self._document_path(folder, name), f"no {folder}/{name}")
 
     def delete_document(self, folder: str, name: str) -> None:
-        """Remove a named document; one that is not there is fine."""
+        """Remove a named document, if there is one."""
         try:
             self._fs.rm_file(self._document_path(folder, name))
         except FileNotFoundError:

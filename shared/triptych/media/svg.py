@@ -1,9 +1,9 @@
 """Drawings: SVG to PNG by resvg, in a sandbox that holds nothing but memory and arithmetic.
 
-A stranger's SVG may name files and addresses, or be made to need any amount of time, memory or
-stack. resvg runs as WebAssembly here, and all that it can ask of the world is what ``_Host`` gives:
-the bytes of the drawing, a place for those of the picture, a clock that stands still. There is no
-file and no network to be reached; memory, stack and instructions are counted and bounded.
+A stranger's SVG may name files and addresses, or need any amount of time, memory or stack. So
+resvg runs as WebAssembly, and ``_Host`` is all that it can reach: the bytes of the drawing, a
+buffer for the picture, a clock that stands still. There is no file and no network. Memory, stack
+and instructions are counted and bounded.
 
 resvg: https://github.com/linebender/resvg. The functions of ``_Host`` are those of WASI, preview 1:
 https://github.com/WebAssembly/WASI/blob/main/legacy/preview1/docs.md
@@ -44,7 +44,7 @@ _ONE_AT_A_TIME = Lock()
 
 
 def is_svg(data: bytes) -> bool:
-    """Whether bytes are an SVG, or gzip, in which no other picture comes."""
+    """Whether bytes are an SVG, or gzip: no other kind of picture comes compressed."""
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     return start.startswith(_GZIP) or (start.startswith(b"<") and _SVG.search(start) is not None)
 
@@ -78,7 +78,7 @@ def draw_svg(data: bytes, *, side: int) -> bytes:
             raise MediaError(f"image is an SVG that can't be drawn: {host.complaint}") from trap
         except _Exited as exit_:
             raise MediaError(f"image is an SVG that can't be drawn: {host.complaint}") from exit_
-    # What resvg has to say about its arguments stands before the picture.
+    # resvg prints remarks about its arguments before the picture.
     picture = bytes(host.output[host.output.index(_PNG) :])
     with Image.open(io.BytesIO(picture)) as image:
         if image.getbbox() is None:
@@ -88,7 +88,7 @@ def draw_svg(data: bytes, *, side: int) -> bytes:
 
 @cache
 def _renderer(path: Path) -> "tuple[wasmtime.Engine, wasmtime.Module]":
-    """Compile resvg for this machine: seconds at first, then from Wasmtime's own cache."""
+    """Compile resvg for this machine: seconds the first time, then from Wasmtime's own cache."""
     import wasmtime
 
     config = wasmtime.Config()
@@ -124,15 +124,15 @@ class _Host:
 
     @property
     def complaint(self) -> str:
-        """What the program said on standard error, or a guess."""
+        """What the program wrote to standard error, or a guess."""
         words = self._errors.decode(errors="replace").strip().removeprefix("Error: ")
         return words or "it is too deep, too large or damaged"
 
     def functions(self) -> dict[str, Callable[..., int | None]]:
-        """What of WASI is there; nothing of it concerns files, the rest is refused."""
+        """The functions of WASI that the program may call. None touches files; the rest fail."""
         return {
             "args_sizes_get": self._count_arguments,
-            "args_get": self._give_arguments,
+            "args_get": self._write_arguments,
             "environ_sizes_get": lambda count, size: self._put(count, 0) or self._put(size, 0),
             "environ_get": lambda *_: 0,
             "clock_time_get": lambda _clock, _precision, at: self._write(at, bytes(8)),
@@ -146,12 +146,14 @@ class _Host:
         """Run the program to its end. Raises _Exited, or wasmtime.Trap."""
         import wasmtime
 
-        given = self.functions()
+        available = self.functions()
         functions: list[Any] = [
             wasmtime.Func(
-                store, cast("wasmtime.FuncType", wanted.type), given.get(str(wanted.name), _refuse)
+                store,
+                cast("wasmtime.FuncType", needed.type),
+                available.get(str(needed.name), _refuse),
             )
-            for wanted in module.imports
+            for needed in module.imports
         ]
         exports = wasmtime.Instance(store, module, functions).exports(store)
         self._store, self._memory = store, exports["memory"]
@@ -174,7 +176,7 @@ class _Host:
             size, len(b"".join(self._arguments))
         )
 
-    def _give_arguments(self, pointers: int, at: int) -> int:
+    def _write_arguments(self, pointers: int, at: int) -> int:
         for argument in self._arguments:
             self._put(pointers, at)
             self._write(at, argument)
@@ -206,5 +208,5 @@ def _exit(code: int) -> None:
 
 
 def _refuse(*_: int) -> int:
-    """Answer to all that concerns files: there are none."""
+    """The answer to every function that concerns files: there are none."""
     return _BAD_DESCRIPTOR

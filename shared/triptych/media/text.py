@@ -6,11 +6,11 @@ from itertools import groupby
 from triptych.core.errors import MediaError, TooLarge
 
 _MOST_ACCENTS = 256
-"""Combining marks in a row: normalising sorts them, in quadratic time."""
+"""Combining marks in a row: normalising sorts them in quadratic time."""
 
 
 def decode_text(data: bytes, *, max_chars: int) -> str:
-    """Decode UTF-8. Raises MediaError with the place of the first wrong byte, or TooLarge."""
+    """Decode UTF-8. Raises MediaError with the offset of the first wrong byte, or TooLarge."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

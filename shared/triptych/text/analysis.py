@@ -1,4 +1,4 @@
-"""The words that a text is found by: the same function for what is indexed and what is asked."""
+"""From a text to the words that are searched: the same functions for items and for queries."""
 
 import re
 import unicodedata
@@ -21,10 +21,10 @@ _SAME = {"nb": "no", "nn": "no"}
 """Bokmål and Nynorsk share one."""
 
 _WORD_CHARS = 64
-"""Of a longer word only the beginning counts: no language has one, and caches stay small."""
+"""Only the beginning of a longer word counts: no language has one, and caches stay small."""
 
 _SAMPLE_CHARS = 4000
-"""More than languages are guessed from, even where normalising makes a text shorter."""
+"""More than the sample of ``languages``, even where normalising shortens a text."""
 
 # Han; the kana; Thai and Lao; Burmese; Khmer: scripts that put no space between words. Korean has
 # spaces, but its words carry their particles.
@@ -49,18 +49,18 @@ def terms(text: str, language: str | None = None) -> list[str]:
     """Tokenise, fold case, drop stop words, stem: the words that index and query share.
 
     ``language`` is an ISO 639-1 code; without it the languages that the text may be in are
-    guessed. A word gives the stem that is usual for its script (English, Russian, Arabic), in
-    plain letters, so that texts meet whatever was guessed; and its stem in each of the languages
-    where that is another. A text of stop words alone keeps them. Scripts without spaces become
+    guessed. A word gives the usual stem of its script (English, Russian, Arabic), in plain
+    letters, so that texts match whatever was guessed; and its stem in each of the languages if
+    that differs. A text of stop words alone keeps them. Scripts without spaces become
     overlapping pairs of characters; each Chinese character counts alone, too.
     """
-    return [term for _, found in worded(text, language) for term in found]
+    return [term for _, word_terms in worded(text, language) for term in word_terms]
 
 
 def analyse(text: str, language: str | None = None) -> Words:
     """The words of a text, for the index: its stems, and every word as it stands.
 
-    ``language`` is an ISO 639-1 code; it is guessed where there is none.
+    ``language`` is an ISO 639-1 code; without it the language is detected.
     """
     return Words(
         stems=" ".join(terms(text, language or detect(text))), plain=" ".join(plain_words(text))
@@ -97,7 +97,7 @@ def only_stop_words(text: str, language: str | None = None, *, within: str | Non
 def plain_words(text: str) -> list[str]:
     """Every word in order, folded, in plain letters, not stemmed; at most 64 characters of each.
 
-    Scripts without spaces become single characters, so that a phrase of theirs is found. An
+    Scripts without spaces become single characters, so that phrases in them match. An
     article before an apostrophe is a word of its own.
     """
     return [
@@ -117,7 +117,7 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
     for start, end in _tokenizer().span_tokenize(text):
         for run in _RUNS.finditer(text, start, end):
             if run[1]:
-                yield from ((place, place + 1) for place in range(*run.span()))
+                yield from ((position, position + 1) for position in range(*run.span()))
             else:
                 yield run.span()
 
@@ -178,7 +178,7 @@ def _tokenizer() -> Any:
 
 @cache
 def _stemmer(language: str) -> Callable[[str], str]:
-    """A stemmer of NLTK. Some keep their state in themselves, so only one thread is let in."""
+    """A stemmer of NLTK. Some keep state between calls, so one thread uses it at a time."""
     from nltk.stem.snowball import SnowballStemmer
 
     stemmer, lock = SnowballStemmer(SNOWBALL[language]), Lock()

@@ -1,4 +1,4 @@
-"""Log-mel statistics: a sound to 192 numbers on how its energy lies over frequency.
+"""Log-mel statistics: a sound to 192 numbers on how its energy is spread over frequency.
 
 Stevens, Volkmann & Newman, A scale for the measurement of the psychological magnitude pitch (1937);
 64 bands in decibels over the floor; over the frames their mean, deviation and maximum.

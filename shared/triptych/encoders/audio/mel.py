@@ -1,4 +1,4 @@
-"""Mel spectra of a sound, block by block: the ground of the audio encoders.
+"""Mel spectra of a sound, block by block: the audio encoders start from them.
 
 A sound may last hours and be a memory map, so nothing here makes a copy of it or holds its whole
 spectrum. Loudness is taken away: a spectrum is in decibels below the loudest band of the loudest
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from triptych.media.audio import RATE, Samples
 
 RANGE = 80.0
-"""Decibels from silence to the loudest; what is fainter is as good as silent."""
+"""Decibels from silence to the loudest; anything fainter counts as silent."""
 FRAME = 2048
 HOP = 512
 LEAST_FRAMES = 130
-"""Three seconds, which the networks for sounds look at as well."""
+"""Three seconds, as long as the input of the networks for sounds."""
 
 _SILENCE = 1e-20
 _BLOCK_FRAMES = 1024  # 24 seconds: 20 MB of spectrum
@@ -26,8 +26,8 @@ _BLOCK_FRAMES = 1024  # 24 seconds: 20 MB of spectrum
 
 def peak(samples: Samples) -> float:
     """The largest magnitude, or 0 for a sound that is silent or empty."""
-    found = float(max(samples.max(initial=0), -samples.min(initial=0)))
-    return found if found > _SILENCE else 0.0
+    largest = float(max(samples.max(initial=0), -samples.min(initial=0)))
+    return largest if largest > _SILENCE else 0.0
 
 
 def decibels(samples: Samples, bands: int) -> Iterator[NDArray[np.float32]]:
@@ -48,9 +48,9 @@ def decibels(samples: Samples, bands: int) -> Iterator[NDArray[np.float32]]:
 
 def _over_floor(power: NDArray[np.float32], loudest: float) -> NDArray[np.float32]:
     floor = np.float32(loudest * 10 ** (-RANGE / 10))
-    found: NDArray[np.float32] = np.log10(np.maximum(power / floor, np.float32(1)))
-    found *= 10
-    return found
+    levels: NDArray[np.float32] = np.log10(np.maximum(power / floor, np.float32(1)))
+    levels *= 10
+    return levels
 
 
 def _powers(samples: Samples, bands: int) -> Iterator[NDArray[np.float32]]:

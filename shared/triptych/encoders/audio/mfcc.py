@@ -94,8 +94,10 @@ def deltas(frames: NDArray[np.float32], order: int) -> NDArray[np.float32]:
     """Differences over frames by a Savitzky-Golay filter; the shape stays."""
     import librosa
 
-    found: NDArray[np.float32] = librosa.feature.delta(frames, width=_DELTA_WIDTH, order=order)
-    return found
+    differences: NDArray[np.float32] = librosa.feature.delta(
+        frames, width=_DELTA_WIDTH, order=order
+    )
+    return differences
 
 
 ENCODERS = (

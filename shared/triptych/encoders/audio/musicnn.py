@@ -1,11 +1,11 @@
-"""musicnn: a sound to the 200 numbers in which a network for music tags sees it.
+"""musicnn: a sound to the 200 features of a network that predicts music tags.
 
 Pons & Serra, musicnn: pre-trained convolutional neural networks for music audio tagging (ISMIR
 2019, late-breaking), trained on MagnaTagATune. The graph is written as ONNX from the published
 TensorFlow checkpoint, so serving needs no TensorFlow.
 
-The package that carries the weights asks for a NumPy of 2019 and for TensorFlow, of which nothing
-is used here: so it is installed without what it asks for, ``pip install --no-deps musicnn==0.1.0``.
+The package that carries the weights requires a NumPy of 2019 and TensorFlow. Neither is used here,
+so install it without its dependencies: ``pip install --no-deps musicnn==0.1.0``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,8 +62,8 @@ class Musicnn(Encoder[Samples]):
     def encode(self, batch: Sequence[Samples]) -> Vectors:
         """Encode sounds, each float32 (samples,) at 22,050 Hz, to unit vectors (n, 200).
 
-        A sound is seen in windows of three seconds, of which the mean is taken; a shorter one is
-        followed by silence. Loudness does not matter; the row of a silent sound is zeros.
+        The vector is the mean over windows of three seconds; a shorter sound is padded with
+        silence. Loudness does not matter; the row of a silent sound is zeros.
         """
         rows = np.zeros((len(batch), DIMS), np.float32)
         for row, samples in zip(rows, batch, strict=True):
@@ -73,11 +73,11 @@ class Musicnn(Encoder[Samples]):
 
     def _mean(self, samples: Samples, gain: np.float32) -> NDArray[np.float64]:
         # One window a run: measured as fast on one core as any batch.
-        found = [
+        outputs = [
             self._session.run(None, {"spectra": spectrum(window * gain)[np.newaxis]})[0][0]
             for window in _windows(samples)
         ]
-        mean: NDArray[np.float64] = np.mean(found, axis=0, dtype=np.float64)
+        mean: NDArray[np.float64] = np.mean(outputs, axis=0, dtype=np.float64)
         return mean
 
 
@@ -198,15 +198,15 @@ class _Graph:
         kernel = self._of("conv2d", layer, "kernel").transpose(3, 2, 0, 1)
         before = (kernel.shape[2] - 1) // 2
         pads = [before, 0, kernel.shape[2] - 1 - before, 0]
-        found = self.node("Conv", entry, kernel, self._of("conv2d", layer, "bias"), pads=pads)
-        normalised = self.normalise(self.node("Relu", found), layer + 1)
+        convolved = self.node("Conv", entry, kernel, self._of("conv2d", layer, "bias"), pads=pads)
+        normalised = self.normalise(self.node("Relu", convolved), layer + 1)
         return self.node("ReduceMax", normalised, axes=[3], keepdims=0)
 
     def convolve_time(self, entry: str, layer: int) -> tuple[str, str]:
         """Add a convolution over time, (n, c, 187) → (n, 64, 187): as it is, and normalised."""
         kernel = self._of("conv2d", layer, "kernel")[:, :, 0].transpose(2, 1, 0)
-        found = self.node("Conv", entry, kernel, self._of("conv2d", layer, "bias"), pads=[3, 3])
-        active = self.node("Relu", found)
+        convolved = self.node("Conv", entry, kernel, self._of("conv2d", layer, "bias"), pads=[3, 3])
+        active = self.node("Relu", convolved)
         return active, self.normalise(active, layer + 1, (1, -1, 1))
 
     def _of(self, layer: str, number: int, part: str) -> Vectors:

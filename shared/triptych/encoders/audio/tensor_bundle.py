@@ -52,7 +52,7 @@ def _tensor(entry: bytes, data: bytes) -> Vectors:
 def _table(index: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of a table."""
     at = len(index) - _FOOTER
-    _, at = _handle(index, at)  # of the meta data, which a bundle has none of
+    _, at = _handle(index, at)  # skip the metadata, of which a bundle has none
     blocks, _ = _handle(index, at)
     for _, value in _block(index, *blocks):
         handle, _ = _handle(value, 0)
@@ -64,7 +64,7 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
     if index[offset + size] != 0:
         raise ValueError("the index is compressed")
     block = index[offset : offset + size]
-    end = size - 4 - 4 * int.from_bytes(block[-4:], "little")  # the places of full keys follow
+    end = size - 4 - 4 * int.from_bytes(block[-4:], "little")  # the offsets of full keys follow
     at, key = 0, b""
     while at < end:
         shared, at = _varint(block, at)
@@ -76,7 +76,7 @@ def _block(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
 
 
 def _handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
-    """Offset and size of a block, and the place after them."""
+    """Offset and size of a block, and the offset after them."""
     offset, at = _varint(data, at)
     size, at = _varint(data, at)
     return (offset, size), at
@@ -102,7 +102,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, low ones first, and the place after it."""
+    """A number of seven bits a byte, low ones first, and the offset after it."""
     value = shift = 0
     while True:
         value |= (data[at] & ~_CONTINUES) << shift

@@ -12,7 +12,7 @@ _READ_SECONDS = 60
 PAUSE_MS = 2000
 """Of silence that ends a stretch of speech; faster-whisper's value."""
 VOICE = 0.5
-"""How sure one has to be of a voice; chosen with what ``whisper`` says of its own."""
+"""The least probability of a voice; chosen together with the thresholds of ``whisper``."""
 
 
 def stretches(samples: Samples, *, longest: float) -> Iterator[tuple[float, Samples]]:
@@ -28,13 +28,14 @@ def stretches(samples: Samples, *, longest: float) -> Iterator[tuple[float, Samp
     rest, offset = np.empty(0, np.float32), 0
     for block, is_last in _resampled(samples):
         window = np.concatenate([rest, block])
-        found = get_speech_timestamps(window, options)
-        # Speech that reaches the end may go on: it waits for the block after.
+        timestamps = get_speech_timestamps(window, options)
+        # Speech that reaches the end may go on: it waits for the next block.
         open_end = len(window) - SPEECH_RATE * PAUSE_MS // 1000
-        waiting = not is_last and found and found[-1]["end"] > open_end
-        cut = found.pop()["start"] if waiting else len(window)
-        for place in found:
-            yield (offset + place["start"]) / SPEECH_RATE, window[place["start"] : place["end"]]
+        waiting = not is_last and timestamps and timestamps[-1]["end"] > open_end
+        cut = timestamps.pop()["start"] if waiting else len(window)
+        for stretch in timestamps:
+            start, end = stretch["start"], stretch["end"]
+            yield (offset + start) / SPEECH_RATE, window[start:end]
         rest, offset = window[cut:], offset + cut
 
 

@@ -1,8 +1,8 @@
 """Whisper base: the speech in a sound as text, with times and language.
 
 Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision (ICML 2023), int8 on
-CTranslate2. Where there may be speech is decided before (``voice``): Whisper alone hears words in
-any sound.
+CTranslate2. ``voice`` decides first where there may be speech: Whisper alone hears words in any
+sound.
 """
 
 import re
@@ -29,8 +29,8 @@ _WINDOW_SECONDS = 15
 and three times as slow."""
 _FRAMES_A_SECOND = 100
 _TOKENS_A_SECOND = 20
-"""And ``_FEWEST_TOKENS`` more, but no more than Whisper has places for: what goes on for longer
-was never spoken."""
+"""And ``_FEWEST_TOKENS`` more, up to the most that Whisper has room for: a longer text was never
+spoken."""
 _FEWEST_TOKENS = 16
 _MOST_TOKENS = 224
 _SHORT_SECONDS = 3
@@ -45,12 +45,12 @@ _ENGLISH = "<|en|>"
 _TIME_ZERO = 50_364
 """The token <|0.00|>; every token after it is a tick later."""
 
-# How sure one has to be of speech; chosen on one half of the Tux Paint sounds, measured on the
+# Thresholds for speech; chosen on one half of the Tux Paint sounds, measured on the
 # other (docs/benchmarks.md). The names are OpenAI's, the values are for single words too.
 _NO_SPEECH = 0.4
 """Whisper's own probability that nobody speaks."""
 _LOG_PROBABILITY_OF_SPEECH = -0.5
-"""A mean over tokens above which it is speech all the same."""
+"""A mean over tokens; above it the sound is speech all the same."""
 _LEAST_LOG_PROBABILITY = -1.7
 _LARGEST_COMPRESSION = 2.4
 """OpenAI's value: a text that shrinks more than this repeats itself, and was never spoken."""
@@ -128,9 +128,9 @@ class Whisper:
     def recognise(self, batch: Sequence[Samples], /) -> list[Transcript | None]:
         """Transcribe sounds, each float32 (samples,) at 22,050 Hz; None where nobody speaks.
 
-        A sound has one language, the likeliest over all its speech so far. What Whisper is
-        not sure of, or repeats like a broken record, is left out. A sound of up to three seconds
-        has other readings too.
+        A sound has one language, the likeliest over all its speech so far. A text that
+        Whisper is not sure of, or that repeats itself, is left out. A sound of up to three
+        seconds has other readings too.
         """
         return [self._transcribe(samples) for samples in batch]
 
@@ -142,8 +142,8 @@ class Whisper:
         language = _ENGLISH
         for start, speech in stretches(samples, longest=_WINDOW_SECONDS):
             encoded = self._encode(speech)
-            for each, probability in self._model.detect_language(encoded)[0]:
-                belief[each] = belief.get(each, 0) + probability * len(speech)
+            for candidate, probability in self._model.detect_language(encoded)[0]:
+                belief[candidate] = belief.get(candidate, 0) + probability * len(speech)
             language = max(belief, key=belief.__getitem__)
             if short and belief[language] < _SURE_OF_LANGUAGE * sum(belief.values()):
                 language = _ENGLISH
@@ -169,7 +169,7 @@ class Whisper:
     def _decode(
         self, encoded: Any, language: str, start: float, speech: Samples
     ) -> Iterator[Segment]:
-        """Yield what is said in a stretch, which starts at ``start`` seconds."""
+        """Yield the segments of a stretch of speech that starts at ``start`` seconds."""
         seconds = len(speech) / SPEECH_RATE
         prompt = ["<|startoftranscript|>", language, "<|transcribe|>"]
         for tokens in self._hypotheses(encoded, prompt, len(speech), 1):
@@ -183,14 +183,14 @@ class Whisper:
                     )
 
     def _readings(self, encoded: Any, language: str, length: int) -> list[str]:
-        """What may be said in a stretch of so many samples, the likeliest first.
+        """Readings of a stretch of ``length`` samples, the likeliest first.
 
-        Those that sound alike but for case and punctuation count once.
+        Readings that differ only in case and punctuation count once.
         """
         prompt = ["<|startoftranscript|>", language, "<|transcribe|>", "<|notimestamps|>"]
-        found = self._hypotheses(encoded, prompt, length, _READINGS)
+        hypotheses = self._hypotheses(encoded, prompt, length, _READINGS)
         texts: dict[str, str] = {}
-        for tokens in found:
+        for tokens in hypotheses:
             text = self._tokenizer.decode(tokens).strip()
             texts.setdefault(_bare(text), text)
         return [text for bare, text in texts.items() if bare]
@@ -198,14 +198,14 @@ class Whisper:
     def _hypotheses(
         self, encoded: Any, prompt: list[str], length: int, count: int
     ) -> list[list[int]]:
-        """Up to ``count`` rows of tokens, the likeliest first; none if that one is no speech."""
+        """Up to ``count`` lists of tokens, the likeliest first; none if the first is no speech."""
         most = min(_MOST_TOKENS, _FEWEST_TOKENS + length * _TOKENS_A_SECOND // SPEECH_RATE)
         [result] = self._model.generate(
             encoded,
             [prompt],
             beam_size=count,
             num_hypotheses=count,
-            max_length=2 * most,  # half of it is kept for a prompt
+            max_length=2 * most,  # half of it is reserved for a prompt
             return_scores=True,
             return_no_speech_prob=True,
         )
@@ -222,7 +222,7 @@ class Whisper:
 
 
 def speech(*, threads: int = 1, text: Encoder[str]) -> Embedded[Samples]:
-    """What is said in a sound, in the space of a text encoder."""
+    """The speech in a sound, in the space of a text encoder."""
     return Embedded(Whisper(threads=threads), text)
 
 
@@ -232,7 +232,7 @@ def _find(name: str) -> Path:
 
 
 def _split(tokens: Sequence[int]) -> Iterator[tuple[float, float | None, list[int]]]:
-    """Yield the words between time stamps: start, end (None if it is not said) and tokens.
+    """Yield the words between time stamps: start, end (None without a closing stamp), tokens.
 
     There are two time stamps between one segment and the next.
     """

@@ -1,9 +1,9 @@
 """Verification by alignment: how much one picture looks like another where it is laid on it.
 
-What few keypoints there are on a letter or a sign may be too few to agree on anything, but each
-match of two is a whole hypothesis of a similarity (Philbin et al., CVPR 2007, as in
-``geometry``), and the pixels tell whether it holds: correlation of colours (Lewis, Fast
-normalized cross-correlation, 1995) over what both pictures show, at a low resolution.
+A letter or a sign may have too few keypoints for several to agree. But each match of two
+keypoints is a whole hypothesis of a similarity (Philbin et al., CVPR 2007, as in ``geometry``),
+and the pixels tell whether it holds: correlation of colours (Lewis, Fast normalized
+cross-correlation, 1995) over what both pictures show, at a low resolution.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from triptych.encoders.image.geometry import mirror
 _GRID = 32
 """Points along the longer edge of a candidate at which colours are compared."""
 _HYPOTHESES = 16
-"""Matches tried of a candidate, the nearest; as many of the mirrored query."""
+"""How many of the nearest matches of a candidate are tried, and as many of the mirrored query."""
 _SCALE = 16.0
 _SHARED = 0.6
 """The least share of one of the two pictures that the other must show."""
 _NOISE = 10.0
-"""Levels of 255: the contrast below which likeness of colours is no evidence."""
+"""Levels of 255: below this contrast, alike colours are no evidence."""
 _COARSEST = 48
 
 Complex = NDArray[np.complex64]
@@ -46,10 +46,10 @@ class View:
         """The picture and its halves down to some 48 pixels."""
         import cv2
 
-        found = [self.picture.astype(np.float32)]
-        while max(found[-1].shape) > _COARSEST:
-            found.append(np.asarray(cv2.pyrDown(found[-1]), np.float32))
-        return found
+        levels = [self.picture.astype(np.float32)]
+        while max(levels[-1].shape) > _COARSEST:
+            levels.append(np.asarray(cv2.pyrDown(levels[-1]), np.float32))
+        return levels
 
     @cached_property
     def samples(self) -> tuple[Complex, Vectors]:
@@ -82,70 +82,72 @@ def likeness(query: View, candidates: Sequence[View]) -> Vectors:
     """
     mirrored = mirror(query.features)
     both = np.concatenate([query.features.vectors, mirrored.vectors])
-    return np.array([_best(query, mirrored, both, other) for other in candidates], np.float32)
+    return np.array(
+        [_best(query, mirrored, both, candidate) for candidate in candidates], np.float32
+    )
 
 
-def _best(query: View, mirrored: LocalFeatures, both: Vectors, other: View) -> float:
-    if not len(query.features) or not len(other.features):
+def _best(query: View, mirrored: LocalFeatures, both: Vectors, candidate: View) -> float:
+    if not len(query.features) or not len(candidate.features):
         return 0.0
-    cosines = other.features.vectors @ both.T
+    cosines = candidate.features.vectors @ both.T
     count = len(mirrored)
-    straight = _hypotheses(query.features, other.features, cosines[:, :count])
-    # Where z lies in the mirrored query, there lies −z̄ in the query.
-    turned = -_hypotheses(mirrored, other.features, cosines[:, count:]).conj()
-    points = other.samples[0]
-    places = np.concatenate(
+    straight = _hypotheses(query.features, candidate.features, cosines[:, :count])
+    # A point z of the mirrored query is −z̄ in the query.
+    turned = -_hypotheses(mirrored, candidate.features, cosines[:, count:]).conj()
+    points = candidate.samples[0]
+    positions = np.concatenate(
         [
             straight[:, :1] * points + straight[:, 1:],
             turned[:, :1] * points.conj() + turned[:, 1:],
         ]
     )
     scales = np.abs(np.concatenate([straight, turned])[:, 0])
-    return float(_agreement(query, other, places, scales).max(initial=0))
+    return float(_agreement(query, candidate, positions, scales).max(initial=0))
 
 
-def _hypotheses(query: LocalFeatures, other: LocalFeatures, cosines: Vectors) -> Complex:
+def _hypotheses(query: LocalFeatures, candidate: LocalFeatures, cosines: Vectors) -> Complex:
     """Slopes and shifts from the candidate to the query: complex64 (hypotheses, 2).
 
-    Each keypoint of the candidate has its nearest one of the query, without a ratio test: alike
-    corners of one sign are what there is.
+    Each keypoint of the candidate has its nearest one of the query, without a ratio test:
+    the corners of one sign are often alike.
     """
     nearest = cosines.argmax(axis=1)
     columns = np.argsort(-cosines.max(axis=1), kind="stable")[:_HYPOTHESES]
     rows = nearest[columns]
-    scales = query.sizes[rows] / other.sizes[columns]
-    slopes = scales * np.exp(1j * (query.angles[rows] - other.angles[columns]))
-    here, there = query.points[rows], other.points[columns]
+    scales = query.sizes[rows] / candidate.sizes[columns]
+    slopes = scales * np.exp(1j * (query.angles[rows] - candidate.angles[columns]))
+    here, there = query.points[rows], candidate.points[columns]
     shifts = here[:, 0] + 1j * here[:, 1] - slopes * (there[:, 0] + 1j * there[:, 1])
     plausible = (scales < _SCALE) & (scales > 1 / _SCALE)
-    found: Complex = np.stack([slopes, shifts], axis=1).astype(np.complex64)[plausible]
-    return found
+    hypotheses: Complex = np.stack([slopes, shifts], axis=1).astype(np.complex64)[plausible]
+    return hypotheses
 
 
-def _agreement(query: View, other: View, places: Complex, scales: Vectors) -> Vectors:
-    """The correlation under each hypothesis, less where each picture shows what the other lacks."""
+def _agreement(query: View, candidate: View, positions: Complex, scales: Vectors) -> Vectors:
+    """The correlation under each hypothesis, lower where a picture shows what the other lacks."""
     height, width = query.picture.shape[:2]
-    x, y = places.real, places.imag
+    x, y = positions.real, positions.imag
     inside = (x > -1) & (x < width) & (y > -1) & (y < height)
-    steps = scales * other.step
+    steps = scales * candidate.step
     of_query = inside.sum(axis=1) * steps**2 / (height * width)
     shared = np.minimum(np.maximum(inside.mean(axis=1), of_query), 1)
     enough = shared > _SHARED
-    found = np.zeros(len(places), np.float32)
+    agreement = np.zeros(len(positions), np.float32)
     if enough.any():
-        pairs = zip(places[enough], steps[enough], strict=True)
+        pairs = zip(positions[enough], steps[enough], strict=True)
         seen = np.stack([_seen(query, *pair) for pair in pairs])
-        correlations = _correlation(other.samples[1], seen, inside[enough])
-        found[enough] = correlations * np.sqrt(shared[enough])
-    return found
+        correlations = _correlation(candidate.samples[1], seen, inside[enough])
+        agreement[enough] = correlations * np.sqrt(shared[enough])
+    return agreement
 
 
-def _seen(query: View, places: Complex, step: float) -> Vectors:
-    """Colours of the query, as coarse as the steps between the places: float32 (n, 3)."""
+def _seen(query: View, positions: Complex, step: float) -> Vectors:
+    """Colours of the query, as coarse as the steps between the positions: float32 (n, 3)."""
     import cv2
 
     level = int(np.clip(round(np.log2(step)), 0, len(query.levels) - 1))
-    at = (places / 2**level)[np.newaxis]
+    at = (positions / 2**level)[np.newaxis]
     seen = cv2.remap(
         query.levels[level],
         np.ascontiguousarray(at.real, np.float32),

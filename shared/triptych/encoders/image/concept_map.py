@@ -25,7 +25,7 @@ Pair = tuple[Pixels, str]
 """A picture, uint8 RGB (h, w, 3), and a text that says what it shows."""
 
 _LAYERS = {"head": (0.30, 1.0), "15": (0.49, 0.5), "12": (0.31, 0.5)}
-"""The layers that are looked at, the mean of their square roots, and their weights."""
+"""The layers that the map uses, the mean of their square roots, and their weights."""
 _WIDTH = sum(WIDTHS[name] for name in _LAYERS)
 _RIDGE = 1 / 1280
 """Of the whole variance, added to that of each feature. Chosen on emoji, as are the weights."""
@@ -101,14 +101,14 @@ class ConceptMap:
 
 
 def layers(pooled: Vectors) -> Vectors:
-    """What is looked at, float32 (n, 3584); the square root tames the greatest activations."""
+    """The layers that the map uses, float32 (n, 3584); the root tames the greatest activations."""
     ends = np.cumsum(list(WIDTHS.values()))[:-1]
     parts = dict(zip(WIDTHS, np.split(pooled, ends, axis=1), strict=True))
-    found = [
+    scaled = [
         unit_rows(np.sqrt(parts[name]) - np.float32(mean)) * np.float32(weight)
         for name, (mean, weight) in _LAYERS.items()
     ]
-    return np.concatenate(found, axis=1)
+    return np.concatenate(scaled, axis=1)
 
 
 def fit_features(parts: Iterable[tuple[Vectors, Vectors]], text: Card) -> Artefact:

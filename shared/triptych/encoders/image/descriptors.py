@@ -18,7 +18,7 @@ Kind = Literal["sift", "rootsift", "orb"]
 SIDE = 384
 """Pixels along the longer edge beyond which a picture is scaled down."""
 LIMIT = 600
-"""Keypoints kept of a picture, the strongest."""
+"""The largest number of keypoints of a picture: the strongest ones."""
 _LEAST_SIDE = 256
 _PADDING = 16
 _CONTRAST = 0.01
@@ -87,7 +87,7 @@ def _nothing(kind: Kind) -> LocalFeatures:
 
 
 def rescaled(picture: Pixels) -> Pixels:
-    """The picture, uint8 (h, w) or (h, w, 3), at the size at which keypoints are found."""
+    """The picture, uint8 (h, w) or (h, w, 3), at the size at which keypoints are detected."""
     import cv2
 
     height, width = picture.shape[:2]

@@ -21,13 +21,13 @@ _TOLERANCE = 0.04
 _LEAST = 3
 """Matches below which there is nothing to refine."""
 _CONVINCING = 4
-"""Inliers from which on they count: three are often found by chance."""
+"""Fewer inliers count as none: three often agree by chance."""
 _GAIN = 2.0
 """The range of a cosine."""
 _HALF = 8
 """Inliers that bring half of the gain."""
 _BY_CHANCE = 0.6
-"""Likeness that nine of ten candidates of another picture stay below."""
+"""Nine of ten candidates that show another picture have a smaller likeness."""
 _FOR_AFFINITY = 6
 _SQUEEZE = 4.0
 _SCALE = 16.0
@@ -44,14 +44,16 @@ def verify(query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> NDArray
     """
     mirrored = mirror(query)
     both = np.concatenate([query.vectors, mirrored.vectors])
-    return np.array([_agreeing(query, mirrored, both, other) for other in candidates], np.int64)
+    return np.array(
+        [_agreeing(query, mirrored, both, candidate) for candidate in candidates], np.int64
+    )
 
 
 def rerank(similarities: Vectors, inliers: NDArray[np.int64], likeness: Vectors) -> Vectors:
-    """Scores of candidates, of the shape of all: the similarity, and more the more evidence.
+    """Scores of candidates, of the shape of the arguments: the similarity, and a gain for evidence.
 
-    The gain by inliers saturates, as a hundred are no better evidence than fifty; the one by
-    ``alignment.likeness`` begins where no two pictures are alike by chance.
+    The gain by inliers saturates, as a hundred are no better evidence than fifty. The gain by
+    ``alignment.likeness`` begins above what pictures reach by chance.
     """
     by_inliers = _GAIN * inliers / (inliers + _HALF)
     by_likeness = np.maximum(likeness - _BY_CHANCE, 0) / (1 - _BY_CHANCE)
@@ -76,21 +78,21 @@ def mirror(features: LocalFeatures) -> LocalFeatures:
 
 
 def _agreeing(
-    query: LocalFeatures, mirrored: LocalFeatures, both: Vectors, other: LocalFeatures
+    query: LocalFeatures, mirrored: LocalFeatures, both: Vectors, candidate: LocalFeatures
 ) -> int:
-    if min(len(query), len(other)) < _LEAST:
+    if min(len(query), len(candidate)) < _LEAST:
         return 0
-    rows, columns = _matches(both, other.vectors)
+    rows, columns = _matches(both, candidate.vectors)
     straight = rows < len(query)
     return max(
-        _inliers(query, other, rows[straight], columns[straight]),
-        _inliers(mirrored, other, rows[~straight] - len(query), columns[~straight]),
+        _inliers(query, candidate, rows[straight], columns[straight]),
+        _inliers(mirrored, candidate, rows[~straight] - len(query), columns[~straight]),
     )
 
 
-def _matches(query: Vectors, other: Vectors) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs of unit vectors of which the second best is clearly farther."""
-    cosines = query @ other.T
+def _matches(query: Vectors, candidate: Vectors) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of matches: the second nearest of each is clearly farther."""
+    cosines = query @ candidate.T
     rows = np.arange(len(query))
     nearest = cosines.argmax(axis=1)
     best = cosines[rows, nearest]
@@ -102,19 +104,19 @@ def _matches(query: Vectors, other: Vectors) -> tuple[NDArray[np.intp], NDArray[
 
 def _inliers(
     query: LocalFeatures,
-    other: LocalFeatures,
+    candidate: LocalFeatures,
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
 ) -> int:
     """How many matches agree with the best hypothesis, refined."""
     if len(rows) < _LEAST:
         return 0
-    here, there = _complex(query.points[rows]), _complex(other.points[columns])
-    turns = np.exp(1j * (other.angles[columns] - query.angles[rows]))
-    scales = other.sizes[columns] / query.sizes[rows]
+    here, there = _complex(query.points[rows]), _complex(candidate.points[columns])
+    turns = np.exp(1j * (candidate.angles[columns] - query.angles[rows]))
+    scales = candidate.sizes[columns] / query.sizes[rows]
     slopes = (scales * turns).astype(np.complex64)
     shifts = there - slopes * here
-    tolerance = _TOLERANCE * float(np.ptp(other.points, axis=0).max())
+    tolerance = _TOLERANCE * float(np.ptp(candidate.points, axis=0).max())
     errors = np.abs(slopes[:, np.newaxis] * here + shifts[:, np.newaxis] - there)
     errors[(scales > _SCALE) | (scales < 1 / _SCALE)] = np.inf
     agreed = errors < 2 * tolerance

@@ -139,10 +139,10 @@ class Described:
 
 def described_classes() -> list[Described]:
     """The 1,000 ImageNet classes in the order of the classifier; a few have a name only."""
-    found = json.loads(_read_names(_DESCRIPTIONS, _DESCRIPTIONS_SHA256))
+    descriptions = json.loads(_read_names(_DESCRIPTIONS, _DESCRIPTIONS_SHA256))
     classes = []
     for number, name in enumerate(class_names()):
-        more = found.get(str(number), {"name": [], "description": ""})
+        more = descriptions.get(str(number), {"name": [], "description": ""})
         synonyms = [more["name"]] if isinstance(more["name"], str) else more["name"]
         sentence = more["description"].partition(".")[0]
         classes.append(Described(name, tuple(synonyms), sentence))

@@ -106,7 +106,7 @@ class FloatLayers:
         output = math.ceil(entry.side / stride)
         padding = max((output - 1) * stride + side - entry.side, 0)
         before, after = padding // 2, padding - padding // 2
-        found = self.node(
+        convolved = self.node(
             "Conv",
             [entry.name, *self.parameters(kernel, bias, entry)],
             kernel_shape=[side, side],
@@ -116,7 +116,7 @@ class FloatLayers:
         )
         spread = self._weights[f"{norm}.weight"].astype(np.float32) ** 2
         mean = self._weights[f"{norm}.bias"].astype(np.float32)
-        return self.rounded(Tensor(found, output, mean, spread), activate=activate)
+        return self.rounded(Tensor(convolved, output, mean, spread), activate=activate)
 
     def add(self, left: Tensor, right: Tensor) -> Tensor:
         """Add the skip of a block."""

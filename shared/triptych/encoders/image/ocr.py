@@ -1,4 +1,4 @@
-"""PP-OCRv6: the writing in a picture as lines of text, with their places.
+"""PP-OCRv6: the writing in a picture as lines of text, with their positions.
 
 Cui et al., PaddleOCR 3.0 Technical Report (2025); the small models, run by RapidOCR on ONNX
 Runtime. Lines are found by differentiable binarization (Liao et al., AAAI 2020) and read by a
@@ -66,7 +66,7 @@ class OCR:
             "Global.use_preprocess_img": False,  # a strip would be scaled to hundreds of megabytes
             "Global.text_score": _CONFIDENCE,
             "Global.use_cls": False,  # whether lines stand on their heads
-            # A picture is read in its own size: scaling small ones up costs much and finds little.
+            # A picture is read in its own size: scaling small ones up costs much and gains little.
             "Det.limit_type": "max",
             "Det.limit_side_len": SIDE,
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
@@ -74,7 +74,7 @@ class OCR:
         }
         for part, (name, digest) in _WEIGHTS.items():
             verified(folder / name, digest)
-            params[f"{part}.model_path"] = str(folder / name)  # given, so nothing is downloaded
+            params[f"{part}.model_path"] = str(folder / name)  # else it would be downloaded
         self._ocr = RapidOCR(params=params)
 
     def recognise(self, batch: Sequence[Pixels], /) -> list[Writing | None]:
@@ -89,14 +89,14 @@ class OCR:
         from triptych.media.image import fit_within
 
         scaled = fit_within(pixels, SIDE)
-        found: Any = self._ocr(np.ascontiguousarray(scaled[:, :, ::-1]))
-        if not any(_is_word(text) for text in found.txts or ()):
+        result: Any = self._ocr(np.ascontiguousarray(scaled[:, :, ::-1]))
+        if not any(_is_word(text) for text in result.txts or ()):
             return None
         extent = scaled.shape[1::-1]
         return Writing(
             tuple(
-                Line(found.txts[i], _corners(found.boxes[i] / extent), round(found.scores[i], 3))
-                for i in reading_order(found.boxes)
+                Line(result.txts[i], _corners(result.boxes[i] / extent), round(result.scores[i], 3))
+                for i in reading_order(result.boxes)
             )
         )
 

@@ -65,15 +65,15 @@ class RootSIFTVLAD(Encoder[Pixels]):
     @classmethod
     def fit_features(cls, corpus: Iterable[LocalFeatures], *, seed: int = 0) -> Artefact:
         """Learn as ``fit`` does, from the RootSIFT features of each picture."""
-        pictures = reservoir((found for found in corpus if len(found)), _PICTURES, seed)
+        pictures = reservoir((features for features in corpus if len(features)), _PICTURES, seed)
         if len(pictures) < _LEAST_PICTURES:
             raise InvalidInput(
                 f"the corpus has {len(pictures)} pictures with keypoints, "
                 f"{CARD.name} needs {_LEAST_PICTURES}"
             )
-        vectors = sample((found.vectors for found in pictures), _DESCRIPTORS, seed)
+        vectors = sample((features.vectors for features in pictures), _DESCRIPTORS, seed)
         words = fit_codebook(vectors, WORDS, seed)
-        rows = np.stack([aggregate(found, words) for found in pictures])
+        rows = np.stack([aggregate(features, words) for features in pictures])
         mean, whitening = fit_whitening(rows, min(DIMS, len(rows) - 1))
         arrays = {"words": words, "mean": mean, "whitening": whitening}
         values = {"pictures": len(pictures), "seed": seed}

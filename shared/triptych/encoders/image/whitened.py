@@ -82,12 +82,12 @@ def fit_layers(parts: Iterable[Vectors]) -> Artefact:
         raise InvalidInput(f"{CARD.name} needs {_FEWEST} pictures to be fitted, not {count}")
     mean = np.asarray(total) / count
     variances, directions = np.linalg.eigh(np.asarray(products) / count - np.outer(mean, mean))
-    kept = min(_DIMS, count - 1, len(mean))
-    variances, directions = variances[::-1][:kept].clip(0), directions[:, ::-1][:, :kept]
+    dims = min(_DIMS, count - 1, len(mean))
+    variances, directions = variances[::-1][:dims].clip(0), directions[:, ::-1][:, :dims]
     # An eigenvector is one of two: the one whose greatest number is positive.
     greatest = np.abs(directions).argmax(axis=0)
-    directions = directions * np.sign(directions[greatest, np.arange(kept)])
-    # Scaled to the part of the variance that is kept.
+    directions = directions * np.sign(directions[greatest, np.arange(dims)])
+    # Scale each by its share of their variance.
     matrix = directions / np.sqrt(variances / variances.sum() + _FLOOR)
     arrays = {"mean": mean.astype(np.float32), "matrix": matrix.astype(np.float32)}
     return Artefact(CARD.name, CARD.version, arrays, {"pictures": count})

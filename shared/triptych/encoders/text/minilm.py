@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2: a text to 384 numbers that mean what it means.
+"""all-MiniLM-L6-v2: a text to 384 numbers on what it means.
 
 Reimers & Gurevych, Sentence-BERT (EMNLP 2019); Wang et al., MiniLM (NeurIPS 2020). Weights are
 int8, the pooling is the mean over tokens, the vector has length one.

@@ -54,18 +54,18 @@ class TfidfLSA(Encoder[str]):
     def fit(cls, corpus: Iterable[str], *, seed: int = 0) -> Artefact:
         """Learn the vocabulary, how rare its words are, and which go together.
 
-        Of a small corpus there are as many dimensions as it has texts that differ.
+        A small corpus gives only as many dimensions as it has different texts.
 
         Raises:
             InvalidInput: no text has a word.
         """
         from sklearn.utils.extmath import randomized_svd
 
-        found = [words for text in corpus if (words := terms(text))]
-        if not found:
+        documents = [words for text in corpus if (words := terms(text))]
+        if not documents:
             raise InvalidInput(f"{CARD.name} is fitted on texts with words: none has one")
         vectorizer = _vectorizer(max_features=MAX_TERMS, analyzer=list)
-        weights = vectorizer.fit_transform(found)
+        weights = vectorizer.fit_transform(documents)
         dims = min(DIMS, *weights.shape)
         _, strengths, components = randomized_svd(weights, dims, n_iter=_ROUNDS, random_state=seed)
         strong = strengths > _LEAST * strengths.max()
@@ -78,7 +78,7 @@ class TfidfLSA(Encoder[str]):
             },
             {
                 "vocabulary": vectorizer.get_feature_names_out().tolist(),
-                "documents": len(found),
+                "documents": len(documents),
                 "seed": seed,
             },
         )
@@ -102,8 +102,8 @@ class TfidfLSA(Encoder[str]):
         one word the most frequent is returned; of equals, the first in the text.
         """
         forms: dict[str, Counter[str]] = {}
-        for word, found in worded(text):
-            for term in found[:1]:
+        for word, word_terms in worded(text):
+            for term in word_terms[:1]:
                 forms.setdefault(term, Counter())[word] += 1
         weights = {
             term: (1 + log(counts.total())) * self._idf.get(term, self._new_idf)

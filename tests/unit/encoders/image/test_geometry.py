@@ -8,7 +8,7 @@ import pytest
 
 from triptych.encoders.image.descriptors import describe
 from triptych.encoders.image.geometry import mirror, rerank, verify
-from triptych.encoders.image.votes import DescriptorIndex
+from triptych.evaluation.votes import DescriptorIndex
 
 
 @pytest.fixture(scope="module")

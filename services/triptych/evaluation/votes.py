@@ -27,10 +27,10 @@ class DescriptorIndex:
         import cv2
 
         self._pictures = len(pictures)
-        counts = np.array([len(found) for found in pictures], np.int64)
+        counts = np.array([len(features) for features in pictures], np.int64)
         self._owners = np.repeat(np.arange(len(pictures)), counts)
         self._sizes = np.sqrt(np.maximum(counts, 1))
-        self._vectors = np.concatenate([found.vectors for found in pictures])
+        self._vectors = np.concatenate([features.vectors for features in pictures])
         cv2.setRNGSeed(seed)
         parameters: dict[str, bool | int | float | str] = {"algorithm": _KDTREE, "trees": _TREES}
         self._trees = cv2.flann.Index(self._vectors, parameters)
@@ -41,7 +41,7 @@ class DescriptorIndex:
         if not len(query) or count < 2:  # noqa: PLR2004
             return np.zeros(self._pictures, np.float32)
         search: dict[str, bool | int | float | str] = {"checks": _CHECKS}
-        places, squares = self._trees.knnSearch(query.vectors, count, params=search)
+        indices, squares = self._trees.knnSearch(query.vectors, count, params=search)
         gains = squares[:, -1:] - squares
-        votes = np.bincount(self._owners[places].ravel(), gains.ravel(), self._pictures)
+        votes = np.bincount(self._owners[indices].ravel(), gains.ravel(), self._pictures)
         return (votes / self._sizes).astype(np.float32)
