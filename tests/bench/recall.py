@@ -59,9 +59,9 @@ def _recall(
     """How many of the first ten of a search belong there; equal scores are equally right."""
     fused = query.encoded(setting, collection).fused
     results = setting.services.engine.index.search(collection, query.asked(setting, collection))
-    scored = score(fused, [found.candidate for found in results.found], "linear")[:_TOP]
+    scored = score(fused, [found.candidate for found in results.matches], "linear")[:_TOP]
     truth = exact.scores(fused)
-    rows = [place[results.found[entry.index].candidate.id] for entry in scored]
+    rows = [place[results.matches[entry.index].candidate.id] for entry in scored]
     np.testing.assert_allclose(truth[rows], [entry.score for entry in scored], atol=_TIE)
     tenth = np.partition(truth, -_TOP)[-_TOP]
     return float(np.sum(truth[rows] >= tenth - _TIE) / _TOP)

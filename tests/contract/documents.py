@@ -14,7 +14,7 @@ from triptych.core.item import Item
 from triptych.encoders.cards import unit_rows
 from triptych.fusion.blocks import Rows, fuse
 from triptych.index import SearchIndex
-from triptych.index.model import Clause, Found, IndexQuery, Versioned, Words
+from triptych.index.model import Clause, IndexQuery, Match, Versioned, Words
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
 from triptych.text.analysis import plain_words
@@ -84,10 +84,10 @@ def fuzzy(near: str, edits: int, **more: Any) -> Clause:
     return Clause(f"{near}~", "fuzzy", (near,), edits=edits, **more)
 
 
-def look_up(index: SearchIndex, collection: str, *clauses: Clause, **more: Any) -> list[Found]:
+def look_up(index: SearchIndex, collection: str, *clauses: Clause, **more: Any) -> list[Match]:
     """Candidates of a query by words alone, best first, equals by id."""
     request = IndexQuery(Words(clauses), **more)
-    found = index.search(collection, request).found
+    found = index.search(collection, request).matches
     return sorted(found, key=lambda f: (-(f.candidate.keyword or 0), f.candidate.id))
 
 

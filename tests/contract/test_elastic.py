@@ -105,7 +105,7 @@ def test_the_widest_search_is_accepted(index: SearchIndex, collection: str):
     classes = [CLASS] * 7
     request = IndexQuery(Words([word("word")]), classes, candidates=1000)
     for snapshot in (None, index.freeze(collection)):
-        assert len(index.search(collection, request, snapshot=snapshot).found) == 30
+        assert len(index.search(collection, request, snapshot=snapshot).matches) == 30
 
 
 def test_of_very_many_hits_the_total_is_a_bound(index: SearchIndex, collection: str):
@@ -114,7 +114,7 @@ def test_of_very_many_hits_the_total_is_a_bound(index: SearchIndex, collection: 
     write(index, collection, [Versioned({"id": f"{n}", **words}, 1) for n in range(10_100)])
     results = index.search(collection, IndexQuery(Words([word("word")]), candidates=3))
     assert (results.total, results.total_is_exact) == (10_000, False)
-    assert len(results.found) == 3
+    assert len(results.matches) == 3
     assert index.list(collection, Listing()).total == 10_100
 
 

@@ -243,7 +243,7 @@ def test_all_conditions_must_hold(index: SearchIndex, zoo: str):
         seen = {n for n in expected if {"text", "image"} & set(parts(DOCUMENTS[int(n)].document))}
         for candidates in (5, 100):
             request = IndexQuery(Words(), classes, conditions, candidates)
-            near = {f.candidate.id for f in index.search(zoo, request).found}
+            near = {f.candidate.id for f in index.search(zoo, request).matches}
             assert near <= seen
             assert len(near) >= min(candidates, len(seen))
 

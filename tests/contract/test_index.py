@@ -20,7 +20,7 @@ from triptych.index.model import IndexQuery, Listing, Words
 def ask(index: SearchIndex, collection: str, query: FusedQuery, **fields) -> list[str]:
     """Ids by exact score, best first."""
     request = IndexQuery(classes=query.presence_classes(), **fields)
-    found = index.search(collection, request).found
+    found = index.search(collection, request).matches
     return [
         found[s.index].candidate.id for s in score(query, [f.candidate for f in found], "linear")
     ]
@@ -177,7 +177,7 @@ def test_features_survive(index: SearchIndex, collection: str):
     entry = make("a", parts="text image audio")
     write(index, collection, [entry])
     query = by_vector(semantic=random_block("semantic"))
-    found = index.search(collection, IndexQuery(classes=query.presence_classes())).found[0]
+    found = index.search(collection, IndexQuery(classes=query.presence_classes())).matches[0]
     expected = np.asarray(entry.document["vector"])
     assert found.candidate.features == pytest.approx(expected, abs=1e-3)
     assert found.candidate.features.dtype == np.float16
@@ -205,8 +205,8 @@ def test_both_lists_are_whole(index: SearchIndex, collection: str):
     query = by_vector(semantic=unit_rows(vector[None])[0])
     request = IndexQuery(Words([word("common")]), query.presence_classes(), candidates=10)
     results = index.search(collection, request)
-    by_words = {f.candidate.id for f in results.found if f.candidate.keyword is not None}
-    others = {f.candidate.id for f in results.found} - by_words
+    by_words = {f.candidate.id for f in results.matches if f.candidate.keyword is not None}
+    others = {f.candidate.id for f in results.matches} - by_words
     assert others == {entry.document["id"] for entry in near}
     assert by_words == {f"far{n:02}" for n in range(10)}, "equals by id, and no more than asked for"
     assert (results.total, results.total_is_exact) == (50, True)
@@ -223,7 +223,7 @@ def test_dislikes_outweigh_nothing_else(index: SearchIndex, collection: str):
         against={"text": {"semantic": features(documents[3], "semantic")}},
     )
     request = IndexQuery(Words([word("w0")]), query.presence_classes(), candidates=20)
-    found = {f.candidate.id for f in index.search(collection, request).found}
+    found = {f.candidate.id for f in index.search(collection, request).matches}
     assert len(found) >= 20
     scored = ask(index, collection, query, candidates=30)
     assert scored[-1] == "03"
@@ -237,7 +237,7 @@ def test_the_length_of_a_query_does_not_count(index: SearchIndex, collection: st
     towards = sum(np.asarray(entry.document["vector"]) for entry in entries)
     classes = [PresenceClass(("image",), (), -np.float32(1e8) * towards)]
     query = IndexQuery(classes=classes, words=Words((word("rare"),)), candidates=5)
-    found = {entry.candidate.id for entry in index.search(collection, query).found}
+    found = {entry.candidate.id for entry in index.search(collection, query).matches}
     assert len(found) == 6
     assert "w" in found
 

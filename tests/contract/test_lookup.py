@@ -223,12 +223,12 @@ def test_required_and_excluded_words(index: SearchIndex, texts: str, required, e
     allowed -= set().union(*(total([clause], DOCUMENTS) for clause in excluded))
     words = Words([word("cat"), word("old")], required, excluded)
     scores = {k: v for k, v in total(words.should, DOCUMENTS).items() if k in allowed}
-    found = index.search(texts, IndexQuery(words)).found
+    found = index.search(texts, IndexQuery(words)).matches
     assert {f.candidate.id: f.candidate.keyword for f in found} == pytest.approx(scores, rel=1e-5)
 
     fused = fuse_query({"text": {"semantic": random_block("semantic")}}, WEIGHTS, layout())
     request = IndexQuery(Words((), required, excluded), fused.presence_classes())
-    found = index.search(texts, request).found
+    found = index.search(texts, request).matches
     assert {f.candidate.id for f in found} == allowed
     assert {f.candidate.keyword for f in found} <= {None}
 
@@ -260,7 +260,7 @@ def test_the_final_order_is_that_of_exact_scores(index: SearchIndex, texts: str,
         for entry in DOCUMENTS
     ]
     request = IndexQuery(Words(clauses), query.presence_classes())
-    found = [f.candidate for f in index.search(texts, request).found]
+    found = [f.candidate for f in index.search(texts, request).matches]
     ours, theirs = score(query, found, method), score(query, expected, method)
     assert [found[s.index].id for s in ours] == [expected[s.index].id for s in theirs]
     assert [s.score for s in ours] == pytest.approx([s.score for s in theirs], abs=1e-5)
@@ -304,7 +304,7 @@ def test_every_near_word_counts(index: SearchIndex, collection: str):
         assert {f.candidate.id for f in found} == set(near)
     required = Words([prefix("b")], must=[fuzzy("bzz", 2)], must_not=[prefix("ba")])
     results = index.search(collection, IndexQuery(required, candidates=200))
-    assert len(results.found) == len(near) - len(letters)
+    assert len(results.matches) == len(near) - len(letters)
 
 
 @pytest.mark.parametrize(
@@ -330,4 +330,4 @@ def test_without_words_and_vectors_there_is_nothing(index: SearchIndex, texts: s
         IndexQuery(Words(must=[word("cat")], must_not=[word("dog")])),
     ):
         results = index.search(texts, request)
-        assert (list(results.found), results.total) == ([], 0)
+        assert (list(results.matches), results.total) == ([], 0)

@@ -77,13 +77,13 @@ def test_a_search_in_a_snapshot_stays_as_it_was(index: SearchIndex, collection: 
     disturb(index, collection)
     second = index.search(collection, request, snapshot=snapshot)
     ours, theirs = (
-        {f.candidate.id: (f.candidate.keyword, f.candidate.words, f.document) for f in r.found}
+        {f.candidate.id: (f.candidate.keyword, f.candidate.words, f.document) for f in r.matches}
         for r in (first, second)
     )
     assert ours == theirs
     assert len(ours) == 22
     assert (first.total, first.facets) == (second.total, second.facets)
-    assert len(index.search(collection, request).found) < 22
+    assert len(index.search(collection, request).matches) < 22
 
 
 def test_snapshots_do_not_disturb_each_other(index: SearchIndex, collection: str):
@@ -197,7 +197,7 @@ def test_every_document_can_be_moved(index: SearchIndex, collection: str):
         wanted = next(entry for entry in entries if entry.document["id"] == "123")
         query = fuse_query({"text": {"semantic": features(wanted, "semantic")}}, WEIGHTS, layout())
         request = IndexQuery(Words([word("w0")]), query.presence_classes(), candidates=1)
-        moved = index.search(target, request).found
+        moved = index.search(target, request).matches
         assert "123" in {f.candidate.id for f in moved}
     finally:
         index.drop(target)

@@ -20,7 +20,7 @@ from triptych.core.settings import Settings, index_folder
 from triptych.encoders.cards import unit_rows
 from triptych.fusion.blocks import Rows, fuse
 from triptych.index import SearchIndex, migration, open_index
-from triptych.index.migration import Comparison, compare, copy, prune
+from triptych.index.migration import Difference, compare, copy, prune
 from triptych.index.model import Outcome, Versioned
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
@@ -127,8 +127,8 @@ def test_everything_arrives(source: SearchIndex, target: SearchIndex, name: str)
     steps = migrate(source, target, name)
     assert [step.done for step in steps] == [50, 100, 120]
     assert (steps[-1].newer, steps[-1].refused) == (0, ())
-    found = compare(source, target, name, sample=1000)
-    assert found == Comparison()
+    difference = compare(source, target, name, sample=1000)
+    assert difference == Difference()
     assert target.count(name) == {"indexed": 98, "failed": 11, "partial": 11}
     assert vectors(target, name) == vectors(source, name)
     late = make(0, version=999, text="late")
@@ -157,7 +157,7 @@ def test_an_interrupted_one_is_run_again(source: SearchIndex, target: SearchInde
         migrate(source, Failing(), name)
     assert len(compare(source, target, name, sample=10).missing) == 70
     assert migrate(source, target, name)[-1].done == 120
-    assert compare(source, target, name, sample=1000).differences == []
+    assert compare(source, target, name, sample=1000).lines == []
 
 
 @DIRECTIONS
@@ -170,14 +170,14 @@ def test_a_source_that_is_written_to_is_caught_up_with(
     source.bulk(name, [make(1, version=2000, text="changed"), make(500, version=2000)])
     source.delete(name, "folder/item 0002", 2000)
     list(steps)
-    found = compare(source, target, name, sample=1000)
-    assert found.differences
+    difference = compare(source, target, name, sample=1000)
+    assert difference.lines
     migrate(source, target, name)
-    found = compare(source, target, name, sample=1000)
-    assert (found.missing, found.different) == ((), ())
-    assert set(found.strays) <= {"folder/item 0002"}
-    prune(target, name, found.strays, version=3000)
-    assert compare(source, target, name, sample=1000) == Comparison()
+    difference = compare(source, target, name, sample=1000)
+    assert (difference.missing, difference.different) == ((), ())
+    assert set(difference.strays) <= {"folder/item 0002"}
+    prune(target, name, difference.strays, version=3000)
+    assert compare(source, target, name, sample=1000) == Difference()
     assert target.get(name, "folder/item 0001")["text"] == "changed"
 
 
@@ -187,18 +187,18 @@ def test_what_is_newer_in_the_target_stays(source: SearchIndex, target: SearchIn
     target.ensure(name)
     target.bulk(name, [make(7, version=5000, text="newer"), make(700, version=5000)])
     assert migrate(source, target, name)[-1].newer == 1
-    found = compare(source, target, name, sample=1000)
-    assert found.different == ("folder/item 0007",)
-    assert found.strays == ("folder/item 0700",)
-    assert found.counts == {"indexed": (98, 99)}
-    assert found.differences == [
+    difference = compare(source, target, name, sample=1000)
+    assert difference.different == ("folder/item 0007",)
+    assert difference.strays == ("folder/item 0700",)
+    assert difference.counts == {"indexed": (98, 99)}
+    assert difference.lines == [
         "indexed: 98 in the source, 99 in the target",
         "only in the target: 1 (folder/item 0700)",
         "not the same in both: 1 (folder/item 0007)",
     ]
-    prune(target, name, found.strays, version=4000)
+    prune(target, name, difference.strays, version=4000)
     assert target.get(name, "folder/item 0700")
-    prune(target, name, found.strays, version=6000)
+    prune(target, name, difference.strays, version=6000)
     with pytest.raises(NotFound):
         target.get(name, "folder/item 0700")
 

@@ -16,7 +16,7 @@ from triptych.local.options import stack_home
 
 if TYPE_CHECKING:  # an installation of the client alone lacks the libraries of the indexes
     from triptych.index import SearchIndex
-    from triptych.index.migration import Comparison, Copied
+    from triptych.index.migration import Copied, Difference
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per collection.")]
 
@@ -123,20 +123,20 @@ def _migrate(
                 rate=copied.done / (time.monotonic() - started),
             )
     seconds = time.monotonic() - started
-    comparison = compare(source, target, name, sample=sample)
-    if delete and comparison.strays:
-        prune(target, name, comparison.strays, version=since)
-        comparison = compare(source, target, name, sample=sample)
-    _tell(name, copied, seconds, comparison, as_json=as_json)
-    return not comparison.differences and not copied.refused
+    difference = compare(source, target, name, sample=sample)
+    if delete and difference.strays:
+        prune(target, name, difference.strays, version=since)
+        difference = compare(source, target, name, sample=sample)
+    _tell(name, copied, seconds, difference, as_json=as_json)
+    return not difference.lines and not copied.refused
 
 
 def _tell(
-    name: str, copied: "Copied", seconds: float, comparison: "Comparison", *, as_json: bool
+    name: str, copied: "Copied", seconds: float, difference: "Difference", *, as_json: bool
 ) -> None:
     if as_json:
-        report: dict[str, Any] = {**asdict(copied), "seconds": seconds, **asdict(comparison)}
-        print_json({"collection": name, **report, "differences": comparison.differences})
+        report: dict[str, Any] = {**asdict(copied), "seconds": seconds, **asdict(difference)}
+        print_json({"collection": name, **report, "differences": difference.lines})
         return
     newer = f", {copied.newer} of them newer in the target" if copied.newer else ""
     console.print(
@@ -146,9 +146,9 @@ def _tell(
     )
     for outcome in copied.refused:
         errors.print(f"  {outcome.id} is refused: {outcome.reason}", markup=False, style="red")
-    for difference in comparison.differences:
-        errors.print(f"  {difference}", markup=False, style="red")
-    if comparison.differences:
+    for line in difference.lines:
+        errors.print(f"  {line}", markup=False, style="red")
+    if difference.lines:
         errors.print(
             "  If the source is still written to, run this again; --prune deletes what only the "
             "target has."

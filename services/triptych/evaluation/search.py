@@ -115,7 +115,7 @@ def _search(
     singles = {name: signals for name, signals in SINGLES.items() if _is_part(signals, query)}
     for name, signals in {"": query.signals, **singles}.items():
         weighted = query.encoded.weighted(weights_of(signals))
-        results = retrieve(engine.index, weighted).found
+        results = retrieve(engine.index, weighted).matches
         for method in ("linear",) if name else methods:
             ranking = rank(weighted, results, method, limit=_MRR_DEPTH, explain=False)
             ids = [results[result.index].candidate.id for result in ranking]

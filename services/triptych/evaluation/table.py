@@ -185,6 +185,6 @@ def _keyword_signal(
 ) -> Iterator[tuple[str, float]]:
     """The normalised signal of the words, by the items that have any of them."""
     weighted = query.encoded.weighted({**dict.fromkeys(WEIGHTS, 0.0), KEYWORD: 1.0})
-    results = retrieve(index, weighted, candidates=count).found
+    results = retrieve(index, weighted, candidates=count).matches
     for entry in rank(weighted, results, "linear", explain=False):
         yield results[entry.index].candidate.id, entry.score

@@ -32,8 +32,8 @@ class Copied:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What tells a collection apart from its copy."""
+class Difference:
+    """What a collection and its copy differ in."""
 
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Items in the source and in the target, for each status of which the numbers differ."""
@@ -45,9 +45,9 @@ class Comparison:
     """Ids of the sample whose documents differ."""
 
     @property
-    def differences(self) -> list[str]:
+    def lines(self) -> list[str]:
         """A line for each kind of difference; none if both are alike."""
-        found = [
+        lines = [
             f"{status}: {theirs} in the source, {ours} in the target"
             for status, (theirs, ours) in sorted(self.counts.items())
         ]
@@ -57,8 +57,8 @@ class Comparison:
             ("not the same in both", self.different),
         ):
             if ids:
-                found.append(f"{what}: {_named(ids)}")
-        return found
+                lines.append(f"{what}: {_named(ids)}")
+        return lines
 
 
 def copy(source: SearchIndex, target: SearchIndex, collection: str) -> Iterator[Copied]:
@@ -86,7 +86,7 @@ def copy(source: SearchIndex, target: SearchIndex, collection: str) -> Iterator[
 
 def compare(
     source: SearchIndex, target: SearchIndex, collection: str, *, sample: int
-) -> Comparison:
+) -> Difference:
     """Compare the counts, the ids, and a sample of the documents, spread evenly over the ids.
 
     ``sample`` is at least 1. A document is compared in all its fields but the float32 vector: the
@@ -98,14 +98,14 @@ def compare(
     counts = {status: (theirs.get(status, 0), ours.get(status, 0)) for status in {*theirs, *ours}}
     here, there = _ids(source, collection), _ids(target, collection)
     both = sorted(here & there)
-    chosen = both[:: max(1, len(both) // sample)][:sample]
-    return Comparison(
+    sampled = both[:: max(1, len(both) // sample)][:sample]
+    return Difference(
         counts={status: pair for status, pair in counts.items() if pair[0] != pair[1]},
         missing=tuple(sorted(here - there)),
         strays=tuple(sorted(there - here)),
         different=tuple(
             item
-            for item in chosen
+            for item in sampled
             if _get(source, collection, item) != _get(target, collection, item)
         ),
     )
@@ -126,13 +126,13 @@ def _get(index: SearchIndex, collection: str, item: str) -> Document | None:
 
 
 def _ids(index: SearchIndex, collection: str) -> set[str]:
-    found: set[str] = set()
+    ids: set[str] = set()
     after: Sequence[Any] | None = None
     while True:
         page = index.list(collection, Listing(limit=_PAGE, after=after, fields=["id"]))
-        found.update(document["id"] for document in page.documents)
+        ids.update(document["id"] for document in page.documents)
         if page.last is None:
-            return found
+            return ids
         after = page.last
 
 

@@ -129,7 +129,7 @@ class IndexQuery:
 
 
 @dataclass(frozen=True)
-class Found:
+class Match:
     """A candidate and the document it belongs to, without vectors."""
 
     candidate: Candidate
@@ -144,7 +144,7 @@ Counts = Sequence[Mapping[str, Any]]
 class Results:
     """The union of the best by words and the best by vectors, in no useful order."""
 
-    found: Sequence[Found] = ()
+    matches: Sequence[Match] = ()
     total: int = 0
     """Items that match a word or are among the best by vectors."""
     total_is_exact: bool = True

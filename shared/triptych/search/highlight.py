@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from triptych.core.fields import FIELDS
 from triptych.index.documents import Document
+from triptych.index.fuzzy import is_near
 from triptych.index.model import LABELLED, Clause, Words
 from triptych.search.answer import Snippet
 from triptych.text.analysis import only_stop_words, plain_words, spans, worded
@@ -129,7 +130,7 @@ def _by_letters(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> Iterator
         for word in token.plain:
             if word not in known:
                 known[word] = word.startswith(starts) or any(
-                    is_within(word, term, edits) for term, edits in fuzzy
+                    is_near(word, term, edits) for term, edits in fuzzy
                 )
             if known[word]:
                 yield token.start, token.end
@@ -149,37 +150,6 @@ def _phrases(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> Iterator[Ma
             last = first + len(phrase)
             if words[first:last] == phrase:
                 yield stream[first][1].start, stream[last - 1][1].end
-
-
-def is_within(word: str, term: str, edits: int) -> bool:
-    """Whether a word has the first letter of a term and at most so many errors.
-
-    An error is a letter that is wrong, left out, added, or swapped with the next: the optimal
-    string alignment distance, as Lucene's FuzzyQuery with a prefix of one letter has it.
-    """
-    if word[:1] != term[:1] or abs(len(word) - len(term)) > edits:
-        return False
-    far = edits + 1
-    before: dict[int, int] = {}
-    row = {j: j for j in range(edits + 1)}
-    for i, letter in enumerate(word, 1):
-        longer: dict[int, int] = {}
-        for j in range(max(0, i - edits), min(len(term), i + edits) + 1):
-            if j == 0:
-                longer[0] = i
-                continue
-            cost = min(
-                row.get(j - 1, far) + (letter != term[j - 1]),
-                row.get(j, far) + 1,
-                longer.get(j - 1, far) + 1,
-            )
-            if i > 1 and j > 1 and letter == term[j - 2] and word[i - 2] == term[j - 1]:
-                cost = min(cost, before.get(j - 2, far) + 1)
-            longer[j] = cost
-        before, row = row, longer
-        if min(row.values()) > edits:
-            return False
-    return row.get(len(term), far) <= edits
 
 
 def _snippets(text: str, tokens: Sequence[_Token], marks: Sequence[Mark]) -> Iterator[Snippet]:

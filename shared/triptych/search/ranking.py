@@ -7,8 +7,8 @@ from triptych.core.fields import FIELDS
 from triptych.fusion.scores import Method, Scored, score
 from triptych.index.documents import Document, kind
 from triptych.index.model import (
-    Found,
     IndexQuery,
+    Match,
     Sort,
 )
 from triptych.search.encoding import Query
@@ -52,7 +52,7 @@ def index_query(query: Query, plan: Plan, candidates: int) -> IndexQuery:
 
 def rank(
     query: Query,
-    results: Sequence[Found],
+    results: Sequence[Match],
     method: Method,
     sorts: Sequence[Sort] = (),
     limit: int | None = None,
@@ -68,7 +68,7 @@ def rank(
 
 
 def sort_hits(
-    scored: Sequence[Scored], results: Sequence[Found], sorts: Sequence[Sort]
+    scored: Sequence[Scored], results: Sequence[Match], sorts: Sequence[Sort]
 ) -> list[Scored]:
     """By the first order, equals by the next ones, in the end by id.
 

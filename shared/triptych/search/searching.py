@@ -128,13 +128,13 @@ def _best(search: _Search, watch: _Stopwatch) -> Answer:
     watch.stage("search")
     ranked = rank(
         search.query,
-        results.found,
+        results.matches,
         request.fusion,
         checked.sorts,
         max(request.limit, VERIFIED) if request.verify else request.limit,
         explain=request.explain,
     )
-    documents = [results.found[one.index].document for one in ranked]
+    documents = [results.matches[one.index].document for one in ranked]
     hits = [
         search.hit(document, one.score, one.why if request.explain else None)
         for document, one in zip(documents, ranked, strict=True)
@@ -221,11 +221,11 @@ def _rank_all(search: _Search, snapshot: str) -> Ranking:
         search.collection, index_query(search.query, by_id, WINDOW), snapshot=snapshot
     )
     ranked = rank(
-        search.query, results.found, search.request.fusion, checked.sorts, explain=explain
+        search.query, results.matches, search.request.fusion, checked.sorts, explain=explain
     )
     hits = [
         Ranked(
-            results.found[one.index].candidate.id,
+            results.matches[one.index].candidate.id,
             one.score,
             PackedReasons(one.why) if explain else None,
         )

@@ -3,8 +3,9 @@
 import pytest
 
 from contract.documents import make, phrase, write
-from triptych.index.embedded import lookup
+from triptych.index.embedded import postings
 from triptych.index.embedded.index import EmbeddedIndex
+from triptych.index.embedded.view import View
 from triptych.index.model import Clause, IndexQuery, Words
 
 TEXTS = {"ab": "a b x", "bc": "b c a", "abc": "a b c a b", "ca": "c a b", "none": "b a c b"}
@@ -12,7 +13,7 @@ TEXTS = {"ab": "a b x", "bc": "b c a", "abc": "a b c a b", "ca": "c a b", "none"
 
 def matched(index: EmbeddedIndex, *clauses: Clause) -> dict[str, dict[str, float]]:
     """What each phrase adds to each item that has one."""
-    found = index.search("c", IndexQuery(words=Words(clauses))).found
+    found = index.search("c", IndexQuery(words=Words(clauses))).matches
     return {entry.candidate.id: dict(entry.candidate.words) for entry in found}
 
 
@@ -21,7 +22,7 @@ def test_each_phrase_is_found_as_if_alone(
     index: EmbeddedIndex, monkeypatch: pytest.MonkeyPatch, room: int
 ):
     """However many of the texts are kept between two phrases."""
-    monkeypatch.setattr(lookup, "_KEPT_CHARS", room)
+    monkeypatch.setattr(postings, "_KEPT_CHARS", room)
     write(index, "c", [make(name, text=text) for name, text in TEXTS.items()])
     clauses = [phrase("a b"), phrase("b c"), phrase("c a")]
     expected: dict[str, dict[str, float]] = {}
@@ -37,12 +38,12 @@ def test_texts_are_read_once(index: EmbeddedIndex, monkeypatch: pytest.MonkeyPat
     """Not once for each phrase."""
     write(index, "c", [make(name, text=text) for name, text in TEXTS.items()])
     read: list[int] = []
-    hidden = lookup.hidden
+    hidden = View.hidden
 
-    def counted(view, places):
-        read.extend(places.tolist())
-        return hidden(view, places)
+    def counted(view, rows):
+        read.extend(rows.tolist())
+        return hidden(view, rows)
 
-    monkeypatch.setattr(lookup, "hidden", counted)
+    monkeypatch.setattr(View, "hidden", counted)
     matched(index, *[phrase("a b", fields=("text",))] * 20, phrase("b c", fields=("text",)))
     assert len(read) == len(set(read)) > 0

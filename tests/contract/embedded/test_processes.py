@@ -14,7 +14,7 @@ import pytest
 from contract.documents import features, look_up, make, word
 from support import layout
 from triptych.fusion.query import PresenceClass
-from triptych.index.embedded import EmbeddedIndex, writing
+from triptych.index.embedded import EmbeddedIndex, writer
 from triptych.index.model import IndexQuery, Listing
 
 SPAWN = get_context("spawn")
@@ -35,12 +35,12 @@ def near(entry) -> IndexQuery:
 
 def write_forever(folder: Path, name: str, start: int, answers) -> None:
     """Bulks of three, each of which is reported when it is written; no old versions are kept."""
-    writing.KEPT_SECONDS = -1.0
+    writer.KEPT_SECONDS = -1.0
     index = EmbeddedIndex(folder, layout=layout())
     n = start
     while True:
         entries = [make(f"{name}{n + k}", text=f"{n}", words={"text": f"w{n}"}) for k in range(3)]
-        # The same item in every bulk, too, so that places are left and used again.
+        # The same item in every bulk, too, so that rows are emptied and used again.
         entries.append(make("shared", version=n, words={"text": f"w{n}"}))
         index.bulk("c", entries)
         answers.put((n, [np.asarray(entry.document["vector"]) for entry in entries[:3]]))
@@ -78,7 +78,7 @@ def test_what_a_killed_writer_reported_is_there(index: EmbeddedIndex, tmp_path: 
         start = 3 * len(there)
     name, vector = next(iter(vectors.items()))
     query = IndexQuery(classes=[PresenceClass(("text",), (), vector)], candidates=1)
-    assert [f.candidate.id for f in index.search("c", query).found] == [name]
+    assert [f.candidate.id for f in index.search("c", query).matches] == [name]
     assert len(look_up(index, "c", word(f"w{start - 3}"))) in {0, 4}
     with index._read("c") as view:
         assert view.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -153,7 +153,7 @@ def test_threads_read_and_write_at_once(index: EmbeddedIndex):
             entry = make(f"{n}-{k}", words={"text": f"w{n}k{k}"})
             index.bulk("c", [entry])
             assert [f.candidate.id for f in look_up(index, "c", word(f"w{n}k{k}"))] == [f"{n}-{k}"]
-            (found,) = index.search("c", near(entry)).found
+            (found,) = index.search("c", near(entry)).matches
             assert found.candidate.id == f"{n}-{k}"
             assert found.candidate.features[layout().slices["semantic"]] == pytest.approx(
                 features(entry, "semantic"), abs=1e-3

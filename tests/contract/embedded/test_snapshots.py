@@ -1,4 +1,4 @@
-"""Versions that are kept for a while, and places that are used again."""
+"""Versions that are kept for a while, and rows that are used again."""
 
 import sqlite3
 from pathlib import Path
@@ -10,7 +10,7 @@ from contract.documents import look_up, make, prefix, word
 from support import layout
 from triptych.core.errors import CursorExpired, InvalidInput
 from triptych.fusion.query import PresenceClass
-from triptych.index.embedded import EmbeddedIndex, writing
+from triptych.index.embedded import EmbeddedIndex, writer
 from triptych.index.embedded import index as module
 from triptych.index.embedded.schema import DATABASE
 from triptych.index.model import IndexQuery, Listing, Words
@@ -22,7 +22,7 @@ def ids(index: EmbeddedIndex, snapshot: str | None = None) -> list[str]:
     return [document["id"] for document in page.documents]
 
 
-def places(tmp_path: Path) -> int:
+def row_count(tmp_path: Path) -> int:
     """How many rows the files have."""
     connection = sqlite3.connect(tmp_path / "c" / DATABASE)
     (count,) = connection.execute("SELECT places FROM collection").fetchone()
@@ -45,10 +45,10 @@ def test_a_snapshot_stays_as_it_is(index: EmbeddedIndex):
     index.bulk("c", [make("more", words={"text": "old"})])
     after = index.search("c", query, snapshot=snapshot)
     assert after.total == before.total == 9
-    assert [(f.candidate.id, f.candidate.keyword) for f in after.found] == [
-        (f.candidate.id, f.candidate.keyword) for f in before.found
+    assert [(f.candidate.id, f.candidate.keyword) for f in after.matches] == [
+        (f.candidate.id, f.candidate.keyword) for f in before.matches
     ]
-    for old, new in zip(before.found, after.found, strict=True):
+    for old, new in zip(before.matches, after.matches, strict=True):
         assert (old.candidate.features == new.candidate.features).all()
         assert old.document == new.document
     assert ids(index, snapshot) == [str(n) for n in range(9)]
@@ -56,19 +56,19 @@ def test_a_snapshot_stays_as_it_is(index: EmbeddedIndex):
     assert [f.candidate.id for f in look_up(index, "c", word("old"))] == ["more", "5", "6", "7"]
 
 
-def test_places_are_used_again(index, anew, tmp_path: Path, monkeypatch):
+def test_rows_are_used_again(index, anew, tmp_path: Path, monkeypatch):
     """When what lay there is too old for any snapshot; nothing of it is found any more."""
     index.bulk("c", [make(str(n), words={"text": f"first w{n}"}, tags=("a",)) for n in range(20)])
     index.bulk("c", [make(str(n), words={"text": "second"}, version=2) for n in range(20)])
     index.delete("c", "0", 3)
-    assert places(tmp_path) == 40
-    monkeypatch.setattr(writing, "KEPT_SECONDS", -1.0)
+    assert row_count(tmp_path) == 40
+    monkeypatch.setattr(writer, "KEPT_SECONDS", -1.0)
     third = [make(str(n), words={"text": f"third w{n}"}, version=4) for n in range(1, 20)]
     other = anew()
     assert other.count("c") == {"indexed": 19}
     index.bulk("c", third)
     index.bulk("c", [make(str(n), words={"text": "fourth"}, version=5) for n in range(1, 20)])
-    assert places(tmp_path) == 40
+    assert row_count(tmp_path) == 40
     for reader in (index, other, anew()):
         assert ids(reader) == sorted(map(str, range(1, 20)))
         for gone in ("first", "second", "third", "w3"):
@@ -77,7 +77,7 @@ def test_places_are_used_again(index, anew, tmp_path: Path, monkeypatch):
         for entry in third:
             vector = np.asarray(entry.document["vector"])
             query = IndexQuery(classes=[PresenceClass(("text",), (), vector)], candidates=50)
-            for found in reader.search("c", query).found:
+            for found in reader.search("c", query).matches:
                 assert not np.allclose(found.candidate.features, vector, atol=1e-3)
 
 
@@ -87,7 +87,7 @@ def test_a_snapshot_ends(index: EmbeddedIndex, monkeypatch: pytest.MonkeyPatch):
     early = index.freeze("c")
     index.bulk("c", [make("a", version=2)])
     late = index.freeze("c")
-    monkeypatch.setattr(writing, "KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(writer, "KEPT_SECONDS", -1.0)
     index.bulk("c", [make("b")])
     with pytest.raises(CursorExpired):
         ids(index, early)
@@ -123,7 +123,7 @@ def test_deletions_are_remembered_for_a_day(index: EmbeddedIndex, monkeypatch):
     index.bulk("c", [make("a")])
     index.delete("c", "a", 9)
     assert index.bulk("c", [make("a", version=8)])[0].result == "superseded"
-    monkeypatch.setattr(writing, "_REMEMBER_DELETES", -1.0)
+    monkeypatch.setattr(writer, "_REMEMBER_DELETES", -1.0)
     index.bulk("c", [make("b")])
     assert index.bulk("c", [make("a", version=8)])[0].result == "written"
 
@@ -135,7 +135,7 @@ def test_the_last_of_equal_ids_in_a_bulk_wins(index: EmbeddedIndex, tmp_path: Pa
         "written", "superseded", "written", "written", "superseded",
     ]  # fmt: skip
     assert index.get("c", "a")["text"] == "3"
-    assert places(tmp_path) == 1
+    assert row_count(tmp_path) == 1
 
 
 def test_vectors_that_do_not_fit_are_refused(index: EmbeddedIndex):
@@ -165,7 +165,7 @@ def test_a_large_collection_says_so(index, monkeypatch, capsys):
     assert capsys.readouterr().out.count("triptych migrate") == 1
 
 
-def test_a_made_up_place_is_refused(index: EmbeddedIndex):
+def test_a_made_up_position_is_refused(index: EmbeddedIndex):
     """It is the caller's mistake."""
     for after in ([["string", 1]], [["number", "a"]], [["x", 1]], [[]]):
         with pytest.raises(InvalidInput):

@@ -37,7 +37,7 @@ def test_the_scores_are_those_of_search(tables, queries, empty):
             found = scores(group, tuning.present(layout()), signals)
             for row, query in enumerate(q for q in queries if q.query.kind == kind):
                 weighted = query.encoded.weighted(weights_of(signals))
-                results = retrieve(empty.index, weighted, candidates=40).found
+                results = retrieve(empty.index, weighted, candidates=40).matches
                 for entry in rank(weighted, results, "linear", explain=False):
                     column = int(results[entry.index].candidate.id)
                     assert found[row, column] == pytest.approx(entry.score, abs=1e-5)

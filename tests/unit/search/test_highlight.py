@@ -1,16 +1,16 @@
 """What of a document was found."""
 
 import time
-from functools import cache
 from itertools import product
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from triptych.index.fuzzy import is_near
 from triptych.index.model import LABELLED, Clause
 from triptych.search.answer import Snippet
-from triptych.search.highlight import highlights, is_within
+from triptych.search.highlight import highlights
 from triptych.search.syntax import parse
 from triptych.text.analysis import plain_words, terms
 
@@ -187,38 +187,7 @@ def matches_one(clause: Clause, indexed: set[str], plain: list[str]) -> bool:
         case "prefix":
             return any(word.startswith(clause.terms) for word in plain)
         case "fuzzy":
-            return any(is_within(word, clause.terms[0], clause.edits) for word in plain)
-
-
-def distance(one: str, other: str) -> int:
-    """Optimal string alignment, by its definition."""
-
-    @cache
-    def upto(i: int, j: int) -> int:
-        if not i or not j:
-            return i + j
-        costs = [
-            upto(i - 1, j) + 1,
-            upto(i, j - 1) + 1,
-            upto(i - 1, j - 1) + (one[i - 1] != other[j - 1]),
-        ]
-        if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
-            costs.append(upto(i - 2, j - 2) + 1)
-        return min(costs)
-
-    return upto(len(one), len(other))
-
-
-@settings(max_examples=1000)
-@given(
-    st.text("abc", min_size=1, max_size=8),
-    st.text("abc", min_size=1, max_size=8),
-    st.integers(1, 2),
-)
-def test_fuzzy_is_as_defined(one, other, edits):
-    """Wrong, missing, added and swapped letters; the first letter is right."""
-    expected = one[0] == other[0] and distance(one, other) <= edits
-    assert is_within(one, other, edits) is expected
+            return any(is_near(word, clause.terms[0], clause.edits) for word in plain)
 
 
 @pytest.mark.parametrize("between", [" ", " y ", " cat "])

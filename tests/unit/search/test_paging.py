@@ -140,7 +140,7 @@ def test_a_ranking_that_can_not_be_made_again_is_gone(make_engine, index, monkey
 
     def forgetful(collection, query, *, snapshot=None):
         results = whole(collection, query, snapshot=snapshot)
-        return replace(results, found=results.found[1:])
+        return replace(results, matches=results.matches[1:])
 
     request = SearchRequest(text="cat", limit=5, cursor="*")
     cursor = make_engine().search("c", request).cursor

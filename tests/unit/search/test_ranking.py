@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triptych.fusion.scores import Candidate, Scored
-from triptych.index.model import Found, Sort
+from triptych.index.model import Match, Sort
 from triptych.search.paging import Ranked, Ranking
 from triptych.search.ranking import sort_hits
 
@@ -26,7 +26,7 @@ def order(*sorts: Sort) -> str:
     """The ids of the hits, which come in no order."""
     names = "ecgabfd"
     found = [
-        Found(Candidate(name, frozenset(), None, {}, np.zeros(1)), {"id": name, **DOCUMENTS[name]})
+        Match(Candidate(name, frozenset(), None, {}, np.zeros(1)), {"id": name, **DOCUMENTS[name]})
         for name in names
     ]
     scored = [Scored(place, SCORES[name], {}) for place, name in enumerate(names)]

@@ -12,7 +12,7 @@ from triptych.index.documents import parts, returned, unpack_features
 from triptych.index.elastic.conditions import FACTS
 from triptych.index.elastic.facets import read_facets
 from triptych.index.elastic.queries import WORDS_AT_MOST
-from triptych.index.model import Found, IndexQuery, Listing, Page, Results, Versioned
+from triptych.index.model import IndexQuery, Listing, Match, Page, Results, Versioned
 
 Response = Mapping[str, Any]
 _Scored = tuple[Response, float | None]
@@ -24,7 +24,7 @@ def read_results(query: IndexQuery, response: Response, layout: Layout) -> Resul
     scored = [(hit, _keyword(hit.get("matched_queries"))) for hit in hits["hits"]]
     labels = query.words.labels
     return Results(
-        found=[
+        matches=[
             _read_hit(hit, keyword, query.fields, labels, layout)
             for hit, keyword in _best(scored, query.candidates)
         ],
@@ -59,7 +59,7 @@ def _read_hit(
     fields: Sequence[str] | None,
     labels: Sequence[str],
     layout: Layout,
-) -> Found:
+) -> Match:
     source = hit["_source"]
     words: dict[str, float] = {}
     for name, score in hit.get("matched_queries", {}).items():
@@ -73,7 +73,7 @@ def _read_hit(
         words=words,
         features=unpack_features(source.get("features"), layout),
     )
-    return Found(candidate, returned(source, fields))
+    return Match(candidate, returned(source, fields))
 
 
 def read_page(listing: Listing, response: Response) -> Page:

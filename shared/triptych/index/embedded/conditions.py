@@ -1,4 +1,4 @@
-"""Conditions on the fields of items, as masks over places."""
+"""Conditions on the fields of items, as masks over rows."""
 
 import math
 import sys
@@ -6,19 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from triptych.core.fields import FIELDS
 from triptych.index.documents import kind
 from triptych.index.embedded.records import stored
-from triptych.index.embedded.state import Mask
-from triptych.index.embedded.store import Places, View, parsed
+from triptych.index.embedded.view import Mask, Rows, View, parsed
 from triptych.index.model import Condition, Range, Value
-
-KINDS = FIELDS["metadata"].kinds_of_values
-"""In the order in which their values are sorted."""
 
 _LARGEST = sys.float_info.max
 _SIGNS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
-_PLACES = """
+_ROWS = """
     SELECT group_concat(place) FROM facts
     WHERE field = (SELECT number FROM fields WHERE name = ?)
 """
@@ -29,51 +24,51 @@ _VALUES = """
 """
 
 
-def values(view: View, field: str, kind: str) -> Iterator[tuple[str | float, Places]]:
-    """The values of a field that are of one kind, in order, and the places that have each."""
-    for value, places in view.connection.execute(_VALUES, (field, kind)):
-        yield value, parsed(places)
+def values(view: View, field: str, kind: str) -> Iterator[tuple[str | float, Rows]]:
+    """The values of a field that are of one kind, in order, and the rows that have each."""
+    for value, numbers in view.connection.execute(_VALUES, (field, kind)):
+        yield value, parsed(numbers)
 
 
 def holding(view: View, conditions: Iterable[Condition]) -> Mask:
     """The items for which all conditions hold."""
-    found = view.visible.copy()
+    matching = view.visible.copy()
     for condition in conditions:
         field = condition.field
         if condition.any_of is not None:
-            found &= _one_of(view, field, condition.any_of)
+            matching &= _one_of(view, field, condition.any_of)
         for value in condition.all_of:
-            found &= _one_of(view, field, [value])
+            matching &= _one_of(view, field, [value])
         if condition.none_of:
-            found &= ~_one_of(view, field, condition.none_of)
+            matching &= ~_one_of(view, field, condition.none_of)
         if condition.within is not None:
-            found &= within(view, field, condition.within)
-    return found
+            matching &= within(view, field, condition.within)
+    return matching
 
 
-def _one_of(view: View, field: str, asked: Sequence[Value]) -> Mask:
+def _one_of(view: View, field: str, values: Sequence[Value]) -> Mask:
     """Items that have one of the values; those of different kinds are never equal."""
-    found = np.zeros(view.size, bool)
-    for value in asked:
-        query = f"{_PLACES} AND kind = ? AND value = ?"
-        (places,) = view.numbers(query, (field, kind(value), comparable(value)))
-        found[places] = True
-    return found
+    matching = np.zeros(view.size, bool)
+    for value in values:
+        query = f"{_ROWS} AND kind = ? AND value = ?"
+        (rows,) = view.numbers(query, (field, kind(value), comparable(value)))
+        matching[rows] = True
+    return matching
 
 
-def within(view: View, field: str, asked: Range) -> Mask:
+def within(view: View, field: str, bounds: Range) -> Mask:
     """Items that have a value between the bounds, all of which are of one kind."""
-    bounds = {name: value for name, value in vars(asked).items() if value is not None}
-    if not bounds:
+    limits = {name: value for name, value in vars(bounds).items() if value is not None}
+    if not limits:
         return view.visible
-    name, *others = {kind(value) for value in bounds.values()}
-    if others or name == "boolean":
+    of_kind, *others = {kind(value) for value in limits.values()}
+    if others or of_kind == "boolean":
         return np.zeros(view.size, bool)
-    limits = "".join(f" AND value {_SIGNS[sign]} ?" for sign in bounds)
-    (places,) = view.numbers(
-        f"{_PLACES} AND kind = ?{limits}", (field, name, *map(comparable, bounds.values()))
+    comparisons = "".join(f" AND value {_SIGNS[name]} ?" for name in limits)
+    (rows,) = view.numbers(
+        f"{_ROWS} AND kind = ?{comparisons}", (field, of_kind, *map(comparable, limits.values()))
     )
-    return view.mask(places)
+    return view.mask(rows)
 
 
 def comparable(value: Value) -> str | float:

@@ -14,9 +14,12 @@ from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.core.names import is_id, printable
 from triptych.fusion.blocks import Layout
 from triptych.index.documents import Document
-from triptych.index.embedded import searching, stored, writing
-from triptych.index.embedded.store import View, translated
+from triptych.index.embedded import writer
+from triptych.index.embedded.listing import list_items
+from triptych.index.embedded.search import search
+from triptych.index.embedded.store import translated
 from triptych.index.embedded.stores import Stores
+from triptych.index.embedded.view import View
 from triptych.index.model import (
     Condition,
     Facet,
@@ -70,21 +73,21 @@ class EmbeddedIndex:
 
     def bulk(self, collection: str, documents: Sequence[Versioned]) -> list[Outcome]:
         """Write documents, one outcome each, in order; a bad one does not stop the others."""
-        made, outcomes = writing.sorted_out(documents, self._layout)
-        versions = {number: documents[number].version for number in made}
+        records, outcomes = writer.sorted_out(documents, self._layout)
+        versions = {number: documents[number].version for number in records}
         with self._stores.use(collection) as store, store.write() as connection:
-            outcomes |= writing.write(connection, store.blocks, made, versions)
-            (places,) = connection.execute("SELECT places FROM collection").fetchone()
-        self._warn(collection, places)
+            outcomes |= writer.write(connection, store.vectors, records, versions)
+            (rows,) = connection.execute("SELECT places FROM collection").fetchone()
+        self._warn(collection, rows)
         return [outcomes[number] for number in range(len(documents))]
 
     def get(self, collection: str, item_id: str) -> Document:
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
         with self._read(collection) as view:
-            place = view.place(item_id) if is_id(item_id) else None
-            if place is None:
+            row = view.row(item_id) if is_id(item_id) else None
+            if row is None:
                 raise self._no_item(collection, item_id)
-            (entry,) = stored.versioned(view, np.array([place]))
+            (entry,) = view.versioned(np.array([row]))
         return {name: value for name, value in entry.document.items() if name != "vector"}
 
     def delete(self, collection: str, item_id: str, version: int) -> None:
@@ -92,8 +95,8 @@ class EmbeddedIndex:
         with self._stores.use(collection) as store, store.write() as connection:
             if not is_id(item_id):
                 raise self._no_item(collection, item_id)
-            known = writing.delete(connection, item_id, version)
-        if known is None or known.place is None:
+            known = writer.delete(connection, item_id, version)
+        if known is None or known.row is None:
             raise self._no_item(collection, item_id)
         if known.version > version:
             log.info("a newer version of the item stays", collection=collection, id=item_id)
@@ -102,13 +105,13 @@ class EmbeddedIndex:
         """Return candidates with their raw scores."""
         started = time.perf_counter()
         with self._read(collection, snapshot) as view:
-            results = searching.search(view, query)
+            results = search(view, query)
         return replace(results, took_ms=round(1000 * (time.perf_counter() - started)))
 
     def list(self, collection: str, listing: Listing, *, snapshot: str | None = None) -> Page:
         """Return documents by filter and order."""
         with self._read(collection, snapshot) as view:
-            return searching.listed(view, listing)
+            return list_items(view, listing)
 
     def freeze(self, collection: str) -> str:
         """Keep the collection as it is for some minutes of paging; returns the snapshot."""
@@ -118,16 +121,16 @@ class EmbeddedIndex:
     def scan(self, collection: str) -> Iterator[Versioned]:
         """Every document with its version and its vector, to write it into another index."""
         with self._read(collection) as view:
-            snapshot, places = view.snapshot, np.flatnonzero(view.visible)
-        for start in range(0, len(places), _SCANNED):
+            snapshot, rows = view.snapshot, np.flatnonzero(view.visible)
+        for start in range(0, len(rows), _SCANNED):
             with self._read(collection, snapshot) as view:
-                found = stored.versioned(view, places[start : start + _SCANNED])
-            yield from found
+                entries = view.versioned(rows[start : start + _SCANNED])
+            yield from entries
 
     def metadata(self, collection: str) -> dict[str, set[str]]:
         """The keys in the metadata of the items, each with the kinds of its values."""
         with self._read(collection) as view:
-            return stored.metadata(view)
+            return view.metadata()
 
     def failures(self, collection: str, batch: str, limit: int) -> Sequence[Document]:
         """Documents of a batch that are failed or partial."""
@@ -154,9 +157,9 @@ class EmbeddedIndex:
             "and set TRIPTYCH_INDEX_URL"
         )
 
-    def _warn(self, collection: str, places: int) -> None:
+    def _warn(self, collection: str, rows: int) -> None:
         """Log the advice once per process."""
-        if collection in self._warned or places <= OUTGROWN:
+        if collection in self._warned or rows <= OUTGROWN:
             return
         if advice := self.advice(collection):
             self._warned.add(collection)

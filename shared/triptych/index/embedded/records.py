@@ -1,7 +1,7 @@
 """What of a document goes into which table: pure functions, which purging relies on, too."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ def make_record(document: Document, layout: Layout) -> Record:
             parts=bits(PARTS, parts(document)),
             blocks=_filled(vector, layout),
             vector=vector,
-            lengths=[len(found) for found in words],
+            lengths=[len(field) for field in words],
             postings=list(postings(words)),
             facts=list(facts_of(document)),
         )
@@ -96,24 +96,21 @@ def _filled(vector: Vectors | None, layout: Layout) -> int:
     )
 
 
-def bits(names: Sequence[str] | Mapping[str, Any], found: Any) -> int:
-    """A number with the bits of those names that are found."""
-    return sum(1 << place for place, name in enumerate(names) if name in found)
+def bits(names: Sequence[str] | Mapping[str, Any], members: Collection[str]) -> int:
+    """A number with a bit for each of the names that is among the members."""
+    return sum(1 << number for number, name in enumerate(names) if name in members)
 
 
 def words_of(document: Document) -> list[list[str]]:
     """The words of each indexed field, in order."""
-    found = []
-    for path in INDEXED:
-        name, _, field = path.partition(".")
-        found.append(document.get(name, {}).get(field, "").split())
-    return found
+    paths = (path.split(".", 1) for path in INDEXED)
+    return [document.get(name, {}).get(field, "").split() for name, field in paths]
 
 
 def postings(words: Sequence[Sequence[str]]) -> Iterator[Posting]:
     """Each word of each field, and how often it is there."""
-    for field, found in enumerate(words):
-        for term, count in Counter(found).items():
+    for field, terms in enumerate(words):
+        for term, count in Counter(terms).items():
             yield field, term, count
 
 

@@ -1,9 +1,10 @@
 """The tables of a collection, and how its database is made and opened.
 
-A version of an item has a *place*: the number of its row in ``rows`` and in the files of vectors.
-It is seen by transactions from ``born`` on, up to the one before ``died``. Every committed change
-counts ``tx`` up, so that a number says how the collection was then. Places whose version died long
-ago are emptied and used again; ``horizon`` is the latest death of those.
+A version of an item has a row of its own in ``rows`` and, with the same number, in the files of
+vectors; columns with that number are called ``place``. It is seen by transactions from ``born`` on,
+up to the one before ``died``. Every committed change counts ``tx`` up, so that a number says how
+the collection was then. Rows whose version died long ago are emptied and used again; ``horizon`` is
+the latest death of those.
 """
 
 import secrets

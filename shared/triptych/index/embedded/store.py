@@ -1,29 +1,21 @@
-"""One collection: its folder, connections to its database, transactions, and what it remembers."""
+"""One collection: its folder, connections to its database, and transactions."""
 
 import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from triptych.core.errors import CursorExpired, IndexUnavailable, InvalidInput, TriptychError
 from triptych.fusion.blocks import Layout
-from triptych.index.embedded import state
-from triptych.index.embedded.blocks import Blocks
 from triptych.index.embedded.schema import DATABASE, connect
-from triptych.index.embedded.state import Mask, State
+from triptych.index.embedded.vectors import VectorFiles
+from triptych.index.embedded.view import State, View
 from triptych.index.origin import check_origin
-
-Places = NDArray[np.int64]
 
 _NUMBER = re.compile("[0-9]{1,18}")
 
@@ -36,7 +28,7 @@ class Store:
         self.folder = folder
         self.layout = layout
         self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self.blocks = Blocks(folder, self._descriptor, layout)
+        self.vectors = VectorFiles(folder, self._descriptor, layout)
         try:
             self._file = _identity(folder)
         except BaseException:
@@ -45,7 +37,7 @@ class Store:
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._connections = 0
-        self._state = state.empty()
+        self._state = State.empty()
         self._checked = False
 
     def is_current(self) -> bool:
@@ -58,17 +50,17 @@ class Store:
     @property
     def descriptors(self) -> int:
         """How many it takes at most: folder, shared memory, maps, and two a connection."""
-        return 2 + self.blocks.files + 2 * self._connections
+        return 2 + self.vectors.count + 2 * self._connections
 
     def close(self) -> None:
         """Close everything. No thread may use the store now, or afterwards."""
         while self._idle:
             self._idle.pop().close()
-        self.blocks.close()
+        self.vectors.close()
         os.close(self._descriptor)
 
     @contextmanager
-    def read(self, snapshot: str | None = None) -> Iterator["View"]:
+    def read(self, snapshot: str | None = None) -> Iterator[View]:
         """The collection as it is now, or was at a snapshot. Raises CursorExpired."""
         with self._connection() as connection:
             connection.execute("BEGIN")
@@ -77,7 +69,7 @@ class Store:
                 known = self._refresh(connection)
                 # Another thread may know more already than this transaction sees.
                 tx = now if snapshot is None else self._tx(connection, snapshot, now)
-                yield View(self, connection, known, tx)
+                yield View(connection, self.vectors, known, tx)
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -96,7 +88,7 @@ class Store:
                 raise
 
     def _refresh(self, connection: sqlite3.Connection) -> State:
-        known = state.current(connection, self._state)
+        known = self._state.updated(connection)
         if known.tx > self._state.tx:
             self._state = known
         return known
@@ -142,63 +134,9 @@ class Store:
         return connection
 
 
-@dataclass(frozen=True)
-class View:
-    """A collection at one moment, for the length of a transaction."""
-
-    store: Store
-    connection: sqlite3.Connection
-    state: State
-    tx: int
-
-    @property
-    def size(self) -> int:
-        """The number of places."""
-        return len(self.state.born)
-
-    @cached_property
-    def visible(self) -> Mask:
-        """The places that have an item now."""
-        return self.state.visible(self.tx)
-
-    @cached_property
-    def snapshot(self) -> str:
-        """What ``Store.read`` takes to see the collection like this."""
-        (uid,) = self.connection.execute("SELECT uid FROM collection").fetchone()
-        return f"{uid}:{self.tx}"
-
-    def numbers(self, query: str, values: Sequence[Any] = ()) -> list[Places]:
-        """The one row of a query, whose columns are ``group_concat`` of integers.
-
-        A string of all of them is read many times faster than as many Python objects.
-        """
-        return [parsed(found) for found in self.connection.execute(query, values).fetchone()]
-
-    def place(self, item_id: str) -> int | None:
-        """Where the latest version of an item is, unless it was deleted."""
-        row: tuple[int | None] | None = self.connection.execute(
-            "SELECT place FROM items WHERE id = ?", (item_id,)
-        ).fetchone()
-        return None if row is None else row[0]
-
-    def mask(self, places: Places) -> Mask:
-        """Of those places the ones that have an item now."""
-        found = np.zeros(self.size, bool)
-        found[places] = True
-        found &= self.visible
-        return found
-
-
-def parsed(numbers: str | None) -> Places:
-    """Numbers out of a ``group_concat``."""
-    if not numbers:
-        return np.zeros(0, np.int64)
-    return np.fromstring(numbers, np.int64, sep=",")
-
-
 def _identity(folder: Path) -> tuple[int, int]:
-    found = (folder / DATABASE).stat()
-    return found.st_dev, found.st_ino
+    status = (folder / DATABASE).stat()
+    return status.st_dev, status.st_ino
 
 
 @contextmanager

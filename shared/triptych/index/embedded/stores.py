@@ -54,7 +54,7 @@ class Stores:
             return sorted(folder.name for folder in folders if _is_collection(folder))
 
     def create(self, collection: str) -> None:
-        """Create a collection aside and put it in its place, unless it exists."""
+        """Create a collection under another name and rename it, unless it exists."""
         folder, new = self._folder(collection), self._aside(collection)
         if folder.is_dir():
             return

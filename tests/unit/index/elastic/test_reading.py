@@ -40,20 +40,20 @@ def test_results_are_read():
     response = answer(hit("a", 1e12, source, **matched), hit("b", 1e12), relation="gte")
     results = read_results(IndexQuery(words, fields=["tags"]), response, layout())
     assert (results.total, results.total_is_exact, results.took_ms) == (9, False, 4)
-    first, second = (found.candidate for found in results.found)
+    first, second = (found.candidate for found in results.matches)
     assert (first.id, first.keyword, first.words) == ("a", 3.5, {"cat": 3.5})
     assert first.parts == {"text", "writing"}
     assert np.abs(first.features - FEATURES).max() < 1e-3
     assert (second.id, second.keyword, second.parts, second.words) == ("b", None, set(), {})
     assert second.features.shape == (layout().dims,)
-    assert [found.document for found in results.found] == [{"id": "a"}, {"id": "b"}]
+    assert [found.document for found in results.matches] == [{"id": "a"}, {"id": "b"}]
 
 
 def test_a_sum_that_has_a_name_is_not_added_up():
     """Some of its words have none."""
     words = Words([Clause("cat", "word", ("cat",))])
     response = answer(hit("a", 1.0, keyword=3.5, c0=1.5), hit("b", 1.0, keyword=2.5))
-    found = read_results(IndexQuery(words), response, layout()).found
+    found = read_results(IndexQuery(words), response, layout()).matches
     assert [f.candidate.keyword for f in found] == [3.5, 2.5]
     assert [f.candidate.words for f in found] == [{"cat": 1.5}, {}]
 
@@ -66,7 +66,7 @@ def test_of_the_words_no_more_than_asked_for_are_kept():
         hit("near, first by words", 1e9, keyword=3.0),
         hit("b", 2.0, keyword=2.0), hit("c", 1.0, keyword=1.0), hit("a", 1.0, keyword=1.0),
     ]  # fmt: skip
-    found = read_results(IndexQuery(candidates=3), answer(*hits), layout()).found
+    found = read_results(IndexQuery(candidates=3), answer(*hits), layout()).matches
     near = ["near", "near, last by words", "near, first by words"]
     assert [f.candidate.id for f in found] == [*near, "b", "a"]
 

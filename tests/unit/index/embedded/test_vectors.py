@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from support import layout
-from triptych.index.embedded.blocks import Blocks, _File, runs
+from triptych.index.embedded.vectors import VectorFiles, _File, runs
 
 DIMS = layout().dims
 FILLED = [0b0001, 0b1111, 0b0110, 0b1000, 0, 0b0001, 0b1001, 0b1110] * 5
@@ -29,34 +29,34 @@ def vectors(seed: int) -> list[np.ndarray | None]:
 
 
 @pytest.fixture
-def blocks(tmp_path: Path) -> Iterator[Blocks]:
+def files(tmp_path: Path) -> Iterator[VectorFiles]:
     """The files of a folder, as a store opens them."""
     descriptor = os.open(tmp_path, os.O_RDONLY)
-    files = Blocks(tmp_path, descriptor, layout())
-    yield files
-    files.close()
+    opened = VectorFiles(tmp_path, descriptor, layout())
+    yield opened
+    opened.close()
     os.close(descriptor)
 
 
 @pytest.fixture
-def written(blocks: Blocks) -> tuple[Blocks, np.ndarray]:
-    """Rows at places that had others before, and the same as one array."""
-    places = range(len(FILLED))
+def written(files: VectorFiles) -> tuple[VectorFiles, np.ndarray]:
+    """Rows that held others before, and the same as one array."""
+    rows = range(len(FILLED))
     full = [np.full(DIMS, 7.0, np.float32)] * len(FILLED)
-    blocks.write(places, full, [0b1111] * len(FILLED))
+    files.write(rows, full, [0b1111] * len(FILLED))
     found = vectors(1)
-    blocks.write(places, found, FILLED)
-    return blocks, np.stack([np.zeros(DIMS, np.float32) if v is None else v for v in found])
+    files.write(rows, found, FILLED)
+    return files, np.stack([np.zeros(DIMS, np.float32) if v is None else v for v in found])
 
 
 @pytest.mark.parametrize("wanted", [np.ones(40, bool), np.arange(40) % 9 == 3, np.arange(40) == 4])
 def test_products_are_those_of_what_an_item_has(written, wanted: np.ndarray):
-    """Whatever lay at its place before, for many places and for few."""
-    blocks, matrix = written
+    """Whatever lay in its row before, for many rows and for few."""
+    files, matrix = written
     queries = np.random.default_rng(2).standard_normal((3, DIMS)).astype(np.float32)
     queries[1, layout().slices["visual"]] = 0
     queries[2, layout().slices["semantic"]] = 0
-    found = blocks.product(queries, np.array(FILLED), wanted)
+    found = files.product(queries, np.array(FILLED), wanted)
     expected = queries @ matrix.T
     assert found.shape == (3, 40)
     assert found[:, wanted] == pytest.approx(expected[:, wanted], abs=1e-3)
@@ -64,13 +64,13 @@ def test_products_are_those_of_what_an_item_has(written, wanted: np.ndarray):
 
 def test_rows_come_back(written):
     """Bit by bit, and rounded to float16."""
-    blocks, matrix = written
-    places = np.array([39, 0, 4, 17])
-    filled = np.array(FILLED)[places]
-    assert (blocks.vectors(places, filled) == matrix[places]).all()
-    features = blocks.features(places, filled)
+    files, matrix = written
+    rows = np.array([39, 0, 4, 17])
+    filled = np.array(FILLED)[rows]
+    assert (files.vectors(rows, filled) == matrix[rows]).all()
+    features = files.features(rows, filled)
     assert features.dtype == np.float16
-    assert (features == matrix[places].astype(np.float16)).all()
+    assert (features == matrix[rows].astype(np.float16)).all()
 
 
 def test_runs():
@@ -103,9 +103,9 @@ def test_a_map_that_another_thread_makes_is_never_too_short(
     monkeypatch.setattr(_File, "_mapped", kept, raising=False)
     del vars(file)["_mapped"]
     with ThreadPoolExecutor(2) as pool:
-        short = pool.submit(file.rows, 4096)
+        short = pool.submit(file.read, 4096)
         assert short_is_made.wait(30)
         file.write({5000: np.ones(2, np.float32)}, 0, 5001)
-        long = pool.submit(file.rows, 5001)
+        long = pool.submit(file.read, 5001)
         assert (len(short.result()), len(long.result())) == (4096, 5001)
     os.close(descriptor)

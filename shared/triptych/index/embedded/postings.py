@@ -1,4 +1,4 @@
-"""Looking up words: clauses against the postings, scored as Lucene does."""
+"""The words of a query looked up in the postings, scored as Lucene does."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 
 from triptych.encoders.cards import Vectors
 from triptych.index.embedded.bm25 import bm25, idf, phrase_idf
-from triptych.index.embedded.fuzzy import is_near
 from triptych.index.embedded.records import words_of
 from triptych.index.embedded.schema import INDEXED
-from triptych.index.embedded.state import Mask
-from triptych.index.embedded.store import Places, View
-from triptych.index.embedded.stored import hidden
+from triptych.index.embedded.view import Mask, Rows, View
+from triptych.index.fuzzy import is_near
 from triptych.index.model import LABELLED, MAX_CLAUSES, Clause, Words
 
 _LAST = chr(0x10FFFF)
@@ -35,24 +33,24 @@ _VOCABULARY = "SELECT term FROM terms WHERE field = ? AND term >= ? AND term < ?
 class _Matches:
     """Items that have a term, and how often."""
 
-    places: Places
+    rows: Rows
     counts: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Matched:
-    """What the words of a query say about every place, float32 (n,); 0 where nothing matches."""
+    """What the words of a query say about every row, float32 (n,); 0 where nothing matches."""
 
     total: Vectors
     clauses: Mapping[int, Vectors] = field(default_factory=dict)
     """Of the labelled clauses, by number."""
 
-    def of(self, place: int, labels: Sequence[str]) -> dict[str, float]:
+    def of(self, row: int, labels: Sequence[str]) -> dict[str, float]:
         """The words that match an item, with what each adds."""
         words: dict[str, float] = {}
         for number, scores in self.clauses.items():
-            if scores[place] > 0:
-                words[labels[number]] = words.get(labels[number], 0.0) + float(scores[place])
+            if scores[row] > 0:
+                words[labels[number]] = words.get(labels[number], 0.0) + float(scores[row])
         return words
 
 
@@ -88,38 +86,38 @@ class Lookup:
         """One clause: the best of its fields."""
         scores = np.zeros(self._view.size, np.float32)
         for name in clause.fields if clause.terms else ():
-            for places, found in self._in_field(clause, name):
-                scores[places] = np.maximum(scores[places], found)
+            for rows, values in self._in_field(clause, name):
+                scores[rows] = np.maximum(scores[rows], values)
         return scores
 
-    def _in_field(self, clause: Clause, name: str) -> Iterator[tuple[Places, Vectors | np.float32]]:
-        """Places, each once, and their scores."""
+    def _in_field(self, clause: Clause, name: str) -> Iterator[tuple[Rows, Vectors | np.float32]]:
+        """Rows, each once, and their scores."""
         if clause.kind == "word":
             column = INDEXED.index(f"words.{name}")
             for stem in clause.terms:
-                found = self._postings(column, stem)
-                yield found.places, self._bm25(column, self._idf(column, found), found)
+                matches = self._postings(column, stem)
+                yield matches.rows, self._bm25(column, self._idf(column, matches), matches)
             return
         column = INDEXED.index(f"plain.{name}")
         if clause.kind == "phrase":
-            idfs, found = self._phrase(column, clause.terms)
-            yield found.places, self._bm25(column, idfs, found)
+            weight, matches = self._phrase(column, clause.terms)
+            yield matches.rows, self._bm25(column, weight, matches)
         elif clause.kind == "prefix":
             yield self._prefixed(column, clause.terms[0]), np.float32(1)
         else:
             yield self._near(column, clause.terms[0], clause.edits), np.float32(1)
 
     def _postings(self, column: int, term: str) -> _Matches:
-        places, counts = self._view.numbers(_POSTINGS, (column, term))
-        alive = self._view.visible[places]
-        return _Matches(places[alive], counts[alive])
+        rows, counts = self._view.numbers(_POSTINGS, (column, term))
+        visible = self._view.visible[rows]
+        return _Matches(rows[visible], counts[visible])
 
-    def _idf(self, column: int, found: _Matches) -> np.float32:
-        return idf(self._fields[column][0], len(found.places))
+    def _idf(self, column: int, matches: _Matches) -> np.float32:
+        return idf(self._fields[column][0], len(matches.rows))
 
-    def _bm25(self, column: int, weight: np.float32, found: _Matches) -> Vectors:
-        lengths = self._view.state.lengths[column, found.places]
-        return bm25(weight, found.counts, lengths, self._fields[column][1])
+    def _bm25(self, column: int, weight: np.float32, matches: _Matches) -> Vectors:
+        lengths = self._view.state.lengths[column, matches.rows]
+        return bm25(weight, matches.counts, lengths, self._fields[column][1])
 
     @cached_property
     def _fields(self) -> list[tuple[int, float]]:
@@ -131,23 +129,23 @@ class Lookup:
     def _phrase(self, column: int, terms: Sequence[str]) -> tuple[np.float32, _Matches]:
         """Items that have the words one after the other; how often, and how much that says."""
         each = {term: self._postings(column, term) for term in dict.fromkeys(terms)}
-        places = _common([found.places for found in each.values()])
+        rows = _common([matches.rows for matches in each.values()])
         phrase = _spaced(terms)
         counts = np.array(
-            [occurrences(text, phrase) for text in self._texts(column, places)], np.int64
+            [occurrences(text, phrase) for text in self._texts(column, rows)], np.int64
         )
-        found = _Matches(places[counts > 0], counts[counts > 0])
-        return phrase_idf(self._idf(column, each[term]) for term in terms), found
+        weight = phrase_idf(self._idf(column, each[term]) for term in terms)
+        return weight, _Matches(rows[counts > 0], counts[counts > 0])
 
-    def _texts(self, column: int, places: Places) -> Iterator[str]:
-        """The words of a field at some places, as ``_spaced`` joins them; many are kept.
+    def _texts(self, column: int, rows: Rows) -> Iterator[str]:
+        """The words of a field of some rows, as ``_spaced`` joins them; many are kept.
 
         A query may have a hundred phrases of common words, each of which is looked for in the same
         long texts.
         """
-        keys = [(column, place) for place in places.tolist()]
-        unread = [place for _, place in keys if (column, place) not in self._kept]
-        documents = hidden(self._view, np.array(unread, np.int64))
+        keys = [(column, row) for row in rows.tolist()]
+        unread = [row for _, row in keys if (column, row) not in self._kept]
+        documents = self._view.hidden(np.array(unread, np.int64))
         for key in keys:
             text = self._kept.get(key)
             if text is None:
@@ -157,28 +155,28 @@ class Lookup:
                     self._room -= len(text)
             yield text
 
-    def _prefixed(self, column: int, start: str) -> Places:
-        (places,) = self._view.numbers(_PREFIXED, (column, start, start + _LAST))
-        return np.flatnonzero(self._view.mask(places))
+    def _prefixed(self, column: int, start: str) -> Rows:
+        (rows,) = self._view.numbers(_PREFIXED, (column, start, start + _LAST))
+        return np.flatnonzero(self._view.mask(rows))
 
-    def _near(self, column: int, word: str, edits: int) -> Places:
+    def _near(self, column: int, word: str, edits: int) -> Rows:
         """Items with a word that begins with the same letter and differs by so many edits."""
-        rows = self._view.connection.execute(_VOCABULARY, (column, word[0], word[0] + _LAST))
-        found = [term for (term,) in rows if is_near(term, word, edits)]
+        terms = self._view.connection.execute(_VOCABULARY, (column, word[0], word[0] + _LAST))
+        near = [term for (term,) in terms if is_near(term, word, edits)]
         return np.concatenate(
             [
                 np.zeros(0, np.int64),
-                *(self._postings(column, term).places for term in found),
+                *(self._postings(column, term).rows for term in near),
             ]
         )
 
 
-def _common(lists: Iterable[Places]) -> Places:
-    """What is in all of some lists of different numbers."""
-    found, *others = sorted(lists, key=len)
+def _common(lists: Iterable[Rows]) -> Rows:
+    """The numbers that all lists have; each list has a number once."""
+    common, *others = sorted(lists, key=len)
     for other in others:
-        found = np.intersect1d(found, other, assume_unique=True)
-    return found
+        common = np.intersect1d(common, other, assume_unique=True)
+    return common
 
 
 def _spaced(words: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Listings: items in the order of fields, from any point on."""
+"""Listings: items by a filter, in the order of fields, from any point on."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.core.errors import InvalidInput
-from triptych.index.documents import Document
-from triptych.index.embedded.conditions import KINDS, comparable
+from triptych.index.documents import Document, returned
+from triptych.index.embedded.conditions import comparable, holding
+from triptych.index.embedded.facets import counted
 from triptych.index.embedded.records import facts_of
-from triptych.index.embedded.store import Places, View
-from triptych.index.model import Sort
+from triptych.index.embedded.view import KINDS, Rows, View
+from triptych.index.model import Listing, Page, Sort
 
 Key = list[Any]
 """A kind and a value of it; as JSON has it, and as the database compares it."""
@@ -33,6 +34,21 @@ _BELOW = """
 """
 
 
+def list_items(view: View, listing: Listing) -> Page:
+    """Documents by filter and order."""
+    matching = holding(view, listing.filter)
+    order = _Order(view, listing.sort)
+    rows = order.sorted(np.flatnonzero(matching))
+    rest = rows if listing.after is None else order.after(rows, listing.after)
+    page = rest[: listing.limit]
+    return Page(
+        documents=[returned(document, listing.fields) for document in view.public(page)],
+        total=len(rows),
+        last=order.keys(next(view.whole(page[-1:]))) if 0 < len(page) < len(rest) else None,
+        facets=counted(view, listing.facets, matching),
+    )
+
+
 class _Column:
     """Where each item is in the order of one field."""
 
@@ -44,10 +60,10 @@ class _Column:
         self.ranks: NDArray[np.float64] = np.full(view.size, _MISSING)
         total = 0
         for kind in KINDS:
-            places, ranks = view.numbers(_RANKED, (sort.field, kind))
+            rows, ranks = view.numbers(_RANKED, (sort.field, kind))
             count = int(ranks.max(initial=-1)) + 1
             self._starts[kind], self._counts[kind] = total, count
-            self.ranks[places] = total + (count - 1 - ranks if sort.descending else ranks)
+            self.ranks[rows] = total + (count - 1 - ranks if sort.descending else ranks)
             total += count
 
     def key(self, document: Document) -> Key | None:
@@ -74,33 +90,33 @@ class _Column:
         )
 
 
-class Order:
+class _Order:
     """Items by some fields, equals by id."""
 
     def __init__(self, view: View, sorts: Sequence[Sort]) -> None:
         self._columns = [_Column(view, sort) for sort in (*sorts, Sort("id"))]
 
-    def sorted(self, places: Places) -> Places:
-        """Places in order."""
-        keys = [column.ranks[places] for column in reversed(self._columns)]
-        ordered: Places = places[np.lexsort(keys)]
+    def sorted(self, rows: Rows) -> Rows:
+        """Rows in order."""
+        keys = [column.ranks[rows] for column in reversed(self._columns)]
+        ordered: Rows = rows[np.lexsort(keys)]
         return ordered
 
-    def after(self, places: Places, keys: Sequence[Any]) -> Places:
-        """Of places in order, those that come after one with these keys.
+    def after(self, rows: Rows, keys: Sequence[Any]) -> Rows:
+        """Of rows in order, those that come after one with these keys.
 
         Raises:
             InvalidInput: they are not what ``keys`` makes.
         """
         if len(keys) != len(self._columns) or not all(map(_is_key, keys)):
-            raise InvalidInput("this is no place in such a list")
-        later = np.zeros(len(places), bool)
-        equal = np.ones(len(places), bool)
+            raise InvalidInput("the listing has no such position")
+        later = np.zeros(len(rows), bool)
+        equal = np.ones(len(rows), bool)
         for column, key in zip(self._columns, keys, strict=True):
-            ranks, rank = column.ranks[places], column.rank(key)
+            ranks, rank = column.ranks[rows], column.rank(key)
             later |= equal & (ranks > rank)
             equal &= ranks == rank
-        return places[later]
+        return rows[later]
 
     def keys(self, document: Document) -> list[Any]:
         """What ``after`` takes to go on behind a document."""

@@ -1,4 +1,4 @@
-"""Writing: one transaction for a bulk, vectors before it commits."""
+"""Writes: one transaction for a bulk, vectors before it commits."""
 
 import sqlite3
 import time
@@ -10,9 +10,9 @@ import orjson
 
 from triptych.fusion.blocks import Layout
 from triptych.index.embedded import records
-from triptych.index.embedded.blocks import Blocks
 from triptych.index.embedded.records import Record
 from triptych.index.embedded.schema import INDEXED
+from triptych.index.embedded.vectors import VectorFiles
 from triptych.index.model import Outcome, Versioned
 
 KEPT_SECONDS = 1800.0
@@ -39,10 +39,10 @@ _NO_FACT = """
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of an item: its version, and its place unless it was deleted."""
+    """What is known of an item: its version, and its row unless it was deleted."""
 
     version: int
-    place: int | None
+    row: int | None
 
 
 def sorted_out(
@@ -61,7 +61,7 @@ def sorted_out(
 
 def write(
     connection: sqlite3.Connection,
-    blocks: Blocks,
+    vectors: VectorFiles,
     made: Mapping[int, Record],
     versions: Mapping[int, int],
 ) -> dict[int, Outcome]:
@@ -78,14 +78,14 @@ def write(
             winners[record.id] = number
     if winners:
         now = time.time()
-        empty_places(connection, now)
+        empty_rows(connection, now)
         tx = _next(connection)
-        gone = [known[item].place for item in winners if item in known]
-        _end(connection, tx, now, [place for place in gone if place is not None])
+        replaced = [known[item].row for item in winners if item in known]
+        _end(connection, tx, now, [row for row in replaced if row is not None])
         written = [(made[number], versions[number]) for number in winners.values()]
-        places = _take_places(connection, len(written))
-        blocks.write(places, [r.vector for r, _ in written], [r.blocks for r, _ in written])
-        _insert(connection, tx, dict(zip(places, written, strict=True)))
+        rows = _take_rows(connection, len(written))
+        vectors.write(rows, [r.vector for r, _ in written], [r.blocks for r, _ in written])
+        _insert(connection, tx, dict(zip(rows, written, strict=True)))
     return outcomes
 
 
@@ -102,9 +102,9 @@ def delete(connection: sqlite3.Connection, item_id: str, version: int) -> Known 
     if known is not None and known.version > version:
         return known
     now = time.time()
-    empty_places(connection, now)
-    if known is not None and known.place is not None:
-        _end(connection, _next(connection), now, [known.place])
+    empty_rows(connection, now)
+    if known is not None and known.row is not None:
+        _end(connection, _next(connection), now, [known.row])
     connection.execute(
         "INSERT OR REPLACE INTO items VALUES (?, ?, NULL, ?)", (item_id, version, now)
     )
@@ -119,34 +119,34 @@ def _next(connection: sqlite3.Connection) -> int:
 
 
 def _known(connection: sqlite3.Connection, items: Iterable[str]) -> dict[str, Known]:
-    wanted = list(dict.fromkeys(items))
-    found: dict[str, Known] = {}
-    for start in range(0, len(wanted), _VALUES_AT_ONCE):
-        some = wanted[start : start + _VALUES_AT_ONCE]
-        rows = connection.execute(
-            f"SELECT id, version, place FROM items WHERE id IN ({', '.join('?' * len(some))})",  # noqa: S608
-            some,
+    distinct = list(dict.fromkeys(items))
+    known: dict[str, Known] = {}
+    for start in range(0, len(distinct), _VALUES_AT_ONCE):
+        ids = distinct[start : start + _VALUES_AT_ONCE]
+        entries = connection.execute(
+            f"SELECT id, version, place FROM items WHERE id IN ({', '.join('?' * len(ids))})",  # noqa: S608
+            ids,
         )
-        found |= {item: Known(version, place) for item, version, place in rows}
-    return found
+        known |= {item: Known(version, row) for item, version, row in entries}
+    return known
 
 
-def _end(connection: sqlite3.Connection, tx: int, now: float, places: Iterable[int]) -> None:
+def _end(connection: sqlite3.Connection, tx: int, now: float, rows: Iterable[int]) -> None:
     connection.executemany(
         "UPDATE rows SET died = ?, died_at = ? WHERE place = ?",
-        [(tx, now, place) for place in places],
+        [(tx, now, row) for row in rows],
     )
 
 
-def _take_places(connection: sqlite3.Connection, count: int) -> list[int]:
-    """Empty places first, then new ones."""
-    rows = connection.execute("SELECT place FROM free ORDER BY place LIMIT ?", (count,))
-    places: list[int] = [place for (place,) in rows]
-    connection.executemany("DELETE FROM free WHERE place = ?", [(place,) for place in places])
+def _take_rows(connection: sqlite3.Connection, count: int) -> list[int]:
+    """Empty rows first, then new ones."""
+    free = connection.execute("SELECT place FROM free ORDER BY place LIMIT ?", (count,))
+    rows: list[int] = [row for (row,) in free]
+    connection.executemany("DELETE FROM free WHERE place = ?", [(row,) for row in rows])
     (start,) = connection.execute("SELECT places FROM collection").fetchone()
-    more = count - len(places)
+    more = count - len(rows)
     connection.execute("UPDATE collection SET places = places + ?", (more,))
-    return [*places, *range(start, start + more)]
+    return [*rows, *range(start, start + more)]
 
 
 def _insert(
@@ -155,27 +155,27 @@ def _insert(
     connection.executemany(
         _ROW,
         [
-            (place, r.id, version, tx, r.parts, r.blocks, *r.lengths)
-            for place, (r, version) in written.items()
+            (row, r.id, version, tx, r.parts, r.blocks, *r.lengths)
+            for row, (r, version) in written.items()
         ],
     )
     connection.executemany(
         "INSERT INTO documents VALUES (?, ?, ?)",
-        [(place, r.public, r.hidden) for place, (r, _) in written.items()],
+        [(row, r.public, r.hidden) for row, (r, _) in written.items()],
     )
     connection.executemany(
         "INSERT OR REPLACE INTO items VALUES (?, ?, ?, NULL)",
-        [(r.id, version, place) for place, (r, version) in written.items()],
+        [(r.id, version, row) for row, (r, version) in written.items()],
     )
-    found = {(field, term) for r, _ in written.values() for field, term, _ in r.postings}
-    connection.executemany("INSERT OR IGNORE INTO terms (field, term) VALUES (?, ?)", sorted(found))
+    terms = {(field, term) for r, _ in written.values() for field, term, _ in r.postings}
+    connection.executemany("INSERT OR IGNORE INTO terms (field, term) VALUES (?, ?)", sorted(terms))
     # In the order of the table, so that a page is touched once.
     connection.executemany(
         _POSTING,
         sorted(
             (
-                (place, count, field, term)
-                for place, (r, _) in written.items()
+                (row, count, field, term)
+                for row, (r, _) in written.items()
                 for field, term, count in r.postings
             ),
             key=itemgetter(2, 3),
@@ -188,38 +188,35 @@ def _insert(
     connection.executemany(
         _FACT,
         [
-            (kind, value, place, name)
-            for place, (r, _) in written.items()
+            (kind, value, row, name)
+            for row, (r, _) in written.items()
             for name, kind, value in r.facts
         ],
     )
 
 
-def empty_places(connection: sqlite3.Connection, now: float) -> None:
-    """Forget some of what died long ago: no snapshot can see it, and its places are free."""
-    rows = connection.execute(
+def empty_rows(connection: sqlite3.Connection, now: float) -> None:
+    """Forget some of what died long ago: no snapshot can see it, and its rows are free."""
+    dead = connection.execute(
         "SELECT place, died, public, hidden FROM rows JOIN documents USING (place) "
         "WHERE died_at < ? ORDER BY died_at LIMIT ?",
         (now - KEPT_SECONDS, _EMPTIED_AT_ONCE),
     ).fetchall()
-    for place, _, public, hidden in rows:
+    for row, _, public, hidden in dead:
         document = {**orjson.loads(public), **orjson.loads(hidden)}
         connection.executemany(
             _NO_POSTING,
-            [
-                (place, field, term)
-                for field, term, _ in records.postings(records.words_of(document))
-            ],
+            [(row, field, term) for field, term, _ in records.postings(records.words_of(document))],
         )
         connection.executemany(
             _NO_FACT,
-            [(kind, value, place, name) for name, kind, value in records.facts_of(document)],
+            [(kind, value, row, name) for name, kind, value in records.facts_of(document)],
         )
         for table in ("rows", "documents"):
-            connection.execute(f"DELETE FROM {table} WHERE place = ?", (place,))  # noqa: S608
-    if rows:
-        connection.executemany("INSERT INTO free VALUES (?)", [(row[0],) for row in rows])
+            connection.execute(f"DELETE FROM {table} WHERE place = ?", (row,))  # noqa: S608
+    if dead:
+        connection.executemany("INSERT INTO free VALUES (?)", [(row,) for row, *_ in dead])
         connection.execute(
-            "UPDATE collection SET horizon = max(horizon, ?)", (max(row[1] for row in rows),)
+            "UPDATE collection SET horizon = max(horizon, ?)", (max(died for _, died, *_ in dead),)
         )
     connection.execute("DELETE FROM items WHERE deleted_at < ?", (now - _REMEMBER_DELETES,))

@@ -1,9 +1,9 @@
 """The vectors of a collection, in files beside its database.
 
 There is one of float32 rows per block of the layout, for searching, and one of whole vectors in
-float16, for scoring. Row i belongs to place i. Rows are written before the transaction that says
-that they are there, so what lies at other places is never looked at. Files grow in large steps and
-never shrink: a map of one is good until it is too short.
+float16, for scoring. Rows are written before the transaction that says that they are there, so what
+lies in other rows is never looked at. Files grow in large steps and never shrink: a map of one is
+good until it is too short.
 """
 
 import mmap
@@ -20,17 +20,17 @@ from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout
 from triptych.index.documents import Features
 
-Rows = NDArray[np.floating]
+Matrix = NDArray[np.floating]
 
 _STEP = 4096
 _SEARCHED = np.dtype("<f4")
 _SCORED = np.dtype("<f2")
 _SPARSE = 4
-"""Where fewer than one row in so many is asked for, those are copied instead of reading all."""
+"""Where fewer than one row in so many is needed, those are copied instead of reading all."""
 
 
-class Blocks:
-    """The files of one collection, and this process's maps of them."""
+class VectorFiles:
+    """The files of one collection, and this process's maps of them. Safe for threads."""
 
     def __init__(self, folder: Path, descriptor: int, layout: Layout) -> None:
         """``descriptor``: of the folder; a collection that replaces this one has another."""
@@ -42,7 +42,7 @@ class Blocks:
         self._scored = _File(folder / "features.f16", descriptor, layout.dims, _SCORED)
 
     @property
-    def files(self) -> int:
+    def count(self) -> int:
         """The number of files, each of which takes a descriptor while it is mapped."""
         return len(self._searched) + 1
 
@@ -53,24 +53,28 @@ class Blocks:
 
     def write(
         self,
-        places: Sequence[int],
+        rows: Sequence[int],
         vectors: Sequence[Vectors | None],
         filled: Sequence[int],
     ) -> None:
-        """Write rows and make them durable: of each place the blocks that ``filled`` has."""
-        start, count = min(places), max(places) + 1
+        """Write vectors to rows and make them durable.
+
+        Args:
+            rows: their numbers.
+            vectors: for each row float32 (dims of the layout,), or None.
+            filled: for each row the blocks that it has, a bit each; others are not written.
+        """
+        start, count = min(rows), max(rows) + 1
         whole = {
-            place: vector
-            for place, vector in zip(places, vectors, strict=True)
-            if vector is not None
+            row: vector for row, vector in zip(rows, vectors, strict=True) if vector is not None
         }
         for number, (name, where) in enumerate(self._slices.items()):
-            rows = {
-                place: whole[place][where]
-                for place, mask in zip(places, filled, strict=True)
+            block = {
+                row: whole[row][where]
+                for row, mask in zip(rows, filled, strict=True)
                 if mask >> number & 1
             }
-            self._searched[name].write(rows, start, count)
+            self._searched[name].write(block, start, count)
         self._scored.write(whole, start, count)
 
     def product(
@@ -80,48 +84,48 @@ class Blocks:
 
         Args:
             queries: float32 (queries, dims of the layout).
-            filled: (n,) which blocks each place has.
-            wanted: (n,) the places whose products are needed.
+            filled: (n,) which blocks each row has.
+            wanted: (n,) the rows whose products are needed.
 
         Returns:
             float32 (queries, n); zeros, or anything, where not wanted.
         """
-        places = np.flatnonzero(wanted)
-        some = len(places) * _SPARSE < len(wanted)
-        masks = filled[places] if some else filled
+        rows = np.flatnonzero(wanted)
+        sparse = len(rows) * _SPARSE < len(wanted)
+        masks = filled[rows] if sparse else filled
         total = np.zeros((len(queries), len(masks)), np.float32)
         for number, (name, where) in enumerate(self._slices.items()):
             has = (masks >> number & 1).astype(bool)
             if not queries[:, where].any() or not has.any():
                 continue
-            rows = self._searched[name].rows(len(wanted))
-            block = rows[places] if some else rows
+            matrix = self._searched[name].read(len(wanted))
+            block = matrix[rows] if sparse else matrix
             for query, sums in zip(queries, total, strict=True):
-                # What lies at a place that lacks the block may be anything.
+                # What lies in a row that lacks the block may be anything.
                 np.add(sums, block @ query[where], out=sums, where=has)
-        if not some:
+        if not sparse:
             return total
         spread = np.zeros((len(queries), len(wanted)), np.float32)
-        spread[:, places] = total
+        spread[:, rows] = total
         return spread
 
-    def vectors(self, places: NDArray[np.integer], filled: NDArray[np.integer]) -> Vectors:
-        """The vectors at some places, float32 (len(places), dims of the layout)."""
-        found = np.zeros((len(places), self._scored.dims), np.float32)
+    def vectors(self, rows: NDArray[np.integer], filled: NDArray[np.integer]) -> Vectors:
+        """The vectors of some rows, float32 (len(rows), dims of the layout)."""
+        vectors = np.zeros((len(rows), self._scored.dims), np.float32)
         for number, (name, where) in enumerate(self._slices.items()):
             has = (filled >> number & 1).astype(bool)
             if has.any():
-                rows = self._searched[name].rows(int(places.max()) + 1)
-                found[has, where] = rows[places[has]]
-        return found
+                matrix = self._searched[name].read(int(rows.max()) + 1)
+                vectors[has, where] = matrix[rows[has]]
+        return vectors
 
-    def features(self, places: NDArray[np.integer], filled: NDArray[np.integer]) -> Features:
-        """The vectors at some places as scores use them, float16 (len(places), dims)."""
-        found = np.zeros((len(places), self._scored.dims), np.float16)
+    def features(self, rows: NDArray[np.integer], filled: NDArray[np.integer]) -> Features:
+        """The vectors of some rows as scores use them, float16 (len(rows), dims)."""
+        features = np.zeros((len(rows), self._scored.dims), np.float16)
         has = filled != 0
         if has.any():
-            found[has] = self._scored.rows(int(places.max()) + 1)[places[has]]
-        return found
+            features[has] = self._scored.read(int(rows.max()) + 1)[rows[has]]
+        return features
 
 
 class _File:
@@ -133,9 +137,9 @@ class _File:
         self._folder = folder
         self._kind = kind
         self._size = dims * kind.itemsize
-        self._mapped: Rows | None = None
+        self._mapped: Matrix | None = None
 
-    def rows(self, count: int) -> Rows:
+    def read(self, count: int) -> Matrix:
         """The first ``count`` rows, as they lie in the file."""
         # Read once: another thread may put a shorter or a longer map there at any time.
         mapped = self._mapped
@@ -143,7 +147,7 @@ class _File:
             mapped = self._mapped = self._map(count)
         return mapped[:count]
 
-    def _map(self, count: int) -> Rows:
+    def _map(self, count: int) -> Matrix:
         """Map the whole file, which must have at least ``count`` rows."""
         with self._opened(os.O_RDONLY) as descriptor:
             size = os.fstat(descriptor).st_size
@@ -156,11 +160,11 @@ class _File:
         return np.frombuffer(mapped, self._kind).reshape(-1, self.dims)
 
     def close(self) -> None:
-        """Forget the map; it lasts as long as an array that looks into it."""
+        """Forget the map."""
         self._mapped = None
 
-    def write(self, rows: Mapping[int, Vectors], start: int, count: int) -> None:
-        """Write rows from ``start`` on, and see that there is room for ``count``."""
+    def write(self, vectors: Mapping[int, Vectors], start: int, count: int) -> None:
+        """Write rows from ``start`` on, and make room for ``count``."""
         with self._opened(os.O_RDWR | os.O_CREAT) as descriptor:
             size = os.fstat(descriptor).st_size
             if size < start * self._size:  # zeros must not take the place of what was lost
@@ -168,10 +172,10 @@ class _File:
             grown = size < count * self._size
             if grown:
                 os.truncate(descriptor, -(-count // _STEP) * _STEP * self._size)
-            for run in runs(sorted(rows)):
-                data = np.stack([rows[place] for place in run]).astype(self._kind)
+            for run in runs(sorted(vectors)):
+                data = np.stack([vectors[row] for row in run]).astype(self._kind)
                 _write_all(descriptor, data.tobytes(), run.start * self._size)
-            if rows or grown:
+            if vectors or grown:
                 os.fdatasync(descriptor)
 
     @contextmanager
@@ -194,12 +198,12 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
         rest, offset = rest[written:], offset + written
 
 
-def runs(places: Sequence[int]) -> list[range]:
+def runs(numbers: Sequence[int]) -> list[range]:
     """Ascending numbers as the ranges that they make."""
-    found: list[range] = []
-    for place in places:
-        if found and found[-1].stop == place:
-            found[-1] = range(found[-1].start, place + 1)
+    ranges: list[range] = []
+    for number in numbers:
+        if ranges and ranges[-1].stop == number:
+            ranges[-1] = range(ranges[-1].start, number + 1)
         else:
-            found.append(range(place, place + 1))
-    return found
+            ranges.append(range(number, number + 1))
+    return ranges
