@@ -33,12 +33,12 @@ def make(**change) -> Artefact:
 def test_what_is_saved_is_loaded(store):
     """Arrays with their types and shapes, values, and the same version again."""
     artefacts.save(store, make())
-    found = artefacts.load(store, make().reference)
-    assert found.values == make().values
+    loaded = artefacts.load(store, make().reference)
+    assert loaded.values == make().values
     for name, array in make().arrays.items():
-        assert found.arrays[name].dtype == array.dtype
-        assert np.array_equal(found.arrays[name], array)
-    assert found.reference == make().reference
+        assert loaded.arrays[name].dtype == array.dtype
+        assert np.array_equal(loaded.arrays[name], array)
+    assert loaded.reference == make().reference
 
 
 def test_equal_artefacts_are_equal_bytes():

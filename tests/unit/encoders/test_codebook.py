@@ -46,22 +46,22 @@ def test_too_few_descriptors(clouds):
 def test_distances(clouds):
     """As by definition, never below zero, and nearest is of the least."""
     words = clouds[:7]
-    found = squared_distances(clouds, words)
+    distances = squared_distances(clouds, words)
     expected = ((clouds[:, np.newaxis] - words) ** 2).sum(axis=2)
-    assert np.allclose(found, expected, atol=1e-3)
-    assert found.min() >= 0
+    assert np.allclose(distances, expected, atol=1e-3)
+    assert distances.min() >= 0
     assert np.array_equal(nearest(clouds, words), expected.argmin(axis=1))
 
 
 @given(st.lists(st.integers(0, 30), max_size=12), st.integers(1, 40))
 def test_a_sample_is_part_of_the_stream(sizes, limit):
-    """As many as asked for or all there are, none twice, in order, the same every time."""
+    """As many as requested or all there are, none twice, in order, the same every time."""
     numbers = np.arange(sum(sizes), dtype=np.float32)[:, np.newaxis]
     groups = np.split(numbers, np.cumsum(sizes)[:-1]) if sizes else []
-    found = sample(iter(groups), limit, 0)
-    assert len(found) == min(limit, sum(sizes))
-    assert (np.diff(found[:, 0]) > 0).all() if len(found) else True
-    assert np.array_equal(found, sample(iter(groups), limit, 0))
+    drawn = sample(iter(groups), limit, 0)
+    assert len(drawn) == min(limit, sum(sizes))
+    assert (np.diff(drawn[:, 0]) > 0).all() if len(drawn) else True
+    assert np.array_equal(drawn, sample(iter(groups), limit, 0))
 
 
 def test_a_sample_prefers_no_part():

@@ -23,13 +23,13 @@ SAMPLES = {
 def test_an_extractor_fills_the_blocks_of_its_modality(modality):
     """By name and width, one unit row per element; and they are the encoders of the layout."""
     extractor = load_extractor(modality, Encoders(), threads=1, store=None)
-    found = extractor([SAMPLES[modality]] * 2)
+    extracted = extractor([SAMPLES[modality]] * 2)
     blocks = [block for block in layout().blocks if block.modality == modality]
     expected = {block.name: (2, block.dims) for block in blocks}
-    assert {name: rows.shape for name, rows in found.blocks.items()} == expected
-    for rows in found.blocks.values():
+    assert {name: rows.shape for name, rows in extracted.blocks.items()} == expected
+    for rows in extracted.blocks.values():
         assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-    assert found.notes == [{}, {}]
+    assert extracted.notes == [{}, {}]
     assert {n: e.card for n, e in extractor.encoders.items()} == {b.name: b.card for b in blocks}
 
 
@@ -84,8 +84,8 @@ def test_keywords_are_noted():
         def keywords(self, text):
             return [max(text.split(), key=len)]
 
-    found = Extractor({}, Longest())(["a tiger", "some elephant"])
-    assert found.notes == [{"keywords": ["tiger"]}, {"keywords": ["elephant"]}]
+    extracted = Extractor({}, Longest())(["a tiger", "some elephant"])
+    assert extracted.notes == [{"keywords": ["tiger"]}, {"keywords": ["elephant"]}]
 
 
 def test_an_encoder_that_picks_no_keywords_is_refused():

@@ -24,7 +24,7 @@ class Parrot:
 
 
 def test_vectors_are_those_of_the_text(minilm):
-    """In the order of the batch; zeros where nothing is said."""
+    """In the order of the batch; zeros without speech."""
     vectors = Embedded(Parrot(), minilm).encode(["a cat", "", "two dogs"])
     assert np.allclose(vectors[[0, 2]], minilm.encode(["a cat", "two dogs"]), atol=1e-6)
     assert not vectors[1].any()
@@ -44,8 +44,8 @@ def test_other_readings_count(minilm):
     """As much as the first one does."""
     transcript = Transcript("en", (Segment(0, 1, "Colin."),), ("Colon.",))
     vectors = Embedded(Parrot(), minilm).embed([transcript, None])
-    one, other = minilm.encode(["Colin.", "Colon."])
-    assert np.allclose(vectors[0], (one + other) / np.linalg.norm(one + other), atol=1e-6)
+    first, second = minilm.encode(["Colin.", "Colon."])
+    assert np.allclose(vectors[0], (first + second) / np.linalg.norm(first + second), atol=1e-6)
     assert not vectors[1].any()
 
 
@@ -67,7 +67,7 @@ def test_it_is_in_the_space_of_the_text_encoder(minilm):
 
 
 def test_what_is_recognised_is_noted(minilm):
-    """In the field of its kind, beside the vectors; nothing where nothing is said."""
+    """In the field of its kind, beside the vectors; nothing without speech."""
     batch = Batch(["a cat", ""])
     description = Embedded(Parrot(), minilm).describe(batch)
     assert np.array_equal(description.vectors, Embedded(Parrot(), minilm).encode(batch.media))
@@ -92,7 +92,7 @@ def test_a_transcript_as_json():
 
 
 def test_writing_as_json():
-    """Text, and lines with their places."""
+    """Text, and lines with their positions."""
     writing = Writing((Line("GIVE", BOX, 0.99), Line("WAY", BOX, 1.0)))
     note = json.loads(json.dumps(writing.to_note()))
     assert note["text"] == "GIVE\nWAY"

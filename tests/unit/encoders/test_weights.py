@@ -89,12 +89,12 @@ def test_tensors_are_read():
         part=tensor((2,), (1,), 4),
         one=tensor((), ()),
     )
-    found = read_torch_checkpoint(checkpoint(state))
-    assert list(found) == ["whole", "turned", "part", "one"]
-    assert np.array_equal(found["whole"], VALUES.reshape(2, 3))
-    assert np.array_equal(found["turned"], VALUES.reshape(2, 3).T)
-    assert found["part"].tolist() == [4, 5]
-    assert found["one"] == 0
+    tensors = read_torch_checkpoint(checkpoint(state))
+    assert list(tensors) == ["whole", "turned", "part", "one"]
+    assert np.array_equal(tensors["whole"], VALUES.reshape(2, 3))
+    assert np.array_equal(tensors["turned"], VALUES.reshape(2, 3).T)
+    assert tensors["part"].tolist() == [4, 5]
+    assert tensors["one"] == 0
 
 
 @pytest.mark.parametrize(

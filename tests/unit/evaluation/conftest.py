@@ -55,13 +55,13 @@ def gallery() -> Gallery:
     fused = np.zeros((40, layout().dims), np.float32)
     for row in range(40):
         parts = [part for part in MODALITIES if draw.random() < 0.7] or ["image"]
-        given = dict.fromkeys(parts, "x" * 64)
+        values = dict.fromkeys(parts, "x" * 64)
         words, plain = {}, {}
         if "text" in parts:
-            given["text"] = " ".join(draw.choice(WORDS, 3))
-            words = {"text": " ".join(terms(given["text"], "en"))}
-            plain = {"text": given["text"]}
-        items.append(Item(id=f"{row:02}", ordinal=row % 20, words=words, plain=plain, **given))
+            values["text"] = " ".join(draw.choice(WORDS, 3))
+            words = {"text": " ".join(terms(values["text"], "en"))}
+            plain = {"text": values["text"]}
+        items.append(Item(id=f"{row:02}", ordinal=row % 20, words=words, plain=plain, **values))
         for block in layout().blocks:
             if block.part in parts:
                 fused[row, layout().slices[block.name]] = _near_one(draw, block.dims)
@@ -94,7 +94,7 @@ def queries() -> list[EncodedQuery]:
     """Three queries of each of four kinds."""
     draw = np.random.default_rng(1)
     widths = {block.name: block.dims for block in layout().blocks}
-    found = {
+    block_names = {
         "text": ("semantic",),
         "image": ("visual", "concept"),
         "audio": ("acoustic",),
@@ -107,7 +107,11 @@ def queries() -> list[EncodedQuery]:
         query = Query(id=f"q{number}", kind=" + ".join(parts), text=text, image="x")
         words = parse(text or "", "en").words
         positive = {
-            part: [EncodedPart(part, {name: _near_one(draw, widths[name]) for name in found[part]})]
+            part: [
+                EncodedPart(
+                    part, {name: _near_one(draw, widths[name]) for name in block_names[part]}
+                )
+            ]
             for part in parts
         }
         encoded.append(EncodedQuery(query, EncodedRequest(positive, {}, words, layout())))
@@ -121,7 +125,7 @@ def _near_one(draw: np.random.Generator, dims: int) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def judged_folder(tmp_path_factory) -> Path:
-    """Eight drawings with captions; asked for in other words, and by smaller copies."""
+    """Eight drawings with captions; queries are other words and smaller copies."""
     folder = tmp_path_factory.mktemp("judged")
     lines, queries, grades = [], [], {}
     for colour, bgr in COLOURS.items():
@@ -137,12 +141,12 @@ def judged_folder(tmp_path_factory) -> Path:
             lines.append({"id": name, "text": f"A {colour} {shape}.", "image": f"{name}.png"})
             small = {"image": f"{name}-small.png"}
             half = "training" if colour in {"red", "green"} else "held-out"
-            for kind, given in {
+            for kind, fields in {
                 "text": {"text": f"{shape} in {colour}"},
                 "image": small,
                 "text + image": {"text": f"{shape} in {colour}", **small},
             }.items():
-                query = Query(id=f"{name}:{kind}".replace(" ", ""), kind=kind, half=half, **given)
+                query = Query(id=f"{name}:{kind}".replace(" ", ""), kind=kind, half=half, **fields)
                 queries.append(query)
                 grades[query.id] = {name: 2}
     judged.write(folder, lines, queries, grades)

@@ -1,4 +1,4 @@
-"""Which stamps are asked for."""
+"""Which stamps take part."""
 
 from triptych.evaluation.captions import is_included
 

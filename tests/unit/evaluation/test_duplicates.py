@@ -32,18 +32,20 @@ def random():
 @pytest.mark.parametrize("share", [0.4, 0.7])
 def test_a_crop_keeps_a_share_of_the_area(picture, random, share):
     """And the shape."""
-    found = changes.cropped(picture, random, share)
-    assert found.shape[0] * found.shape[1] / 6000 == pytest.approx(share, rel=0.03)
-    assert found.shape[1] / found.shape[0] == pytest.approx(100 / 60, rel=0.03)
+    changed_picture = changes.cropped(picture, random, share)
+    assert changed_picture.shape[0] * changed_picture.shape[1] / 6000 == pytest.approx(
+        share, rel=0.03
+    )
+    assert changed_picture.shape[1] / changed_picture.shape[0] == pytest.approx(100 / 60, rel=0.03)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5])
 def test_pasted_covers_a_share(picture, scene, random, share):
     """The picture is there whole, in its size; the rest is scene."""
-    found = changes.pasted(picture, random, share, scene)
-    green = (found[..., 1] > 150).mean()
+    changed_picture = changes.pasted(picture, random, share, scene)
+    green = (changed_picture[..., 1] > 150).mean()
     assert 1 - green == pytest.approx(share, rel=0.03)
-    assert (found == RED).all(axis=2).sum() == (picture == RED).all(axis=2).sum()
+    assert (changed_picture == RED).all(axis=2).sum() == (picture == RED).all(axis=2).sum()
 
 
 def test_rotations_cut_nothing_off(picture):
@@ -69,7 +71,7 @@ def test_other_changes(picture, random):
 
 
 def test_queries_depend_on_their_stamp_alone(picture, scene):
-    """Eleven of each, the same whoever else is asked for."""
+    """Eleven of each, the same whichever others are chosen."""
     stamps = [picture, picture[:, :50].copy()]
     both = changed(stamps, [0, 1], [scene, scene[::-1]])
     alone = changed(stamps, [1], [scene, scene[::-1]])
@@ -83,5 +85,5 @@ def test_queries_depend_on_their_stamp_alone(picture, scene):
 def test_twins_have_the_same_pixels(picture):
     """In the same shape."""
     reshaped = picture.reshape(100, 60, 3)
-    found = twins([picture, picture[::-1], picture.copy(), reshaped])
-    assert found.tolist() == [0, 1, 0, 3]
+    numbers = twins([picture, picture[::-1], picture.copy(), reshaped])
+    assert numbers.tolist() == [0, 1, 0, 3]

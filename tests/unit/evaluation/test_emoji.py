@@ -1,4 +1,4 @@
-"""Which emoji are asked for."""
+"""Which emoji take part."""
 
 import json
 
@@ -40,8 +40,8 @@ def test_only_what_both_vendors_draw(tmp_path):
     orders = []
     for order in (facts, facts[::-1]):
         (tmp_path / "emoji.json").write_text(json.dumps(order))
-        found = emoji({"google": tmp_path, "twitter": tmp_path})
-        orders.append([entry.code for entry in found])
+        drawn = emoji({"google": tmp_path, "twitter": tmp_path})
+        orders.append([entry.code for entry in drawn])
     assert orders[0] == orders[1]
     assert sorted(orders[0]) == ["1F600", "1F602", "1F603"]
-    assert found[0].pictures["twitter"].parent == tmp_path / "img" / "twitter" / "64"
+    assert drawn[0].pictures["twitter"].parent == tmp_path / "img" / "twitter" / "64"

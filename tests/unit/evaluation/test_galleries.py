@@ -37,8 +37,8 @@ def test_a_share_of_those_with_text_and_image_lose_one_of_them(gallery, loss):
 
 def test_who_loses_at_30_loses_at_60(gallery):
     """The same part, so that galleries compare."""
-    some, many = (lost(gallery, losing(gallery, loss)) for loss in (0.3, 0.6))
-    assert some.items() < many.items()
+    fewer, more = (lost(gallery, losing(gallery, loss)) for loss in (0.3, 0.6))
+    assert fewer.items() < more.items()
 
 
 def test_nothing_is_left_of_what_was_lost(gallery):
@@ -63,8 +63,8 @@ def test_a_gallery_fills_a_collection(gallery, empty):
     poorer = losing(gallery, 0.6)
     fill(empty, poorer)
     page = empty.index.list(COLLECTION, Listing(limit=100))
-    found = {document["id"]: set(document["modalities"]) for document in page.documents}
-    assert found == {
+    modalities = {document["id"]: set(document["modalities"]) for document in page.documents}
+    assert modalities == {
         item.id: {part for part in ("text", "image", "audio") if item.has(part)}
         for item in poorer.items
     }

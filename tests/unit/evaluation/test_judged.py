@@ -26,13 +26,13 @@ def folder(tmp_path):
 
 def test_what_was_written_is_read(folder):
     """With media as absolute paths, relative ones being in the folder."""
-    found = judged.read(folder)
-    assert found.name == folder.name
-    assert [item.id for item in found.items] == ["a b", "c"]
-    assert found.items[1].image == str(folder / "c.png")
-    assert found.queries[1].image == str(folder / "media/x.png")
-    assert found.grades == GRADES
-    assert [query.id for half in HALVES for query in found.of(half)] == ["q1", "q2"]
+    judged_set = judged.read(folder)
+    assert judged_set.name == folder.name
+    assert [item.id for item in judged_set.items] == ["a b", "c"]
+    assert judged_set.items[1].image == str(folder / "c.png")
+    assert judged_set.queries[1].image == str(folder / "media/x.png")
+    assert judged_set.grades == GRADES
+    assert [query.id for half in HALVES for query in judged_set.of(half)] == ["q1", "q2"]
 
 
 def test_absolute_paths_stay(tmp_path):
@@ -43,14 +43,15 @@ def test_absolute_paths_stay(tmp_path):
 
 
 def test_halves_are_drawn_by_item(tmp_path):
-    """Where they are not given: all queries of an item are in the same half, some in either."""
+    """Where they are not stated: all queries of an item are in the same half, some in either."""
     lines = [{"id": f"{n}", "text": "x"} for n in range(60)]
     queries = [Query(id=f"{n}-{k}", kind="k", text="x") for n in range(60) for k in range(3)]
     grades = {query.id: {query.id.partition("-")[0]: 1} for query in queries}
     judged.write(tmp_path, lines, queries, grades)
-    found = judged.read(tmp_path)
+    judged_set = judged.read(tmp_path)
     items = [
-        {item for query in found.of(half) for item in found.grades[query.id]} for half in HALVES
+        {item for query in judged_set.of(half) for item in judged_set.grades[query.id]}
+        for half in HALVES
     ]
     assert not items[0] & items[1]
     assert len(items[0] | items[1]) == 60

@@ -56,8 +56,8 @@ def test_the_interval_holds_the_mean_and_narrows():
 
 def test_a_result_says_how_many_queries_it_is_from():
     """And its goal."""
-    found = result("c", "e", "R@1", np.array([1.0, 0.0]), goal=0.9)
-    assert (found.value, found.queries, found.goal) == (0.5, 2, 0.9)
+    figure = result("c", "e", "R@1", np.array([1.0, 0.0]), goal=0.9)
+    assert (figure.value, figure.queries, figure.goal) == (0.5, 2, 0.9)
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -30,7 +30,7 @@ def test_words(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("first", "second", "expected"),
     [
         ("", "", 0),
         ("a b c", "", 3),
@@ -39,17 +39,17 @@ def test_words(text, expected):
         ("a", "b a c", 2),
     ],
 )
-def test_edits(one, other, expected):
+def test_edits(first, second, expected):
     """Insertions, deletions and replacements of words."""
-    assert edits(one.split(), other.split()) == expected
+    assert edits(first.split(), second.split()) == expected
 
 
-@given(one=st.lists(st.sampled_from("abc"), max_size=8), two=st.lists(st.sampled_from("abc")))
-def test_edits_are_a_distance(one, two):
+@given(first=st.lists(st.sampled_from("abc"), max_size=8), second=st.lists(st.sampled_from("abc")))
+def test_edits_are_a_distance(first, second):
     """Symmetric, nought for the same, at most the longer length, at least the difference."""
-    assert edits(one, two) == edits(two, one)
-    assert (edits(one, two) == 0) == (one == two)
-    assert abs(len(one) - len(two)) <= edits(one, two) <= max(len(one), len(two))
+    assert edits(first, second) == edits(second, first)
+    assert (edits(first, second) == 0) == (first == second)
+    assert abs(len(first) - len(second)) <= edits(first, second) <= max(len(first), len(second))
 
 
 def test_same_words():
@@ -83,7 +83,7 @@ def test_transcripts_are_kept(tmp_path, monkeypatch):
 
 
 def test_a_prompt_without_transcript_is_not_found():
-    """Others are, by the mean of the vectors of what may have been said."""
+    """Others are, by the mean of the vectors of the possible readings."""
     texts = ["Goodbye.", "Press 2.", "Welcome back"]
     cosines = prompts._cosines(texts, [texts[:1], ["Bread", texts[1]], []])
     assert cosines[0, 0] == pytest.approx(1, abs=0.01)

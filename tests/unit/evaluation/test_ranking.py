@@ -10,7 +10,7 @@ LATE = [*[0] * 10, 3]
 
 
 @pytest.mark.parametrize(
-    ("metric", "found", "expected"),
+    ("metric", "results", "expected"),
     [
         ("nDCG@10", [3, 2, 1, 1], 1.0),
         ("nDCG@10", [0, 2, 3, 0, 1], 0.6063920),
@@ -23,9 +23,9 @@ LATE = [*[0] * 10, 3]
         ("MRR", [], 0.0),
     ],
 )
-def test_metrics_are_those_of_trec_eval(metric, found, expected):
+def test_metrics_are_those_of_trec_eval(metric, results, expected):
     """Linear gains, all items that answer the query in the denominator."""
-    assert METRICS[metric](found, GRADES) == pytest.approx(expected, abs=1e-6)
+    assert METRICS[metric](results, GRADES) == pytest.approx(expected, abs=1e-6)
 
 
 def test_what_is_right_beyond_ten_is_no_fault():

@@ -14,12 +14,12 @@ def picture():
 
 def test_a_sheet_has_picture_and_caption(picture):
     """Blue in the middle, black somewhere, white for the most; the same for the same seed."""
-    one, other = (sheet(picture, "A blue square", np.random.default_rng(3)) for _ in range(2))
-    assert np.array_equal(one, other)
-    assert one.shape == (480, 640, 3)
-    assert (one == (0, 0, 200)).all(axis=2).sum() > 1000
-    assert 200 < (one < 60).all(axis=2).sum() < 10_000
-    assert (one == 255).all(axis=2).mean() > 0.8
+    first, second = (sheet(picture, "A blue square", np.random.default_rng(3)) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert first.shape == (480, 640, 3)
+    assert (first == (0, 0, 200)).all(axis=2).sum() > 1000
+    assert 200 < (first < 60).all(axis=2).sum() < 10_000
+    assert (first == 255).all(axis=2).mean() > 0.8
 
 
 def test_captions_lie_elsewhere(picture):
@@ -40,9 +40,9 @@ def test_half_is_held_out(tmp_path):
         (tmp_path / folder).mkdir()
         for number in range(400):
             (tmp_path / folder / f"{number}.ogg").touch()
-    found = held_out(tmp_path, "*.ogg")
-    assert 150 < len(found) < 250
-    assert {path.parent.name for path in found} == {"animals"}
-    sample = drawn(found)
+    paths = held_out(tmp_path, "*.ogg")
+    assert 150 < len(paths) < 250
+    assert {path.parent.name for path in paths} == {"animals"}
+    sample = drawn(paths)
     assert len(set(sample)) == 100
-    assert sample == drawn(found)
+    assert sample == drawn(paths)

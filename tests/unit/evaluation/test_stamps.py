@@ -25,7 +25,7 @@ def test_who_shares_the_caption_answers_a_text_as_well():
     assert graded(STAMPS[4], STAMPS, {"text", "image"}) == {"cat": 2}
 
 
-def test_who_shares_some_of_what_is_asked_answers_it_half():
+def test_a_stamp_that_shares_a_part_answers_half():
     """Whatever it is, and whoever lacks the rest."""
     assert graded(STAMPS[0], STAMPS, {"text", "image"}) == {"rose": 2, "tulip": 1, "twin": 1}
     everything = {"rose": 2, "tulip": 1, "twin": 1, "tree": 1}

@@ -34,13 +34,13 @@ def test_the_scores_are_those_of_search(tables, queries, empty):
         for signals in (group.signals, ("keyword", "text")):
             if not set(signals) <= set(group.signals):
                 continue
-            found = scores(group, tuning.present(layout()), signals)
+            actual = scores(group, tuning.present(layout()), signals)
             for row, query in enumerate(q for q in queries if q.query.kind == kind):
                 weighted = query.encoded.weighted(weights_of(signals))
                 results = retrieve(empty.index, weighted, candidates=40).matches
                 for entry in rank(weighted, results, "linear", explain=False):
                     column = int(results[entry.index].candidate.id)
-                    assert found[row, column] == pytest.approx(entry.score, abs=1e-5)
+                    assert actual[row, column] == pytest.approx(entry.score, abs=1e-5)
 
 
 def test_rows_are_measured_as_rankings_are():
@@ -58,14 +58,14 @@ def test_rows_are_measured_as_rankings_are():
 
 def test_quantiles_are_of_related_and_unrelated_pairs(tables):
     """Of the queries of one part; those of mixes say nothing new."""
-    found = {each.comparison: each for each in tuning.quantiles(tables)}
-    assert set(found) == {
+    quantiles = {each.comparison: each for each in tuning.quantiles(tables)}
+    assert set(quantiles) == {
         ("text", "semantic", "semantic"),
         ("text", "semantic", "concept"),
         ("image", "visual", "visual"),
         ("image", "concept", "concept"),
     }
-    for each in found.values():
+    for each in quantiles.values():
         assert list(each.unrelated) == sorted(each.unrelated)
         assert 0.3 < each.unrelated[1] < 0.7
 
@@ -87,13 +87,13 @@ def planted(count: int = 40) -> Group:
 def test_tuning_finds_what_is_noise():
     """It lowers the weight of what finds nothing, and never makes anything worse."""
     group = planted()
-    now, found = tuning.present(layout()), tuning.tune([group])
-    assert found.weights["image"] < now.weights["image"]
+    now, tuned = tuning.present(layout()), tuning.tune([group])
+    assert tuned.weights["image"] < now.weights["image"]
     best = tuning.singles([group], now)
-    before, after = (tuning.objective([group], each, best) for each in (now, found))
+    before, after = (tuning.objective([group], each, best) for each in (now, tuned))
     assert after > before + 0.02
     assert any(
-        line.startswith("WEIGHTS, image: 1.0 →") for line in tuning.changes(now, found, layout())
+        line.startswith("WEIGHTS, image: 1.0 →") for line in tuning.changes(now, tuned, layout())
     )
 
 
@@ -106,7 +106,7 @@ def test_the_best_single_is_the_text():
 
 
 def test_nothing_changed_is_nothing_to_set():
-    """And a change is said by the name that it has in the code."""
+    """And a change has its name in the code."""
     now = tuning.present(layout())
     assert not list(tuning.changes(now, now, layout()))
     key = ("image", "concept", "concept")

@@ -17,7 +17,7 @@ def test_each_english_caption_is_there_once():
 
 
 def test_all_have_a_caption_in_every_language():
-    """Else languages would be asked about different stamps."""
+    """Else languages would have queries about different stamps."""
     sample, _ = split(CAPTIONS, ("de",), count=100)
     assert "no French" in {each["en"] for each in sample}
     assert all("de" in each for each in sample)

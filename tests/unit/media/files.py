@@ -76,13 +76,13 @@ def tiff(
     strip = {} if 324 in tags else {273: [8], 278: [height], 279: [len(samples)]}
     entries = {256: [width], 257: [height], 259: [1], 277: [1], **strip, **tags}
     samples += b"\0" * (len(samples) % 2)
-    place = 8 + len(samples) + 2 + 12 * len(entries) + 4
+    offset = 8 + len(samples) + 2 + 12 * len(entries) + 4
     directory = behind = b""
     for tag, values in sorted(entries.items()):
         kind = 4 if max(values) > 65_535 or tag in {273, 279, 324, 325} else 3
         body = struct.pack(f"{order}{len(values)}{_TIFF_TYPES[kind]}", *values)
         if len(body) > 4:
-            where, behind = struct.pack(f"{order}I", place + len(behind)), behind + body
+            where, behind = struct.pack(f"{order}I", offset + len(behind)), behind + body
         else:
             where = body.ljust(4, b"\0")
         directory += struct.pack(f"{order}HHI", tag, kind, len(values)) + where
@@ -98,7 +98,7 @@ def gif(size: tuple[int, int], frame: tuple[int, int, int, int], *, clear: int |
     a code to clear the table comes before each pixel, so it needs no LZW.
     """
     codes = [code for _ in range(frame[2] * frame[3]) for code in (4, 1)] + [5]
-    bits = sum(code << 3 * place for place, code in enumerate(codes))
+    bits = sum(code << 3 * index for index, code in enumerate(codes))
     packed = bits.to_bytes((3 * len(codes) + 7) // 8, "little")
     blocks = b"".join(
         bytes([len(packed[i : i + 255])]) + packed[i : i + 255] for i in range(0, len(packed), 255)

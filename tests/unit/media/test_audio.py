@@ -100,9 +100,9 @@ def test_every_rate_keeps_length_and_pitch(rate):
 
 def test_channels_are_averaged():
     """Equal channels give the one, opposite ones silence, hundreds are fine."""
-    one = tone(RATE)
-    assert np.abs(decode(write(np.stack([one, one], 1), RATE)) - one).max() < 1e-3
-    assert np.abs(decode(write(np.stack([one, -one], 1), RATE))).max() < 1e-3
+    channel = tone(RATE)
+    assert np.abs(decode(write(np.stack([channel, channel], 1), RATE)) - channel).max() < 1e-3
+    assert np.abs(decode(write(np.stack([channel, -channel], 1), RATE))).max() < 1e-3
     many = np.repeat(tone(RATE, 0.1)[:, None], 500, axis=1)
     assert np.abs(decode(write(many, RATE)) - many[:, 0]).max() < 1e-3
 

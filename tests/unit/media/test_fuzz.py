@@ -141,41 +141,41 @@ def damaged(data: bytes, damage: Damage) -> bytes:
 @st.composite
 def damages(draw: st.DrawFn) -> Damage:
     """Up to four; headers decide most, so half of the damage is there."""
-    place = st.floats(0, 1, exclude_max=True)
-    place = st.one_of(place, place.map(lambda share: share**4))
+    position = st.floats(0, 1, exclude_max=True)
+    position = st.one_of(position, position.map(lambda share: share**4))
     kind = st.sampled_from(["overwrite", "flip", "insert", "repeat", "remove", "cut"])
-    strange = st.tuples(st.sampled_from(SEEDS), place, st.integers(1, 64)).map(
+    strange = st.tuples(st.sampled_from(SEEDS), position, st.integers(1, 64)).map(
         lambda drawn: drawn[0][int(len(drawn[0]) * drawn[1]) :][: drawn[2]]
     )
     new = st.one_of(st.binary(min_size=1, max_size=4), st.sampled_from(NUMBERS), strange)
-    return draw(st.lists(st.tuples(place, kind, new), min_size=1, max_size=4))
+    return draw(st.lists(st.tuples(position, kind, new), min_size=1, max_size=4))
 
 
 def check_picture(data: bytes) -> None:
     """An array of the right shape or one of the two errors."""
-    found = refused_or(lambda: decode_image(data, side=SIDE, max_pixels=PIXELS))
-    if found is not None:
-        assert found.dtype == np.uint8
-        assert found.shape[2:] == (3,)
-        assert 1 <= min(found.shape[:2]) <= max(found.shape[:2]) <= SIDE
+    decoded = refused_or(lambda: decode_image(data, side=SIDE, max_pixels=PIXELS))
+    if decoded is not None:
+        assert decoded.dtype == np.uint8
+        assert decoded.shape[2:] == (3,)
+        assert 1 <= min(decoded.shape[:2]) <= max(decoded.shape[:2]) <= SIDE
 
 
 def check_sound(data: bytes) -> None:
     """Finite samples or one of the two errors."""
-    found = refused_or(lambda: decode_audio(data, max_seconds=SECONDS))
-    if found is not None:
-        assert found.dtype == np.float32
-        assert found.ndim == 1
-        assert np.isfinite(found).all()
+    decoded = refused_or(lambda: decode_audio(data, max_seconds=SECONDS))
+    if decoded is not None:
+        assert decoded.dtype == np.float32
+        assert decoded.ndim == 1
+        assert np.isfinite(decoded).all()
 
 
 def check_text(data: bytes) -> None:
     """Text without space around it or one of the two errors."""
-    found = refused_or(lambda: decode_text(data, max_chars=CHARACTERS))
-    if found is not None:
-        assert found
-        assert found == found.strip()
-        found.encode()
+    decoded = refused_or(lambda: decode_text(data, max_chars=CHARACTERS))
+    if decoded is not None:
+        assert decoded
+        assert decoded == decoded.strip()
+        decoded.encode()
 
 
 def refused_or(decode: Callable[[], Found]) -> Found | None:

@@ -41,9 +41,9 @@ def decode(data: bytes, *, side: int = SIDE) -> np.ndarray:
     return fit_square(decode_image(data, side=side, max_pixels=MANY_PIXELS), side)
 
 
-def distance(found: np.ndarray, expected: np.ndarray) -> float:
+def distance(decoded: np.ndarray, expected: np.ndarray) -> float:
     """Mean absolute difference, 0 to 255."""
-    return float(np.abs(found.astype(int) - expected.astype(int)).mean())
+    return float(np.abs(decoded.astype(int) - expected.astype(int)).mean())
 
 
 def square(picture: Image.Image) -> np.ndarray:
@@ -55,10 +55,10 @@ def square(picture: Image.Image) -> np.ndarray:
 def test_every_format_is_the_same_picture(name, picture, encode):
     """What differs is the container, not what is seen."""
     kind, options, tolerance = FORMATS[name]
-    found = decode(encode(picture, kind, **options))
-    assert found.shape == (SIDE, SIDE, 3)
-    assert found.dtype == np.uint8
-    assert distance(found, square(picture)) <= tolerance
+    decoded = decode(encode(picture, kind, **options))
+    assert decoded.shape == (SIDE, SIDE, 3)
+    assert decoded.dtype == np.uint8
+    assert distance(decoded, square(picture)) <= tolerance
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
@@ -116,9 +116,9 @@ def test_transparency_lies_on_white(kind, encode):
     pixels[: SIDE // 2, :, :3] = 255, 0, 0  # invisible red
     pixels[SIDE // 2 :, :, 3] = 128  # half of black
     options = {"lossless": True} if kind == "WEBP" else {}
-    found = decode(encode(Image.fromarray(pixels), kind, **options))
-    assert (found[: SIDE // 2 - 4] >= 250).all()
-    assert np.abs(found[SIDE // 2 + 4 :].astype(int) - 127).max() <= 4
+    decoded = decode(encode(Image.fromarray(pixels), kind, **options))
+    assert (decoded[: SIDE // 2 - 4] >= 250).all()
+    assert np.abs(decoded[SIDE // 2 + 4 :].astype(int) - 127).max() <= 4
 
 
 def test_a_transparent_colour_of_a_palette_lies_on_white(encode):
@@ -127,9 +127,9 @@ def test_a_transparent_colour_of_a_palette_lies_on_white(encode):
         image = Image.new("P", (SIDE, SIDE), 0)
         image.putpalette([0, 0, 0, 255, 0, 0])
         image.paste(1, (0, 0, SIDE, SIDE // 2))
-        found = decode(encode(image, kind, transparency=0))
-        assert found[0, 0].tolist() == [255, 0, 0]
-        assert found[-1, 0].tolist() == [255, 255, 255]
+        decoded = decode(encode(image, kind, transparency=0))
+        assert decoded[0, 0].tolist() == [255, 0, 0]
+        assert decoded[-1, 0].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_sixteen_bits_of_colour(picture):
 def test_measurements_are_stretched_from_least_to_greatest(dtype, scale, encode):
     """A TIFF of floats or long integers has no white of its own."""
     values = np.tile(np.arange(SIDE) * scale - 7, (SIDE, 1)).astype(dtype)
-    found = decode(encode(Image.fromarray(values), "TIFF"))
-    assert found[0, :, 0].tolist() == (np.arange(SIDE) * 255 / (SIDE - 1)).round().tolist()
+    decoded = decode(encode(Image.fromarray(values), "TIFF"))
+    assert decoded[0, :, 0].tolist() == (np.arange(SIDE) * 255 / (SIDE - 1)).round().tolist()
 
 
 def test_measurements_without_contrast_or_with_gaps_are_a_picture(encode):
@@ -191,19 +191,19 @@ def test_a_large_jpeg_decoded_at_a_reduced_scale_is_the_same(factor, picture, en
     large = picture.resize((SIDE * 2 * factor, SIDE * 2 * factor), Image.Resampling.BICUBIC)
     data = encode(large, "JPEG", quality=95)
     whole = fit_square(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), SIDE)
-    found = fit_square(decode_image(data, side=SIDE, max_pixels=large.width * large.height), SIDE)
-    assert distance(found, whole) <= 1
+    decoded = fit_square(decode_image(data, side=SIDE, max_pixels=large.width * large.height), SIDE)
+    assert distance(decoded, whole) <= 1
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 5000), (5000, 1), (40_000, 2), (3, 2)])
 def test_any_shape_becomes_a_square(width, height, encode):
     """The picture keeps its shape, is centred, and the rest is white."""
-    found = decode(encode(Image.new("RGB", (width, height), (0, 0, 0)), "PNG"))
-    assert found.shape == (SIDE, SIDE, 3)
+    decoded = decode(encode(Image.new("RGB", (width, height), (0, 0, 0)), "PNG"))
+    assert decoded.shape == (SIDE, SIDE, 3)
     middle = (SIDE - 1) // 2
-    assert found[middle, middle].max() < 10
+    assert decoded[middle, middle].max() < 10
     if width > 10 * height:
-        assert (found[0] == 255).all()
+        assert (decoded[0] == 255).all()
 
 
 def test_too_many_pixels_are_refused_before_decoding(monkeypatch):

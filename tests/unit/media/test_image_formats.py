@@ -29,10 +29,10 @@ def decode(data: bytes, *, side: int = 128, **options: tuple[int, int, int]) -> 
     return decode_image(data, side=side, max_pixels=10**7, **options)
 
 
-def distance(found: np.ndarray, expected: np.ndarray) -> float:
+def distance(decoded: np.ndarray, expected: np.ndarray) -> float:
     """Mean absolute difference, 0 to 255."""
-    assert found.shape == expected.shape
-    return float(np.abs(found.astype(int) - expected.astype(int)).mean())
+    assert decoded.shape == expected.shape
+    return float(np.abs(decoded.astype(int) - expected.astype(int)).mean())
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,10 @@ def grey(pixels) -> np.ndarray:
     return pixels[:, :, 2]
 
 
-def shades(found: np.ndarray) -> list[int]:
+def shades(decoded: np.ndarray) -> list[int]:
     """The row of a grey picture."""
-    assert (found == found[:, :, :1]).all()
-    return found[0, :, 0].tolist()
+    assert (decoded == decoded[:, :, :1]).all()
+    return decoded[0, :, 0].tolist()
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,15 @@ def test_grey_pngs_of_every_depth(bits, row, expected):
     """Spread over 0 to 255, not cut off at it; and with a value that is clear."""
     assert shades(decode(png_of_row(bits, 0, row, 4))) == expected
     key = int.from_bytes(row[2:4]) if bits == 16 else expected[1] * (2**bits - 1) // 255
-    found = decode(png_of_row(bits, 0, row, 4, (b"tRNS", struct.pack(">H", key))), background=BLUE)
+    decoded = decode(
+        png_of_row(bits, 0, row, 4, (b"tRNS", struct.pack(">H", key))), background=BLUE
+    )
     opaque = [[shade] * 3 for shade in expected]
     clear = [
         list(BLUE) if shade == expected[1] else seen
         for shade, seen in zip(expected, opaque, strict=True)
     ]
-    assert found[0].tolist() == clear
+    assert decoded[0].tolist() == clear
 
 
 @pytest.mark.parametrize(
@@ -100,16 +102,16 @@ def test_a_colour_that_is_declared_clear(bits):
     if bits == 16:
         row = bytes(byte for byte in row for _ in range(2))
         key = bytes([10, 10, 20, 20, 30, 30])
-    found = decode(png_of_row(bits, 2, row, 2, (b"tRNS", key)), background=BLUE)
-    assert found[0].tolist() == [list(BLUE), [10, 20, 31]]
+    decoded = decode(png_of_row(bits, 2, row, 2, (b"tRNS", key)), background=BLUE)
+    assert decoded[0].tolist() == [list(BLUE), [10, 20, 31]]
 
 
 @pytest.mark.parametrize(("bits", "row"), [(1, b"\x40"), (2, b"\x10"), (4, b"\x01"), (8, b"\0\1")])
 def test_palettes_of_every_depth_with_half_clear_colours(bits, row):
     """Half of red on white, and opaque blue."""
     palette = (b"PLTE", bytes([255, 0, 0, *BLUE])), (b"tRNS", bytes([128]))
-    found = decode(png_of_row(bits, 3, row, 2, *palette))
-    assert np.abs(found[0].astype(int) - [[255, 127, 127], BLUE]).max() <= 1
+    decoded = decode(png_of_row(bits, 3, row, 2, *palette))
+    assert np.abs(decoded[0].astype(int) - [[255, 127, 127], BLUE]).max() <= 1
 
 
 def test_an_interlaced_png(pixels):
@@ -119,8 +121,8 @@ def test_an_interlaced_png(pixels):
 
 def test_the_page_below_and_around_is_chosen():
     """Half of white on blue, and blue beside it."""
-    found = decode(png_of_row(8, 4, b"\xff\x80", 1), background=BLUE)
-    assert np.abs(found[0, 0].astype(int) - [128, 128, 255]).max() <= 1
+    decoded = decode(png_of_row(8, 4, b"\xff\x80", 1), background=BLUE)
+    assert np.abs(decoded[0, 0].astype(int) - [128, 128, 255]).max() <= 1
     square = fit_square(np.zeros((2, 4, 3), np.uint8), 4, BLUE)
     assert square[0, 0].tolist() == list(BLUE)
     assert square[1, 0].tolist() == [0, 0, 0]
@@ -131,10 +133,10 @@ def test_the_page_below_and_around_is_chosen():
 def test_mixing_is_exact_within_one(alpha, background):
     """Of what the definition gives, at any opacity; nothing overflows."""
     row = bytes(value for shade in range(256) for value in (shade, alpha))
-    found = decode(png_of_row(8, 4, row, 256), side=256, background=background)[0]
+    decoded = decode(png_of_row(8, 4, row, 256), side=256, background=background)[0]
     share = alpha / 255
     expected = np.arange(256)[:, None] * share + np.array(background) * (1 - share)
-    assert np.abs(found - expected).max() <= 1
+    assert np.abs(decoded - expected).max() <= 1
 
 
 @pytest.mark.parametrize("scaled", [1, 8])
@@ -199,9 +201,9 @@ def test_bitmaps_of_runs(bits, compression, run, monkeypatch):
     monkeypatch.delattr("PIL.BmpImagePlugin.BmpRleDecoder.decode")
     rows = bytes([4, run, 0, 0] * 4 + [0, 1])
     palette = bytes([0, 0, 0, 0, 0, 0, 255, 0]) + bytes(4 * (2**bits - 2))
-    found = decode(bmp(bits, (4, 4), rows, compression=compression, palette=palette))
-    assert found.shape == (4, 4, 3)
-    assert (found == [255, 0, 0]).all()
+    decoded = decode(bmp(bits, (4, 4), rows, compression=compression, palette=palette))
+    assert decoded.shape == (4, 4, 3)
+    assert (decoded == [255, 0, 0]).all()
 
 
 def test_bitmaps_of_two_colours_and_of_os2(pixels):
@@ -264,8 +266,8 @@ def test_tiffs_of_measurements(kind, order, sample_format, grey):
     tags = {258: [8 * int(kind[1])], 262: [1], 339: [sample_format]}
     low, high = int(grey.min()), int(grey.max())
     expected = (grey.astype(float) - low) * 255 / (high - low)
-    found = decode(tiff(SIZE, values.tobytes(), tags, order))[:, :, 0]
-    assert np.abs(found - expected).max() <= 1
+    decoded = decode(tiff(SIZE, values.tobytes(), tags, order))[:, :, 0]
+    assert np.abs(decoded - expected).max() <= 1
 
 
 def test_tiffs_of_layers_tiles_and_planes(pixels, grey):
@@ -300,8 +302,8 @@ def test_tiffs_of_every_compression(compression, picture, pixels, encode):
 def test_a_fax(picture, encode):
     """Two colours, Group 4."""
     page = picture.convert("1")
-    found = decode(encode(page, "TIFF", compression="group4"))
-    assert np.array_equal(found[:, :, 0], np.asarray(page) * np.uint8(255))
+    decoded = decode(encode(page, "TIFF", compression="group4"))
+    assert np.array_equal(decoded[:, :, 0], np.asarray(page) * np.uint8(255))
 
 
 @pytest.mark.parametrize(("kind", "sample_format"), [("f8", 3), ("u8", 1)])
@@ -315,10 +317,10 @@ def test_a_tiff_of_other_numbers_says_so(kind, sample_format, grey):
 def test_a_gif_whose_first_frame_is_smaller_than_its_canvas():
     """The canvas is the picture; around the frame it is clear, or of the file's background."""
     for clear, around in ((0, [255, 255, 255]), (None, list(BLUE))):
-        found = decode(gif((16, 12), (8, 4, 4, 4), clear=clear))
-        assert found.shape == (12, 16, 3)
-        assert found[0, 0].tolist() == around
-        assert found[6, 10].tolist() == [255, 0, 0]
+        decoded = decode(gif((16, 12), (8, 4, 4, 4), clear=clear))
+        assert decoded.shape == (12, 16, 3)
+        assert decoded[0, 0].tolist() == around
+        assert decoded[6, 10].tolist() == [255, 0, 0]
     assert (decode(gif((16, 12), (8, 4, 4, 4), clear=1))[6, 10] == 255).all()
 
 

@@ -66,13 +66,13 @@ def test_documents_are_written_replaced_and_deleted(store):
 )
 def test_names_that_could_be_paths_are_refused(store, name):
     """As folder and as name, to read, write and delete."""
-    for place in ((name, "a"), ("a", name)):
+    for names in ((name, "a"), ("a", name)):
         with pytest.raises(NotFound, match="is not a name"):
-            store.write_document(*place, b"")
+            store.write_document(*names, b"")
         with pytest.raises(NotFound, match="is not a name"):
-            store.read_document(*place)
+            store.read_document(*names)
         with pytest.raises(NotFound, match="is not a name"):
-            store.delete_document(*place)
+            store.delete_document(*names)
 
 
 def test_no_temporary_file_is_left(tmp_path):

@@ -39,18 +39,18 @@ def decode(data: bytes, *, side: int = SIDE, **options: tuple[int, int, int]) ->
 @pytest.mark.parametrize("side", [16, 64, 224])
 def test_a_drawing_is_as_large_as_it_is_wanted(side):
     """Up or down, since it has no pixels of its own; what is not drawn shows the page."""
-    found = decode(drawing(LEFT_HALF), side=side)
-    assert found.shape == (side // 2, side, 3)
-    assert found[side // 4, 1].tolist() == RED
-    assert found[side // 4, -2].tolist() == WHITE
+    decoded = decode(drawing(LEFT_HALF), side=side)
+    assert decoded.shape == (side // 2, side, 3)
+    assert decoded[side // 4, 1].tolist() == RED
+    assert decoded[side // 4, -2].tolist() == WHITE
 
 
 def test_the_page_below_a_drawing_is_chosen():
     """Half of red on blue is purple."""
     half = LEFT_HALF.replace("/>", ' opacity="0.5"/>')
-    found = decode(drawing(half), background=(0, 0, 255))
-    assert np.abs(found[16, 1].astype(int) - [128, 0, 127]).max() <= 1
-    assert found[16, -2].tolist() == [0, 0, 255]
+    decoded = decode(drawing(half), background=(0, 0, 255))
+    assert np.abs(decoded[16, 1].astype(int) - [128, 0, 127]).max() <= 1
+    assert decoded[16, -2].tolist() == [0, 0, 255]
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_the_page_below_a_drawing_is_chosen():
 def test_drawings_as_programs_write_them(data):
     """With declarations, compressed, in centimetres, with style sheets, references, prefixes."""
     assert is_svg(data)
-    found = decode(data)
-    assert found.shape == (32, 64, 3)
-    assert found[16, 1].tolist() == RED
-    assert found[16, -2].tolist() == WHITE
+    decoded = decode(data)
+    assert decoded.shape == (32, 64, 3)
+    assert decoded[16, 1].tolist() == RED
+    assert decoded[16, -2].tolist() == WHITE
 
 
 def embedded(data: bytes, kind: str = "png") -> str:
@@ -88,9 +88,9 @@ def test_what_is_not_drawn_is_left_out(encode):
     content = f'{red}<text x="9" y="30" font-size="30">A</text>'
     with pytest.raises(MediaError, match="without shapes: its text and pictures are not drawn"):
         decode(drawing(content))
-    found = decode(drawing(content + '<rect x="50" width="50" height="50" fill="#f00"/>'))
-    assert (found[:, :31] == 255).all()
-    assert found[16, -2].tolist() == RED
+    decoded = decode(drawing(content + '<rect x="50" width="50" height="50" fill="#f00"/>'))
+    assert (decoded[:, :31] == 255).all()
+    assert decoded[16, -2].tolist() == RED
 
 
 @pytest.mark.parametrize("attribute", ["href", "xlink:href"])
@@ -101,8 +101,8 @@ def test_a_file_of_this_machine_is_not_drawn(attribute, scheme, kind, tmp_path, 
     secret = tmp_path / f"secret.{kind}"
     red = encode(Image.new("RGB", (8, 8), (255, 0, 0)), "PNG")
     secret.write_bytes(red if kind == "png" else drawing(LEFT_HALF))
-    for place in (f"{scheme}{secret}", os.path.relpath(secret)):
-        content = f'<image {attribute}="{place}" width="100" height="50"/>'
+    for address in (f"{scheme}{secret}", os.path.relpath(secret)):
+        content = f'<image {attribute}="{address}" width="100" height="50"/>'
         with pytest.raises(MediaError, match="without shapes"):
             decode(drawing(content))
 
@@ -130,8 +130,8 @@ def test_the_sandbox_knows_no_files():
     _, module = svg._renderer(package.with_name("resvg.wasm"))
     assert {needed.module for needed in module.imports} == {"wasi_snapshot_preview1"}
     host = svg._Host(b"", "")
-    asked = {str(needed.name) for needed in module.imports}
-    assert asked - set(host.functions()) == {
+    imported = {str(needed.name) for needed in module.imports}
+    assert imported - set(host.functions()) == {
         "fd_close",
         "fd_filestat_get",
         "fd_prestat_dir_name",
@@ -209,12 +209,12 @@ def test_a_hostile_drawing_is_drawn_or_refused(name):
     """In bounded time, and the process goes on."""
     start = time.process_time()
     try:
-        found = decode(ATTACKS[name])
+        decoded = decode(ATTACKS[name])
     except (MediaError, TooLarge):
         pass
     else:
-        assert found.dtype == np.uint8
-        assert max(found.shape[:2]) <= SIDE
+        assert decoded.dtype == np.uint8
+        assert max(decoded.shape[:2]) <= SIDE
     assert time.process_time() - start < 10
     assert decode(drawing(LEFT_HALF))[16, 1].tolist() == RED
 
@@ -260,14 +260,14 @@ def test_threads_draw_what_they_are_given():
         for colour in colours
     ]
 
-    def found(one: bytes) -> list[int]:
+    def pixel(drawn: bytes) -> list[int]:
         try:
-            return decode(one, side=32)[4, 4].tolist()  # type: ignore[no-any-return]
+            return decode(drawn, side=32)[4, 4].tolist()  # type: ignore[no-any-return]
         except MediaError:
             return []
 
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(found, data))
+        results = list(pool.map(pixel, data))
     assert results == [list(colour) if colour[0] % 3 else [] for colour in colours]
     assert threading.active_count() < 12
 
@@ -300,14 +300,14 @@ def test_another_renderer_is_not_run(monkeypatch):
 
 def test_golden_pixels():
     """A curve with a gradient and a blur: any other renderer differs by more than 2."""
-    found = decode(
+    decoded = decode(
         drawing(
             '<linearGradient id="g"><stop stop-color="#08f"/><stop offset="1" stop-color="#fc0"/>'
             '</linearGradient><filter id="f"><feGaussianBlur stdDeviation="2"/></filter>'
             '<path d="M5 45C20-20 60 90 95 5L95 45Z" fill="url(#g)" filter="url(#f)"/>'
         )
     )
-    points = [found[row, column].tolist() for row, column in ((20, 10), (28, 40), (12, 58))]
+    points = [decoded[row, column].tolist() for row, column in ((20, 10), (28, 40), (12, 58))]
     assert np.abs(np.array(points) - GOLDEN).max() <= 2
 
 

@@ -87,8 +87,8 @@ def test_a_given_language_is_used(text, language, expected):
 @pytest.mark.parametrize(("language", "words"), INFLECTED.items())
 def test_every_stemmer_brings_forms_together(language, words):
     """All fifteen of NLTK, reached by the code of their language."""
-    one, other = (set(terms(word, language)) for word in words)
-    assert one & other
+    first, second = (set(terms(word, language)) for word in words)
+    assert first & second
     assert set(SNOWBALL) == set(INFLECTED)
 
 
@@ -109,9 +109,11 @@ def test_query_and_document_meet(query, document):
 
 def test_words_can_be_read():
     """Small letters, not stems; pairs where there are no spaces."""
-    found = list(worded("The Old PIANOS, Straße, 黒猫"))
-    assert [word for word, _ in found] == ["old", "pianos", "straße", "黒", "黒猫", "猫"]
-    assert [term for _, terms_ in found for term in terms_] == terms("The Old PIANOS, Straße, 黒猫")
+    analysed = list(worded("The Old PIANOS, Straße, 黒猫"))
+    assert [word for word, _ in analysed] == ["old", "pianos", "straße", "黒", "黒猫", "猫"]
+    assert [term for _, terms_ in analysed for term in terms_] == terms(
+        "The Old PIANOS, Straße, 黒猫"
+    )
 
 
 def test_stop_words_are_folded():
@@ -159,8 +161,8 @@ def test_threads_do_not_disturb_each_other():
     """NLTK's Arabic stemmer keeps its state in itself."""
     letters, around = "كتبسمنقدر", (("وال", "ات"), ("فلل", "ية"), ("ي", "ون"), ("است", "هما"))
     words = [
-        f"{head}{one}{other}{tail}"
-        for one, other, (head, tail) in product(letters, letters, around)
+        f"{head}{first}{second}{tail}"
+        for first, second, (head, tail) in product(letters, letters, around)
     ]
     fresh = SnowballStemmer("arabic")
     expected = [[fresh.stem(word)] for word in words]
@@ -169,16 +171,16 @@ def test_threads_do_not_disturb_each_other():
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda part: [terms(word, "ar") for word in part], parts))
+            analysed = list(pool.map(lambda part: [terms(word, "ar") for word in part], parts))
     finally:
         sys.setswitchinterval(interval)
-    assert [each for four in zip(*found, strict=True) for each in four] == expected
+    assert [each for four in zip(*analysed, strict=True) for each in four] == expected
 
 
 @pytest.mark.parametrize("word", ["a" * 10_000, "\ufb03" * 1_000, "\u0130" * 1_000])
 def test_of_a_very_long_word_the_beginning_counts(word):
     """Also as the word itself, which may become a keyword of a document."""
-    assert [len(found) for found, _ in worded(word, "en")] == [64]
+    assert [len(counted) for counted, _ in worded(word, "en")] == [64]
 
 
 def test_a_part_of_a_text_has_the_stems_of_the_whole():
@@ -240,6 +242,6 @@ def test_any_text_gives_plain_words_without_spaces(text):
 @settings(max_examples=200)
 @given(st.lists(st.sampled_from(["the", "Café", "猫", "naïve", "dog’s", "3d"]), max_size=8))
 def test_a_part_of_a_text_has_a_part_of_its_plain_words(tokens):
-    """So a phrase is found where it stands."""
+    """So a phrase matches where it is."""
     text = [plain_words(token) for token in tokens]
     assert plain_words(" ".join(tokens)) == [word for words in text for word in words]

@@ -52,11 +52,11 @@ def test_what_is_not_sure_has_several(text, expected):
 @given(st.text(max_size=100))
 def test_any_text_has_at_most_three(text):
     """All of them known; upper and lower case are the same text."""
-    found = guess(text)
-    assert len(found) <= 3
-    assert set(found) <= LANGUAGES
-    assert found == ("en",) or "en" not in found
-    assert detect(text) in {None, *found}
+    languages = guess(text)
+    assert len(languages) <= 3
+    assert set(languages) <= LANGUAGES
+    assert languages == ("en",) or "en" not in languages
+    assert detect(text) in {None, *languages}
 
 
 def test_capitals_tell_nothing():

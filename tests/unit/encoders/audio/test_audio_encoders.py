@@ -57,8 +57,8 @@ every = pytest.mark.parametrize("name", [*READY[:3], FITTED])
 @pytest.mark.parametrize("gain", [1e-6, 0.1, 3, 1000])
 def test_loudness_does_not_matter(encoders, name, gain):
     """However quiet, it is the same sound."""
-    one, other = encoders[name].encode([tone(440), tone(440) * np.float32(gain)])
-    assert one @ other > 0.9999
+    first, second = encoders[name].encode([tone(440), tone(440) * np.float32(gain)])
+    assert first @ second > 0.9999
 
 
 @every
@@ -107,15 +107,15 @@ def test_a_map_is_the_same_as_an_array(encoders, name, tmp_path):
     whole = np.concatenate([tone(440, 2), noise(2)])
     whole.tofile(tmp_path / "samples")
     mapped = np.memmap(tmp_path / "samples", np.float32, mode="r")
-    one, other = encoders[name].encode([whole, mapped])
-    assert np.array_equal(one, other)
+    first, second = encoders[name].encode([whole, mapped])
+    assert np.array_equal(first, second)
 
 
 @every
 def test_timbre_decides(encoders, name):
     """A part of a sound is nearer to it than noise is."""
-    whole, part, other = encoders[name].encode([tone(440), tone(440)[RATE // 3 :], noise()])
-    assert whole @ part > whole @ other + 0.1
+    whole, part, hiss = encoders[name].encode([tone(440), tone(440)[RATE // 3 :], noise()])
+    assert whole @ part > whole @ hiss + 0.1
 
 
 @every
@@ -129,8 +129,8 @@ def test_how_long_a_sound_lasts_counts(encoders, name):
 def test_the_golden_sound(encoders, name):
     """A few values of a tone."""
     row = encoders[name].encode([tone(440)])[0]
-    found = {place: float(row[place]) for place in GOLDEN[name]}
-    assert found == pytest.approx(GOLDEN[name], abs=0.002)
+    values = {position: float(row[position]) for position in GOLDEN[name]}
+    assert values == pytest.approx(GOLDEN[name], abs=0.002)
 
 
 def test_the_combination_is_the_mean_of_the_cosines(encoders):

@@ -26,7 +26,7 @@ def test_the_statistics_are_in_their_order():
     """Mean, deviation, those of the differences, maximum, minimum; twenty each."""
     samples = noise(4)
     frames = coefficients(samples)
-    found = np.split(statistics(samples), 6)
+    actual = np.split(statistics(samples), 6)
     expected = [
         frames.mean(1),
         frames.std(1),
@@ -35,7 +35,7 @@ def test_the_statistics_are_in_their_order():
         frames.max(1),
         frames.min(1),
     ]
-    for part, values in zip(found, expected, strict=True):
+    for part, values in zip(actual, expected, strict=True):
         assert part == pytest.approx(values, rel=1e-4, abs=1e-4)
 
 

@@ -40,7 +40,7 @@ def normalise(values: np.ndarray, weights, number: int) -> np.ndarray:
 
 
 def convolve(values: np.ndarray, weights, layer: int, before: int, after: int) -> np.ndarray:
-    """Convolve (frames, width), with silence before and after it: (frames, places, filters)."""
+    """Convolve (frames, width), with silence before and after it: (frames, positions, filters)."""
     name = f"conv2d_{layer}" if layer else "conv2d"
     kernel, bias = weights[f"{name}/kernel"][:, :, 0], weights[f"{name}/bias"]
     padded = np.pad(values, ((before, after), (0, 0)))
@@ -71,19 +71,19 @@ def test_the_graph_is_the_network(weights):
     """Within 0.001 of the same in plain NumPy."""
     spectrum = np.random.default_rng(1).random((FRAMES, BANDS)).astype(np.float32) * 3
     session = ort.InferenceSession(build_graph(weights), providers=["CPUExecutionProvider"])
-    found = session.run(None, {"spectra": spectrum[np.newaxis]})[0][0]
-    assert found == pytest.approx(forward(spectrum, weights), abs=1e-3)
+    actual = session.run(None, {"spectra": spectrum[np.newaxis]})[0][0]
+    assert actual == pytest.approx(forward(spectrum, weights), abs=1e-3)
 
 
 def test_a_long_sound_is_the_mean_of_its_windows(encoder):
     """Of which the last ends with the sound."""
     sound = np.concatenate([noise(3), np.sin(np.arange(2 * RATE) / 9).astype(np.float32)])
     sound /= np.abs(sound).max()
-    found = [
+    outputs = [
         encoder._session.run(None, {"spectra": musicnn.spectrum(part)[np.newaxis]})[0][0]
         for part in (sound[:WINDOW], sound[-WINDOW:])
     ]
-    mean = np.mean(found, axis=0)
+    mean = np.mean(outputs, axis=0)
     assert encoder.encode([sound])[0] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
 
 

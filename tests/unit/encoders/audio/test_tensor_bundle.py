@@ -20,11 +20,11 @@ TENSORS = {
 
 def varint(value: int) -> bytes:
     """Seven bits a byte."""
-    found = bytearray()
+    encoded = bytearray()
     while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
+        encoded.append(value & 0x7F | 0x80)
         value >>= 7
-    return bytes([*found, value])
+    return bytes([*encoded, value])
 
 
 def number(field: int, value: int) -> bytes:
@@ -48,13 +48,13 @@ def entry(tensor: np.ndarray, offset: int, kind: int = 1) -> bytes:
 
 def block(entries: list[tuple[bytes, bytes]]) -> bytes:
     """Sorted keys, each without what it shares with the one before."""
-    found, before = b"", b""
+    encoded, before = b"", b""
     for key, value in entries:
         shared = next((i for i, (a, b) in enumerate(zip(key, before, strict=False)) if a != b), 0)
         own = key[shared:]
-        found += varint(shared) + varint(len(own)) + varint(len(value)) + own + value
+        encoded += varint(shared) + varint(len(own)) + varint(len(value)) + own + value
         before = key
-    return found + struct.pack("<II", 0, 1)
+    return encoded + struct.pack("<II", 0, 1)
 
 
 def bundle(kind: int = 1, compression: int = 0) -> tuple[bytes, bytes]:
@@ -73,11 +73,11 @@ def bundle(kind: int = 1, compression: int = 0) -> tuple[bytes, bytes]:
 
 def test_tensors_are_read_by_their_names():
     """With their shapes, a scalar among them."""
-    found = read_bundle(*bundle())
-    assert list(found) == list(TENSORS)
+    tensors = read_bundle(*bundle())
+    assert list(tensors) == list(TENSORS)
     for name, tensor in TENSORS.items():
-        assert np.array_equal(found[name], tensor)
-        assert found[name].shape == tensor.shape
+        assert np.array_equal(tensors[name], tensor)
+        assert tensors[name].shape == tensor.shape
 
 
 def test_what_is_no_bundle_is_refused():

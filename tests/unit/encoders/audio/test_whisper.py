@@ -97,7 +97,7 @@ def test_sounds_without_speech(recogniser):
     ],
 )
 def test_animals_and_machines(recogniser, stamps, name):
-    """Whisper hears words in many of them, which is why it is not asked."""
+    """Whisper hears words in many of them, which is why ``voice`` decides first."""
     data = (stamps / f"{name}.ogg").read_bytes()
     assert recogniser.recognise([decode_audio(data, max_seconds=60)]) == [None]
 

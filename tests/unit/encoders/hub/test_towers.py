@@ -74,7 +74,7 @@ def save_network(path: Path, inputs, nodes, weights, output: str, **external) ->
 
 
 def save_vision(folder: Path, output: str, config, file="vision_model", **external) -> None:
-    """Pixels times a matrix, so that the place of each pixel counts."""
+    """Pixels times a matrix, so that the position of each pixel counts."""
     inputs = [("pixel_values", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])]
     nodes = [("Flatten", ["pixel_values"], "flat", {}), ("MatMul", ["flat", "w"], output, {})]
     save_network(folder / f"onnx/{file}.onnx", inputs, nodes, {"w": VISION}, output, **external)
@@ -95,7 +95,7 @@ def save_text(folder: Path, output: str) -> None:
     ]
     weights = {"w": MEANING, "third": np.array([2]), "second": np.array([1])}
     save_network(folder / "onnx/text_model.onnx", inputs, nodes, weights, output)
-    words = {word: place for place, word in enumerate(WORDS)}
+    words = {word: index for index, word in enumerate(WORDS)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="a"))  # noqa: S106 (a word)
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -139,16 +139,16 @@ def models_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def hub(models_folder, tmp_path, monkeypatch):
-    """The hub, and an empty cache; gives the paths that were asked for."""
+    """The hub, and an empty cache; yields the requested paths."""
     disable_progress_bars()
-    with serve(models_folder) as (address, asked):
+    with serve(models_folder) as (address, requested):
         monkeypatch.setattr(constants, "ENDPOINT", address)
         template = address + "/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
-        yield asked
+        yield requested
     enable_progress_bars()
 
 
@@ -157,8 +157,8 @@ def changed(models_folder, hub):
     """Give a file of a repository other content for one test."""
     before = {}
 
-    def change(place: str, data: bytes | None) -> None:
-        path = models_folder / place.replace("@", COMMIT)
+    def change(name: str, data: bytes | None) -> None:
+        path = models_folder / name.replace("@", COMMIT)
         before[path] = path.read_bytes()
         path.unlink() if data is None else path.write_bytes(data)
 
@@ -217,8 +217,8 @@ def test_a_picture_is_nearest_to_its_colour(hub, kind):
     """Both halves of a model share a space."""
     pictures = open_encoder(named(f"{kind}-image", kind))
     texts = open_encoder(named(f"{kind}-text", kind))
-    found = pictures.encode([picture((255, 0, 0)), picture((0, 255, 0)), picture((0, 0, 255))])
-    scores = found @ texts.encode(["red", "green", "blue"]).T
+    vectors = pictures.encode([picture((255, 0, 0)), picture((0, 255, 0)), picture((0, 0, 255))])
+    scores = vectors @ texts.encode(["red", "green", "blue"]).T
     assert scores.argmax(axis=1).tolist() == [0, 1, 2]
 
 
@@ -255,16 +255,16 @@ def test_the_golden_pixels():
     row, column, channel = np.indices((50, 90, 3))
     drawn = ((7 * row + 5 * column + 60 * channel) % 256).astype(np.uint8)
     ((_, feed),) = Pictures({**CLIP, "size": {"shortest_edge": 32}, "crop_size": 24})([drawn])
-    found = feed["pixel_values"][0][[0, 1, 2, 0], [0, 5, 23, 12], [0, 23, 23, 11]]
-    assert found == pytest.approx(GOLDEN_PIXELS, abs=1e-6)
+    pixels = feed["pixel_values"][0][[0, 1, 2, 0], [0, 5, 23, 12], [0, 23, 23, 11]]
+    assert pixels == pytest.approx(GOLDEN_PIXELS, abs=1e-6)
 
 
 def test_the_golden_decibels():
     """As transformers 4.57.6 computes them of this sound; float32 FFTs differ by less."""
     ((_, feed),) = Sounds(CLAP)([0.5 * tone(440, 1.5) + 0.1 * tone(3000, 1.5)])
     assert feed["input_features"].shape == (1, 1, 1001, 64)
-    found = feed["input_features"][0, 0][[0, 10, 500, 901, 1000], [0, 8, 30, 63, 5]]
-    assert found == pytest.approx(GOLDEN_DECIBELS, abs=0.01)
+    decibels = feed["input_features"][0, 0][[0, 10, 500, 901, 1000], [0, 8, 30, 63, 5]]
+    assert decibels == pytest.approx(GOLDEN_DECIBELS, abs=0.01)
 
 
 def test_a_spectrogram_is_what_the_formula_says():
@@ -285,24 +285,24 @@ def test_of_a_long_sound_the_middle_is_heard(hub):
     """Ten seconds of 30; what is before and after does not count."""
     middle, rest = tone(300, 10), tone(6000, 10)
     encoder = open_encoder(named("clap-audio", "clap"))
-    found = encoder.encode([np.concatenate([rest, middle, rest]), middle])
-    assert found[0] == pytest.approx(found[1], abs=1e-5)
+    vectors = encoder.encode([np.concatenate([rest, middle, rest]), middle])
+    assert vectors[0] == pytest.approx(vectors[1], abs=1e-5)
 
 
 def test_siglip_reads_lower_case_and_its_padding(hub):
-    """All 64 places count (here 16, as the configuration says), the same for every text."""
-    found = open_encoder(named("siglip-text", "siglip")).encode(["RED", "red", "a " * 40])
+    """All 64 positions count (here 16, as the configuration says), the same for every text."""
+    vectors = open_encoder(named("siglip-text", "siglip")).encode(["RED", "red", "a " * 40])
     ids = [1, WORDS.index("red"), 2, *[0] * 13]
-    assert found[0] == pytest.approx(units(MEANING[ids].mean(axis=0, keepdims=True))[0], abs=1e-5)
-    assert found[0] == pytest.approx(found[1])
+    assert vectors[0] == pytest.approx(units(MEANING[ids].mean(axis=0, keepdims=True))[0], abs=1e-5)
+    assert vectors[0] == pytest.approx(vectors[1])
 
 
 def test_clip_does_not_see_padding(hub):
-    """A short text beside a long one; what is behind the last token is cut, its end is kept."""
-    found = open_encoder(named("clip-text", "clip")).encode(["red", "green " * 14, "green " * 99])
+    """A short text beside a long one; what is behind the last token is cut, its end stays."""
+    vectors = open_encoder(named("clip-text", "clip")).encode(["red", "green " * 14, "green " * 99])
     ids = [1, WORDS.index("red"), 2]
-    assert found[0] == pytest.approx(units(MEANING[ids].mean(axis=0, keepdims=True))[0], abs=1e-5)
-    assert found[1] == pytest.approx(found[2])
+    assert vectors[0] == pytest.approx(units(MEANING[ids].mean(axis=0, keepdims=True))[0], abs=1e-5)
+    assert vectors[1] == pytest.approx(vectors[2])
 
 
 def test_the_card_names_what_was_fetched(hub, models_folder, tmp_path):
@@ -315,7 +315,7 @@ def test_the_card_names_what_was_fetched(hub, models_folder, tmp_path):
     assert (card.source, card.dims) == (f"tiny/clip@{COMMIT}", DIMS)
     assert card.weights == tuple(digests)
     assert card_of(reference, MediaStore(tmp_path.as_uri())) == card
-    assert {Path(place).suffix for place in hub if "/resolve/" in place} == {".onnx", ".json"}
+    assert {Path(path).suffix for path in hub if "/resolve/" in path} == {".onnx", ".json"}
 
 
 def test_weights_may_lie_beside_a_network(hub):
@@ -366,15 +366,15 @@ def test_a_deployment_may_be_made_of_them(hub, tmp_path):
         for modality in ("image", "text", "audio")
     )
     assert pictures.side == 2 * SIDE
-    found = {
+    blocks = {
         **pictures([picture((0, 255, 0))]).blocks,
         **texts(["green"]).blocks,
         **sounds([tone(150, 1)]).blocks,
     }
     assert {block.name: block.card.dims for block in layout.blocks} == {
-        name: rows.shape[1] for name, rows in found.items()
+        name: rows.shape[1] for name, rows in blocks.items()
     }
-    assert (found["semantic"] @ found["concept"].T).item() > 0.5
+    assert (blocks["semantic"] @ blocks["concept"].T).item() > 0.5
 
 
 @pytest.mark.parametrize(
@@ -422,7 +422,7 @@ def test_a_file_that_is_not_there(hub, changed):
     ],
 )  # fmt: skip
 def test_a_model_that_is_not_known(changed, name, file, data, message):
-    """The error says what was found, and what was expected."""
+    """The error names the actual and the expected value."""
     changed(f"tiny/{file}", data)
     with pytest.raises(WeightsError, match=message):
         open_encoder(named(name, file.split("/")[0]))

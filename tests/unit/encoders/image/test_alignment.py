@@ -49,12 +49,12 @@ def gallery():
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_sign_is_most_like_itself(gallery, change):
     """By far more than by chance."""
-    for place in (1, 3, 5):
-        found = likeness(view(CHANGES[change](sign(LETTERS[place]))), gallery)
-        assert found.dtype == np.float32
-        assert 0 <= found.min() <= found.max() <= 1
-        assert found.argmax() == place
-        assert found[place] > 0.8
+    for index in (1, 3, 5):
+        scores = likeness(view(CHANGES[change](sign(LETTERS[index]))), gallery)
+        assert scores.dtype == np.float32
+        assert 0 <= scores.min() <= scores.max() <= 1
+        assert scores.argmax() == index
+        assert scores[index] > 0.8
 
 
 def test_colours_count():

@@ -20,10 +20,10 @@ def plain(*colour):
 def test_every_pixel_counts_once():
     """Shared between bins, but one in all."""
     noise = np.random.default_rng(0).integers(0, 245, (30, 50, 3), np.uint8)
-    found = histogram(noise)
-    assert found.shape == (DIMS,)
-    assert found.min() >= 0
-    assert found.sum() == pytest.approx(1500, rel=1e-5)
+    counts = histogram(noise)
+    assert counts.shape == (DIMS,)
+    assert counts.min() >= 0
+    assert counts.sum() == pytest.approx(1500, rel=1e-5)
 
 
 def test_white_does_not_count(encoder):

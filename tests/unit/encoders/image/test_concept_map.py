@@ -65,26 +65,26 @@ def artefact(corpus, minilm):
 
 @pytest.fixture
 def store(artefact, tmp_path):
-    """Where it is kept."""
+    """Where it is stored."""
     store = MediaStore(tmp_path.as_uri())
     artefacts.save(store, artefact)
     return store
 
 
-def found(encoder, text):
+def recall(encoder, text):
     """How many pictures of unseen combinations are nearest to their own text of all sixteen."""
     names = [f"a {colour} {shape}" for colour, shape in product(COLOURS, SHAPES)]
-    asked = pairs(UNSEEN, 6)
-    scores = encoder.encode([picture for picture, _ in asked]) @ text.encode(names).T
-    own = [names.index(name) for _, name in asked]
+    queries = pairs(UNSEEN, 6)
+    scores = encoder.encode([picture for picture, _ in queries]) @ text.encode(names).T
+    own = [names.index(name) for _, name in queries]
     return np.mean([(row > row[i]).sum() < 3 for row, i in zip(scores, own, strict=True)])
 
 
 def test_what_was_never_seen_together_is_found(artefact, store, minilm):
     """An unseen colour and shape is among the three best of sixteen texts, chance being 3 in 16."""
     encoder = open_encoder(artefact.reference, store=store, text=minilm)
-    assert found(encoder, minilm) > 0.5
-    assert found(open_encoder("conse", text=minilm), minilm) < found(encoder, minilm)
+    assert recall(encoder, minilm) > 0.5
+    assert recall(open_encoder("conse", text=minilm), minilm) < recall(encoder, minilm)
 
 
 def test_rows_are_units_and_their_own(artefact, store, minilm, corpus):

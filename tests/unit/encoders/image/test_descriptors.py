@@ -10,13 +10,15 @@ from triptych.encoders.image.descriptors import LIMIT, describe
 @pytest.mark.parametrize("kind", ["sift", "rootsift", "orb"])
 def test_keypoints_have_vectors(drawings, blank, kind):
     """As many rows of each, at most the limit; none on a blank picture."""
-    found = describe(drawings[0], kind)
-    assert 30 < len(found) <= LIMIT
-    assert len(found.points) == len(found.sizes) == len(found.angles) == len(found.vectors)
-    assert found.descriptors.dtype == np.uint8
+    features = describe(drawings[0], kind)
+    assert 30 < len(features) <= LIMIT
+    assert (
+        len(features.points) == len(features.sizes) == len(features.angles) == len(features.vectors)
+    )
+    assert features.descriptors.dtype == np.uint8
     nothing = describe(blank, kind)
     assert len(nothing) == 0
-    assert nothing.vectors.shape == (0, found.vectors.shape[1])
+    assert nothing.vectors.shape == (0, features.vectors.shape[1])
 
 
 def test_rootsift_is_the_root_of_sift(drawings):
@@ -29,11 +31,11 @@ def test_rootsift_is_the_root_of_sift(drawings):
 
 def test_bits_are_compared_by_hamming_distance(drawings):
     """Squared Euclidean distance of ORB's vectors is OpenCV's Hamming distance."""
-    found = describe(drawings[0], "orb")
-    assert set(np.unique(found.vectors)) == {0, 1}
-    squared = ((found.vectors[:20, np.newaxis] - found.vectors[20:40]) ** 2).sum(axis=2)
-    for row, one in enumerate(found.descriptors[:20]):
-        for column, other in enumerate(found.descriptors[20:40]):
+    features = describe(drawings[0], "orb")
+    assert set(np.unique(features.vectors)) == {0, 1}
+    squared = ((features.vectors[:20, np.newaxis] - features.vectors[20:40]) ** 2).sum(axis=2)
+    for row, one in enumerate(features.descriptors[:20]):
+        for column, other in enumerate(features.descriptors[20:40]):
             assert squared[row, column] == cv2.norm(one, other, cv2.NORM_HAMMING)
 
 

@@ -52,7 +52,7 @@ def naive_convolution(
     padded = np.pad(
         image, ((0, 0), (total // 2, total - total // 2), (total // 2, total - total // 2))
     )
-    found = np.zeros((len(kernel), output, output))
+    actual = np.zeros((len(kernel), output, output))
     width = channels // groups
     for out in range(len(kernel)):
         first = out // (len(kernel) // groups) * width
@@ -63,8 +63,8 @@ def naive_convolution(
                     y * stride : y * stride + kernel.shape[-1],
                     x * stride : x * stride + kernel.shape[-1],
                 ]
-                found[out, y, x] = (window * kernel[out]).sum()
-    return found
+                actual[out, y, x] = (window * kernel[out]).sum()
+    return actual
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -79,14 +79,14 @@ def test_a_folded_convolution_is_the_two_steps(stride, groups, size):
     last = graph.convolve(
         Tensor("image", size, known, known), "conv", "norm", stride=stride, groups=groups
     )
-    found = _run(graph, last.name, image)
+    actual = _run(graph, last.name, image)
     convolved = naive_convolution(image, weights["conv.weight"], stride, groups)
     mean, variance, gamma, beta = (
         weights[f"norm.{part}"][:, None, None]
         for part in ("running_mean", "running_var", "weight", "bias")
     )
     expected = np.clip(gamma * (convolved - mean) / np.sqrt(variance + 1e-3) + beta, 0, 6)
-    assert np.abs(found - expected).max() < 1e-5
+    assert np.abs(actual - expected).max() < 1e-5
 
 
 def _run(graph: FloatLayers, output: str, image: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ def test_no_pictures_are_no_rows(efficientnet):
 
 def test_the_golden_picture(efficientnet, clock):
     """Six activations within 2 %: sums are exact, only the steps between layers may round."""
-    found = efficientnet.encode([clock])[0]
+    actual = efficientnet.encode([clock])[0]
     expected = {
         918: 2.94118,
         1243: 2.53061,
@@ -164,9 +164,9 @@ def test_the_golden_picture(efficientnet, clock):
         3962: 4.7431,
     }
     assert {i: pytest.approx(value, rel=0.02) for i, value in expected.items()} == {
-        i: float(found[i]) for i in expected
+        i: float(actual[i]) for i in expected
     }
-    assert found.min() >= 0
+    assert actual.min() >= 0
 
 
 def test_whole_numbers_are_close_to_float32(weights, clock):
@@ -181,11 +181,11 @@ def test_whole_numbers_are_close_to_float32(weights, clock):
 def test_processors_agree(weights, clock, monkeypatch):
     """The way of a processor without VNNI gives the same numbers."""
     network, feed = build_network(weights), {"image": framed(clock)[None]}
-    found = []
+    actual = []
     for answer in (True, False):
         monkeypatch.setattr("triptych.encoders.image.efficientnet.has_vnni", lambda a=answer: a)
-        found.append(open_network(network, threads=1).run(None, feed)[0])
-    assert np.allclose(*found, rtol=0.01, atol=0.01)
+        actual.append(open_network(network, threads=1).run(None, feed)[0])
+    assert np.allclose(*actual, rtol=0.01, atol=0.01)
 
 
 def test_the_network_is_the_same_bytes(weights):
@@ -200,9 +200,9 @@ def test_weights_of_nothing_stay_finite():
     known = np.zeros(4, np.float32)
     entry = Tensor("image", 8, known, known, np.float32(1 / 128))
     last = graph.convolve(entry, "conv", "norm")
-    found = _run(graph, last.name, np.ones((4, 8, 8), np.float32))
+    actual = _run(graph, last.name, np.ones((4, 8, 8), np.float32))
     _, bias = fold_batch_norm(weights, "conv", "norm")
-    assert np.abs(found[:, 4, 4] - np.clip(bias, 0, 6)).max() <= 6 / 255
+    assert np.abs(actual[:, 4, 4] - np.clip(bias, 0, 6)).max() <= 6 / 255
 
 
 @pytest.mark.parametrize("background", [0, 128, 255])

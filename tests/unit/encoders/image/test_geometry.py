@@ -58,8 +58,8 @@ def test_a_candidate_counts_for_itself(drawings, gallery):
     assert verify(query, []).shape == (0,)
 
 
-def test_keypoints_all_over_the_place_are_no_evidence(drawings, gallery):
-    """The same descriptors at other places agree on nothing."""
+def test_scattered_keypoints_are_no_evidence(drawings, gallery):
+    """The same descriptors at other positions agree on nothing."""
     whole = gallery[4]
     order = np.random.default_rng(0).permutation(len(whole))
     scrambled = replace(whole, points=whole.points[order])

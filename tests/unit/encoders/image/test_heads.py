@@ -48,13 +48,13 @@ def test_the_projection_keeps_cosines(pooled):
     """Unit rows whose cosines, before they are centred, are close to those of the layers."""
     projection = VisualProjection()
     projection._centre = np.zeros(VISUAL_DIMS, np.float32)
-    found = projection(pooled)
-    assert found.shape == (40, VISUAL_DIMS)
-    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    vectors = projection(pooled)
+    assert vectors.shape == (40, VISUAL_DIMS)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     layers = visual_layers(pooled)
     assert layers.shape == (40, 1152 + 1152 + 480)
     assert np.allclose(np.linalg.norm(layers, axis=1), np.sqrt(3), atol=1e-5)
-    error = found @ found.T - layers @ layers.T / 3
+    error = vectors @ vectors.T - layers @ layers.T / 3
     assert np.sqrt((error**2).mean()) < 0.08
 
 
@@ -69,10 +69,10 @@ def test_conse_is_a_convex_combination_of_the_likeliest():
     """Of 51 classes the fifty best count, weighted by softmax at half sharpness."""
     names = np.eye(51, 384, dtype=np.float32)
     bias = np.arange(51, dtype=np.float32)
-    found = ConSE((np.zeros((51, 5), np.float32), bias), names)(np.ones((1, 5), np.float32))[0]
+    vectors = ConSE((np.zeros((51, 5), np.float32), bias), names)(np.ones((1, 5), np.float32))[0]
     shares = np.exp(bias / 2) * (np.arange(51) > 0)
-    assert np.allclose(found[:51], shares / np.linalg.norm(shares), atol=1e-6)
-    assert not found[51:].any()
+    assert np.allclose(vectors[:51], shares / np.linalg.norm(shares), atol=1e-6)
+    assert not vectors[51:].any()
 
 
 def test_large_logits_do_not_overflow():
@@ -80,8 +80,8 @@ def test_large_logits_do_not_overflow():
     bias = np.zeros(60, np.float32)
     bias[7] = 1e4
     names = np.eye(60, 384, dtype=np.float32)
-    found = ConSE((np.zeros((60, 5), np.float32), bias), names)(np.ones((2, 5), np.float32))
-    assert found[:, 7].tolist() == [1, 1]
+    vectors = ConSE((np.zeros((60, 5), np.float32), bias), names)(np.ones((2, 5), np.float32))
+    assert vectors[:, 7].tolist() == [1, 1]
 
 
 def test_a_picture_is_found_by_words_nobody_wrote(efficientnet, minilm, names, clock):
@@ -165,9 +165,9 @@ def test_half_a_cache_is_never_seen(tmp_path, monkeypatch):
 
 def test_synonyms_and_description_count_half(tmp_path):
     """Beside the name's 1, whatever the number of synonyms."""
-    found = class_vectors(CountingEncoder(), [Described("a", ("bb", "cc"), "ddd")], tmp_path)
+    vectors = class_vectors(CountingEncoder(), [Described("a", ("bb", "cc"), "ddd")], tmp_path)
     expected = np.array([0, 1, 0.5, 0.5, 0, 0, 0, 0, 0]) / np.sqrt(1.5)
-    assert np.allclose(found, expected)
+    assert np.allclose(vectors, expected)
 
 
 def test_most_classes_are_described():
@@ -185,8 +185,8 @@ def test_pictures_are_spread_around_the_centre(efficientnet, clock):
     noise = draw.integers(0, 256, (224, 224, 3), np.uint8)
     stripes = np.tile(np.repeat(np.array([[20], [230]], np.uint8), 8, axis=0), (14, 224))
     pictures = [clock, noise, np.repeat(stripes[..., np.newaxis], 3, axis=2), 255 - clock]
-    found = VisualProjection()(efficientnet.encode(pictures))
-    cosines = (found @ found.T)[np.triu_indices(4, 1)]
+    vectors = VisualProjection()(efficientnet.encode(pictures))
+    cosines = (vectors @ vectors.T)[np.triu_indices(4, 1)]
     assert np.median(cosines) < 0.3
 
 

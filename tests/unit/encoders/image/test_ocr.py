@@ -22,8 +22,8 @@ def sheet(*lines: tuple[str, int, int, float], size: tuple[int, int] = (640, 320
     """A white sheet with lines of text, each with its left, its baseline and its size."""
     canvas = np.full((size[1], size[0], 3), 255, np.uint8)
     for text, left, base, scale in lines:
-        place, stroke = (left, base), max(1, round(2 * scale))
-        cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), stroke)
+        origin, stroke = (left, base), max(1, round(2 * scale))
+        cv2.putText(canvas, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), stroke)
     return canvas
 
 
@@ -36,18 +36,18 @@ PAGE = sheet(
 LINES = ["First line", "right of it", "a smaller second", "THIRD 2024"]
 
 
-def text_of(found):
+def text_of(writing):
     """The lines that were read."""
-    return [line.text for line in found.lines]
+    return [line.text for line in writing.lines]
 
 
 @pytest.mark.parametrize("scale", [0.4, 0.7, 1.5, 3.0])
 def test_letters_of_many_sizes(reader, scale):
     """From ten pixels high to a hundred."""
     width = int(190 * scale) + 40
-    [found] = reader.recognise([sheet(("Quick fox", 20, 110, scale), size=(width, 160))])
-    assert text_of(found) == ["Quick fox"]
-    assert found.lines[0].confidence > 0.9
+    [writing] = reader.recognise([sheet(("Quick fox", 20, 110, scale), size=(width, 160))])
+    assert text_of(writing) == ["Quick fox"]
+    assert writing.lines[0].confidence > 0.9
 
 
 def test_a_typeface(reader):
@@ -55,8 +55,8 @@ def test_a_typeface(reader):
     picture = Image.new("RGB", (420, 100), (20, 40, 90))
     font = ImageFont.load_default(size=36)
     ImageDraw.Draw(picture).text((30, 25), "Harbour lights 7", (255, 220, 120), font)
-    [found] = reader.recognise([np.asarray(picture)])
-    assert found.text == "Harbour lights 7"
+    [writing] = reader.recognise([np.asarray(picture)])
+    assert writing.text == "Harbour lights 7"
 
 
 def test_golden_line(reader):
@@ -142,4 +142,4 @@ def test_the_order_does_not_depend_on_where_boxes_come(order, degrees, size):
     angle = np.deg2rad(degrees)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) * size
     shuffled = (boxes @ turn)[list(order)].astype(np.float32)
-    assert [order[place] for place in reading_order(shuffled)] == list(range(12))
+    assert [order[index] for index in reading_order(shuffled)] == list(range(12))

@@ -96,13 +96,13 @@ def test_an_artefact_of_another(artefacts, maker):
 
 def test_the_best_descriptor_answers(drawings):
     """f_k(x) = max_i g_k(x_i), computed the long way."""
-    found = describe(drawings[0], "sift")
-    words = found.vectors[:5]
+    features = describe(drawings[0], "sift")
+    words = features.vectors[:5]
     vocabulary = Vocabulary(words, np.ones(5, np.float32), 0.3)
-    squares = ((found.vectors[:, np.newaxis] - words).astype(np.float64) ** 2).sum(axis=2)
+    squares = ((features.vectors[:, np.newaxis] - words).astype(np.float64) ** 2).sum(axis=2)
     expected = np.exp(-squares / 0.3).max(axis=0)
-    assert np.allclose(vocabulary.respond(found), expected, atol=1e-5)
-    assert vocabulary.respond(found) == pytest.approx(1, abs=1e-5)
+    assert np.allclose(vocabulary.respond(features), expected, atol=1e-5)
+    assert vocabulary.respond(features) == pytest.approx(1, abs=1e-5)
 
 
 def test_combined_is_the_greatest_over_extractors(artefacts, drawings):
@@ -118,9 +118,9 @@ def test_combined_is_the_greatest_over_extractors(artefacts, drawings):
 
 def test_vlad_sums_residuals(drawings):
     """Unit per word, then over all: words that are answered weigh the same."""
-    found = describe(drawings[0], "rootsift")
-    words = found.vectors[:4] * np.float32(0.9)
-    blocks = np.linalg.norm(aggregate(found, words).reshape(4, 128), axis=1)
+    features = describe(drawings[0], "rootsift")
+    words = features.vectors[:4] * np.float32(0.9)
+    blocks = np.linalg.norm(aggregate(features, words).reshape(4, 128), axis=1)
     assert np.allclose(blocks, 0.5, atol=1e-5)
 
 
@@ -150,5 +150,5 @@ def test_golden_vectors(artefacts, drawings, maker, expected):
     by them, the words; another method moves these numbers much further.
     """
     one, other = maker.load(artefacts[maker]).encode(drawings[:2])
-    found = np.abs(one).max(), np.abs(one).sum(), one @ other
-    assert found == pytest.approx(expected, rel=0.05, abs=0.01)
+    measured = np.abs(one).max(), np.abs(one).sum(), one @ other
+    assert measured == pytest.approx(expected, rel=0.05, abs=0.01)

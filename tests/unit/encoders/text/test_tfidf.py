@@ -55,7 +55,7 @@ def test_words_that_go_together_are_near(encoder):
 
 
 def test_no_direction_is_lost(encoder):
-    """With every direction kept, cosines are those of plain TF-IDF, done here by hand."""
+    """With every direction, cosines are those of plain TF-IDF, done here by hand."""
     texts = [" ".join(dict.fromkeys(text.split())) for text in CORPUS[:9]]
     stems = [
         {"red", "appl", "wooden", "tabl"}, {"green", "appl", "basket"},
@@ -69,13 +69,13 @@ def test_no_direction_is_lost(encoder):
     words = sorted(counts)
     idf = {word: 1 + np.log((1 + len(CORPUS)) / (1 + counts[word])) for word in words}
     rows = unit_rows(np.array([[idf[w] * (w in each) for w in words] for each in stems]))
-    found = encoder.encode(texts)
-    assert np.abs(found @ found.T - rows @ rows.T).max() < 1e-4
+    vectors = encoder.encode(texts)
+    assert np.abs(vectors @ vectors.T - rows @ rows.T).max() < 1e-4
 
 
 @pytest.mark.parametrize("text", ["", "!?…", "zebra", "the"])
 def test_without_known_words_the_row_is_zero(encoder, text):
-    """Nothing was found, so nothing is said."""
+    """Nothing was found: the vector is zeros."""
     assert not encoder.encode([text]).any()
 
 
@@ -100,8 +100,8 @@ _FITTED = TfidfLSA.fit(CORPUS)
 def test_the_golden_text(encoder):
     """Five cosines within 1e-4: signs of directions are free, rounding is the machine's."""
     query, *others = encoder.encode(["apple on the table", *CORPUS[:3], CORPUS[8], CORPUS[3]])
-    found = [float(query @ other) for other in others]
-    assert found == pytest.approx([0.81512, 0.45131, 0.47551, 0.47551, 0.0], abs=1e-4)
+    cosines = [float(query @ other) for other in others]
+    assert cosines == pytest.approx([0.81512, 0.45131, 0.47551, 0.47551, 0.0], abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_keywords_of_equal_weight_keep_their_order(encoder):
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=100))
 def test_any_text_has_keywords_or_none(text):
-    """Never one twice, never more than asked."""
-    found = TfidfLSA.load(_FITTED).keywords(text, 3)
-    assert len(found) == len(set(found)) <= 3
-    assert all(found)
+    """Never one twice, never more than requested."""
+    keywords = TfidfLSA.load(_FITTED).keywords(text, 3)
+    assert len(keywords) == len(set(keywords)) <= 3
+    assert all(keywords)
