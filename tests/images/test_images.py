@@ -267,6 +267,7 @@ class TestCommandLine:
         """It needs no library of any process."""
         assert "search" in run("--help")
 
+    @pytest.mark.parametrize("stack", ["default"], indirect=True)
     def test_it_adds_and_searches(self, run, client, stack, media, tmp_path):
         """Over HTTP: files and a text in, a search by text and by picture out."""
         for name in ("circle.png", "square.wav"):
