@@ -40,7 +40,7 @@ IN_COLLECTION, FORM = "/v1/collections/{collection}", "multipart/form-data"
 LONGEST_URL = 4000
 """Somewhat less than what Gunicorn still hands to the application."""
 REASONS = re.compile(
-    r"nothing to search for|has no|no item|base64|twice|only what is not wanted|no metadata|"
+    r"nothing to search for|has no|no item|base64|twice|only negative parts|nothing that items|"
     r"weights|no score|verif|cursor|no ranges|ranges only|empty|NUL|not Unicode|UTF-8|"
     r"control character|no part between|date or time|accents|valid integer"
 )
