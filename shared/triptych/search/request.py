@@ -18,15 +18,8 @@ from triptych.core.item import Modality
 from triptych.core.values import ItemId, Language
 from triptych.fusion.query import WEIGHTS
 from triptych.fusion.scores import Method
-from triptych.search.filtering import (
-    COUNTED,
-    SORTED_BY,
-    FacetRequest,
-    Filter,
-    Named,
-    SortRequest,
-    Strict,
-)
+from triptych.search.filtering import COUNTED, SORTED_BY, FacetRequest, Filter, SortRequest
+from triptych.search.operands import Named, Strict
 
 SEVERAL = 8
 """Texts, images or sounds of one query."""
