@@ -17,7 +17,7 @@ from triptych.fusion.query import PresenceClass
 from triptych.index import SearchIndex, open_index
 from triptych.index.documents import SCHEMA_VERSION
 from triptych.index.elastic.index import ElasticIndex
-from triptych.index.model import IndexQuery, Listing, Versioned, Words
+from triptych.index.model import Condition, IndexQuery, Listing, Versioned, Words
 from triptych.local import Stack
 
 VECTOR = np.full(layout().dims, 0.1, np.float32)
@@ -139,3 +139,21 @@ def test_a_name_that_the_server_refuses_is_the_callers_mistake(index: SearchInde
     """With its reason."""
     with pytest.raises(InvalidInput, match="lowercase"):
         index.ensure("Zoo")
+
+
+def test_a_collection_takes_fields_that_are_declared_later(
+    index: SearchIndex, collection: str, client: Elasticsearch
+):
+    """They are mapped before the first item that may have them."""
+    alias = f"contract-{collection}"
+    (made,) = client.indices.get(index=alias).values()
+    index.drop(collection)
+    mappings = made["mappings"]
+    tags = mappings["properties"].pop("tags")
+    client.indices.create(index=f"{alias}.old", aliases={alias: {}}, mappings=mappings)
+    index.ensure(collection)
+    (now,) = client.indices.get_mapping(index=alias).values()
+    assert now["mappings"]["properties"] == {**mappings["properties"], "tags": tags}
+    write(index, collection, [make("a", tags=("new",)), make("b")])
+    page = index.list(collection, Listing([Condition("tags", any_of=("new",))]))
+    assert [document["id"] for document in page.documents] == ["a"]

@@ -209,10 +209,10 @@ SENT = {
 }
 
 
-@pytest.fixture(scope="module", params=["elastic stack", "embedded stack"])
+@pytest.fixture(scope="module", params=["stack_on_elastic", "stack_on_embedded"])
 def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     """The address of a gateway with workers: real processes."""
-    if request.param == "elastic stack":
+    if request.param == "stack_on_elastic":
         yield request.getfixturevalue("stack").gateway_url
         return
     options = StackOptions(name="fields", port=0, index="embedded", image_workers=1, keep=False)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from triptych.local import Stack
 
 DECLARATION = """
@@ -22,11 +24,12 @@ fields.FIELDS = fields.Catalogue([
 """Python runs it at the start of every process, before anything else asks for the catalogue."""
 
 
+@pytest.mark.timeout(900)
 def test_a_new_field_is_one_declaration(stack: Stack, tmp_path: Path):
     """The tests of the catalogue pass with it, in processes that know no more of it than that."""
     (tmp_path / "sitecustomize.py").write_text(DECLARATION)
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-v", "-k", "not elastic stack",
+        [sys.executable, "-m", "pytest", "-v", "-k", "not stack_on_elastic",
          str(Path(__file__).with_name("test_fields.py"))],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "TRIPTYCH_TEST_ELASTIC": stack.index_url},
