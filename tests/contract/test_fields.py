@@ -4,6 +4,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -182,22 +183,26 @@ def test_what_is_public_comes_back(index: SearchIndex, filled: str, field: Field
 def test_a_migration_keeps_every_field(elastic_url: str, tmp_path: Path, *, embedded_first: bool):
     """From one index into the other; what is filtered, counted and sorted by stays so."""
     urls = (tmp_path.as_uri(), elastic_url) if embedded_first else (elastic_url, tmp_path.as_uri())
-    source, target = (
-        open_index(Settings(index_url=url, index_prefix="fields"), layout()) for url in urls
-    )
     name = f"c{uuid.uuid4().hex[:12]}"
-    source.ensure(name)
-    source.bulk(name, DOCUMENTS)
-    assert [copied.done for copied in migration.copy(source, target, name)] == [COUNT]
-    assert migration.compare(source, target, name, sample=COUNT).differences == []
-    for field in FIELDS.filterable:
-        wanted = compared(field, DOCUMENTS[0].document)
-        request: dict[str, Any] = {"filter": {named(field): equal_to(field, wanted)}}
-        here, there = (listed(index, name, **request) for index in (source, target))
-        assert here.documents == there.documents
-        assert here.documents
-    for index in (source, target):
-        index.drop(name)
+    with ExitStack() as opened:
+        source, target = (
+            opened.enter_context(
+                closing(open_index(Settings(index_url=url, index_prefix="fields"), layout()))
+            )
+            for url in urls
+        )
+        source.ensure(name)
+        opened.callback(source.drop, name)
+        source.bulk(name, DOCUMENTS)
+        assert [copied.done for copied in migration.copy(source, target, name)] == [COUNT]
+        opened.callback(target.drop, name)
+        assert migration.compare(source, target, name, sample=COUNT).differences == []
+        for field in FIELDS.filterable:
+            wanted = compared(field, DOCUMENTS[0].document)
+            request: dict[str, Any] = {"filter": {named(field): equal_to(field, wanted)}}
+            here, there = (listed(index, name, **request) for index in (source, target))
+            assert here.documents == there.documents
+            assert here.documents
 
 
 # Every way in
