@@ -152,10 +152,11 @@ def listed(way: str) -> list[str]:
 def system(tmp_path_factory):
     """Warm: what loads or connects at its first use has done so."""
     made = System(tmp_path_factory.mktemp("system"))
-    made.upload(0)
-    made.query(0)
-    assert made.has_indexed(0)
-    return made
+    with made.engine:
+        made.upload(0)
+        made.query(0)
+        assert made.has_indexed(0)
+        yield made
 
 
 @pytest.mark.parametrize("way", ["upload", "query"])

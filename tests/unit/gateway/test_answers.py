@@ -80,8 +80,7 @@ def make(tmp_path, monkeypatch):
 
     yield make
     for engine in engines.values():
-        if hasattr(engine, "close"):
-            engine.close()
+        engine.close()
 
 
 def fill(client) -> None:

@@ -30,16 +30,16 @@ assert engine.write(Chunk.from_message(codec.loads(Path(message).read_bytes())))
 def test_a_text_is_written_without_the_library_of_its_analysis(tmp_path):
     """Its words were made in its own step."""
     urls = {name: (tmp_path / name).as_uri() for name in ("media", "index")}
-    engine = Engine.open(Settings(media_url=urls["media"], index_url=urls["index"]))
-    manifest = engine.accept_manifest(
-        "c", b'{"id": "a", "text": "The owls were hunting."}'
-    ).manifest
-    (chunk,) = engine.plan(manifest)
-    message = tmp_path / "message"
-    message.write_bytes(codec.dumps(engine.step(chunk).to_message()))
-    arguments = [sys.executable, "-c", WRITE, str(message), *urls.values()]
-    subprocess.run(arguments, check=True)
-    document = engine.index.get("c", "a")
-    assert document["status"] == "indexed"
-    assert document["words"] == {"text": "owl hunt"}
-    assert document["plain"] == {"text": "the owls were hunting"}
+    with Engine.open(Settings(media_url=urls["media"], index_url=urls["index"])) as engine:
+        manifest = engine.accept_manifest(
+            "c", b'{"id": "a", "text": "The owls were hunting."}'
+        ).manifest
+        (chunk,) = engine.plan(manifest)
+        message = tmp_path / "message"
+        message.write_bytes(codec.dumps(engine.step(chunk).to_message()))
+        arguments = [sys.executable, "-c", WRITE, str(message), *urls.values()]
+        subprocess.run(arguments, check=True)
+        document = engine.index.get("c", "a")
+        assert document["status"] == "indexed"
+        assert document["words"] == {"text": "owl hunt"}
+        assert document["plain"] == {"text": "the owls were hunting"}

@@ -1,7 +1,8 @@
 """An engine over a real index of local files and encoders without models."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,11 @@ def seeded() -> dict[str, Seeded]:
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Watched:
+def index(tmp_path: Path) -> Iterator[Watched]:
     """An index with an empty collection ``c``."""
-    made = Watched(tmp_path / "index", layout=layout())
-    made.ensure("c")
-    return made
+    with closing(Watched(tmp_path / "index", layout=layout())) as opened:
+        opened.ensure("c")
+        yield opened
 
 
 @pytest.fixture
