@@ -38,11 +38,11 @@ def kind(value: str | float | bool) -> str:  # noqa: FBT001
 
 def parts(document: Mapping[str, Any]) -> frozenset[str]:
     """What an item has: its modalities, and speech and writing where these were found in it."""
-    found = {"speech": "transcript", "writing": "writing"}
+    recognised = {"speech": "transcript", "writing": "writing"}
     return frozenset(
         [
             *document.get("modalities", ()),
-            *(part for part, name in found.items() if name in document),
+            *(part for part, name in recognised.items() if name in document),
         ]
     )
 
@@ -63,12 +63,12 @@ def selected(document: Document, fields: Sequence[str] | None) -> Document:
     """Some fields of a document, such as ``tags`` and ``metadata.year``; None: all public ones."""
     if fields is None:
         return public(document)
-    found = {name: document[name] for name in fields if name in document}
+    chosen = {name: document[name] for name in fields if name in document}
     for target in map(FIELDS.target, (name for name in fields if "." in name)):
         values = document.get(target.field.name, {})
         if target.field.name not in fields and target.key in values:
-            found.setdefault(target.field.name, {})[target.key] = values[target.key]
-    return found
+            chosen.setdefault(target.field.name, {})[target.key] = values[target.key]
+    return chosen
 
 
 def returned(document: Document, fields: Sequence[str] | None) -> Document:

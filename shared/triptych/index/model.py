@@ -27,7 +27,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Condition:
-    """What one field must be; all that is given must hold. An item without it has no values."""
+    """What the values of a field must be: all that is set must hold. They may be none."""
 
     field: str
     """One of the filterable fields of the catalogue; of metadata with a key, ``metadata.year``."""
@@ -71,7 +71,7 @@ class Clause:
     """
 
     label: str
-    """As it was asked, for reasons and highlights."""
+    """As in the query, for reasons and highlights."""
     kind: Literal["word", "phrase", "prefix", "fuzzy"]
     terms: tuple[str, ...]
     """``word``: its stems, any of which may match, in the ``words`` of an item. The others are
@@ -137,7 +137,7 @@ class Match:
 
 
 Counts = Sequence[Mapping[str, Any]]
-"""Of a facet: ``value`` and ``count``; of ranges their bounds and ``count``, as asked."""
+"""Of a facet: ``value`` and ``count``; of ranges, in their order, the bounds and ``count``."""
 
 
 @dataclass(frozen=True)

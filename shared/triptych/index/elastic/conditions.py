@@ -74,22 +74,22 @@ def _one_of(field: str, values: Sequence[Value]) -> Clause:
 
 def within(field: str, bounds: Range) -> Clause:
     """Items that have a value between the bounds, all of which are of one kind."""
-    given: dict[str, Any] = {
+    limits: dict[str, Any] = {
         name: value for name, value in vars(bounds).items() if value is not None
     }
-    if not given:
+    if not limits:
         return {"match_all": {}}
-    name, *others = {kind(value) for value in given.values()}
+    name, *others = {kind(value) for value in limits.values()}
     path = paths(field).get(name)
     if others or path is None or name == "boolean":
         return NOTHING
     if name == "number":
-        if not _reachable(given, _limits(field)):
+        if not _reachable(limits, _limits(field)):
             return NOTHING
-        given = _within_limits(given, _limits(field))
+        limits = _within_limits(limits, _limits(field))
     if name == "string":  # no item has so long a value, so it is before or after the beginning, too
-        given = {side: value[:_LONGEST] for side, value in given.items()}
-    return _any_of(field, [{"range": {path: given}}])
+        limits = {side: value[:_LONGEST] for side, value in limits.items()}
+    return _any_of(field, [{"range": {path: limits}}])
 
 
 def _reachable(bounds: Mapping[str, Any], limits: tuple[float, float]) -> bool:

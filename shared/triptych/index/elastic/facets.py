@@ -42,7 +42,7 @@ def read_facets(facets: Sequence[Facet], response: Mapping[str, Any]) -> dict[st
 def _counts(facet: Facet, counted: Mapping[str, Any]) -> Counts:
     if facet.ranges:
         return [
-            {**_given(bounds), "count": bucket["doc_count"]}
+            {**_limits(bounds), "count": bucket["doc_count"]}
             for bounds, bucket in zip(facet.ranges, counted["buckets"], strict=True)
         ]
     field = FIELDS.target(facet.field).field
@@ -57,7 +57,7 @@ def _counts(facet: Facet, counted: Mapping[str, Any]) -> Counts:
     return sorted(counts, key=lambda count: -count["count"])[: facet.size]
 
 
-def _given(bounds: Range) -> Body:
+def _limits(bounds: Range) -> Body:
     return {name: value for name, value in vars(bounds).items() if value is not None}
 
 

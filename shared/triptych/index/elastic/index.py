@@ -155,11 +155,11 @@ class ElasticIndex:
             InvalidInput: the server does not take the body.
         """
         frozen = "pit" in body
-        place = None if frozen else self._alias(collection)
+        target = None if frozen else self._alias(collection)
         with translated(f"no collection {collection!r}"):
             try:
                 answer = self._client.search(
-                    index=place, body=body, include_named_queries_score=True
+                    index=target, body=body, include_named_queries_score=True
                 )
             except ApiError as error:
                 if frozen and is_over(error):
@@ -169,12 +169,12 @@ class ElasticIndex:
                     raise InvalidInput(f"the index does not take this query: {error}") from error
                 raise
             # Vectors of the same width by other models are not: the index's name tells, at no cost.
-            places = {hit["_index"] for hit in answer["hits"]["hits"]} - {self._index(collection)}
-            elsewhere = bool(places) and not places <= set(self._check_origin(collection))
+            others = {hit["_index"] for hit in answer["hits"]["hits"]} - {self._index(collection)}
+            elsewhere = bool(others) and not others <= set(self._check_origin(collection))
         if frozen and (elsewhere or not answer["_shards"]["total"]):
             raise CursorExpired(_OVER)
-        found: Mapping[str, Any] = answer.body
-        return found
+        response: Mapping[str, Any] = answer.body
+        return response
 
     def freeze(self, collection: str) -> str:
         """Keep the collection as it is for some minutes of paging; returns the snapshot."""

@@ -7,17 +7,18 @@ import numpy as np
 
 from triptych.core.fields import FIELDS
 from triptych.fusion.query import KEYWORD, PresenceClass
-from triptych.index import model as words
 from triptych.index.elastic.conditions import FACTS, NOTHING, filters, of_key, paths
 from triptych.index.elastic.facets import aggregations
 from triptych.index.model import (
     LABELLED,
     MAX_CLAUSES,
+    Clause,
     Condition,
     Facet,
     IndexQuery,
     Listing,
     Sort,
+    Words,
 )
 
 Body = dict[str, Any]
@@ -72,32 +73,32 @@ def _limits(query: IndexQuery) -> list[Body]:
     ]
 
 
-def _keyword(asked: words.Words) -> Body:
+def _keyword(words: Words) -> Body:
     """The sum of the clauses. The first have names for their scores, and the sum if it needs one.
 
     Names are numbers, since a label may be anything. Thirty-two of them cost a server some 1.4 ms
     of processor time for a page of sixty hits, and one for the sum another 0.5.
     """
-    clauses = asked.should[:MAX_CLAUSES]
+    clauses = words.should[:MAX_CLAUSES]
     named = [
-        _clause(clause, {"_name": str(place)} if place < LABELLED else {})
-        for place, clause in enumerate(clauses)
+        _clause(clause, {"_name": str(number)} if number < LABELLED else {})
+        for number, clause in enumerate(clauses)
     ]
     name = {"_name": KEYWORD} if len(clauses) > LABELLED else {}
     return {"bool": {"should": named, **name}}
 
 
-def _clause(clause: words.Clause, name: Body | None = None) -> Body:
+def _clause(clause: Clause, name: Body | None = None) -> Body:
     """One clause: the best of its fields, or 1 where a score says nothing."""
-    found = [query for field in clause.fields for query in _in_field(clause, field)]
-    if not found:
+    matching = [query for field in clause.fields for query in _in_field(clause, field)]
+    if not matching:
         return NOTHING
     if clause.kind in {"word", "phrase"}:
-        return {"dis_max": {"queries": found, "boost": _BM25, **(name or {})}}
-    return {"constant_score": {"filter": {"dis_max": {"queries": found}}, **(name or {})}}
+        return {"dis_max": {"queries": matching, "boost": _BM25, **(name or {})}}
+    return {"constant_score": {"filter": {"dis_max": {"queries": matching}}, **(name or {})}}
 
 
-def _in_field(clause: words.Clause, field: str) -> list[Body]:
+def _in_field(clause: Clause, field: str) -> list[Body]:
     """What may match in one field; nothing if there is nothing to look up."""
     plain, terms = f"plain.{field}", clause.terms
     if clause.kind == "word":
