@@ -66,6 +66,22 @@ class Chunk:
         }
 
     @classmethod
+    def of_unreadable(cls, message: Mapping[str, Any]) -> Self:
+        """The items of a message that ``from_message`` refuses, without anything that they have.
+
+        Raises:
+            KeyError, TypeError: not even that can be read.
+        """
+        return cls(
+            collection=message["collection"],
+            sequence=message["sequence"],
+            fingerprint=message["fingerprint"],
+            slip=(FUSION,),
+            items=tuple(Item(item["id"], item["ordinal"]) for item in message["items"]),
+            batch=message["batch"],
+        )
+
+    @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """Rebuild what ``to_message`` made."""
         return cls(

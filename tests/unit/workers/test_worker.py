@@ -194,3 +194,20 @@ def test_a_store_that_is_away_keeps_the_chunk(worker):
     worker.engine.error = StoreUnavailable("away")
     with pytest.raises(Reject):
         worker.describe(message())
+
+
+@pytest.mark.parametrize("task", ["describe", "write"])
+def test_a_message_of_another_version_ends_with_its_reason(worker, task):
+    """It never becomes readable, and would keep all others waiting if it came again."""
+    sent = message()
+    sent["items"] = [{**item, "language": "en"} for item in sent["items"]]
+    getattr(worker, task)(sent)
+    assert (worker.progress.done, worker.progress.failed) == ({3, 5}, {3, 5})
+    assert "another version" in worker.engine.failures[0]
+
+
+def test_a_message_without_items_is_dropped(worker, quiet):
+    """Nothing is known of it."""
+    worker.write({"slip": ["fusion"]})
+    assert worker.engine.failures == []
+    assert [entry["log_level"] for entry in quiet] == ["error", "error"]

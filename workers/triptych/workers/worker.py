@@ -74,7 +74,8 @@ class Worker:
         A defect in a step must not lose the chunk: its items go on to the index as failed.
         """
         with patient():
-            chunk = Chunk.from_message(message)
+            if (chunk := self._read(message)) is None:
+                return
             try:
                 after = self.engine.step(chunk)
             except Unavailable:
@@ -87,8 +88,8 @@ class Worker:
     def write(self, message: dict[str, Any]) -> None:
         """Write the documents of a chunk, then count its items. Doing it twice changes nothing."""
         with patient():
-            chunk = Chunk.from_message(message)
-            self._finish(chunk, self.engine.write)
+            if (chunk := self._read(message)) is not None:
+                self._finish(chunk, self.engine.write)
 
     def plan(self, message: dict[str, Any]) -> None:
         """Cut the next part of a batch into chunks, send them, and ask for the part after."""
@@ -104,6 +105,25 @@ class Worker:
             if start + WINDOW < manifest.total:
                 after = {"batch": batch, "start": start + WINDOW}
                 jobs.send_task(self.app, jobs.PLAN, after, priority=BULK)
+
+    def _read(self, message: dict[str, Any]) -> Chunk | None:
+        """The chunk of a message; None after the end of one that can't be read.
+
+        A message that another version has sent never becomes readable, and would keep all others
+        waiting if it came again. Its items fail.
+        """
+        try:
+            return Chunk.from_message(message)
+        except Exception as error:
+            log.exception("message can't be read")
+            reason = f"the message can't be read, as of another version; add it again: {error}"
+        try:
+            chunk = Chunk.of_unreadable(message)
+        except (KeyError, TypeError):
+            log.exception("message is dropped")
+            return None
+        self._finish(chunk, partial(self.engine.fail, reason=reason))
+        return None
 
     def _send(self, chunk: Chunk) -> None:
         """Put a chunk into its next queue; one that can't travel ends here, with the reason."""
