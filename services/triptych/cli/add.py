@@ -51,9 +51,11 @@ def add(
         raise failure(error) from error
     for name, reason in skipped.items():
         errors.print(f"skipped: {name}: {reason}", style="yellow", markup=False)
+    if not report.total:
+        errors.print("nothing to add", style="red", highlight=False)
     if as_json:
         print_json({**vars(report), "skipped": skipped})
-    else:
+    elif report.total:
         _tell(report, advice)
     if report.failed or not report.total:
         raise typer.Exit(1)

@@ -30,7 +30,7 @@ def encoders(*, as_json: AsJson = False) -> None:
             print_json(row)
         return
     table = Table(box=None, header_style="bold")
-    for title in ("name", "modality", "dims", "fitted", "role", "extra", "licence"):
+    for title in ("name", "modality", "dims", "fit first", "role", "extra", "licence"):
         table.add_column(
             title,
             justify="right" if title == "dims" else "left",
@@ -43,7 +43,7 @@ def encoders(*, as_json: AsJson = False) -> None:
             row["name"],
             row["modality"],
             str(row["dims"]),
-            "first" if row["needs_fit"] else "",
+            "yes" if row["needs_fit"] else "",
             ", ".join(f"{role}*" if role in row["fills"] else role for role in row["roles"]),
             row["extra"] if row["installed"] else f"{row['extra']} (not installed)",
             row["licence"],
@@ -112,5 +112,5 @@ def fit(
     except (TriptychError, WeightsError, OSError) as error:
         errors.print(f"error: {error}", markup=False, style="red")
         raise typer.Exit(2) from error
-    errors.print(f"fitted on {used} of the corpus, {encoder} is:", highlight=False)
+    errors.print(f"{encoder} is fitted on {used} elements of the corpus:", highlight=False)
     print(artefact.reference)  # noqa: T201

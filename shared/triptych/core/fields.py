@@ -98,11 +98,11 @@ class Field:
     def __post_init__(self) -> None:
         compared = self.filterable or self.facetable or self.sortable
         if not self.name.isidentifier():
-            raise ValueError(f"{self.name!r} is no name of a field")
+            raise ValueError(f"{self.name!r} is not a valid field name")
         if compared and not self.kinds_of_values:
             raise ValueError(f"{self.name}: the values of {self.kind} are not compared")
         if self.sortable and self.many:
-            raise ValueError(f"{self.name}: there is no order by lists of values")
+            raise ValueError(f"{self.name}: lists of values have no order")
         if self.sendable and self.value_check is None:
             raise ValueError(f"{self.name}: clients can't send {self.kind}")
 
@@ -239,7 +239,7 @@ FIELDS = Catalogue(
         Field("batch", Kind.KEYWORD, "The batch that it came with.", filterable=True),
         Field(
             "sequence", Kind.WHOLE,
-            "When it was submitted, in microseconds since 1970; the latest version stays.",
+            "When it was submitted, in microseconds since 1970; the latest version wins.",
         ),
         Field(
             "added", Kind.INSTANT, "When it was submitted: `sequence` as a date and time.",
@@ -247,11 +247,11 @@ FIELDS = Catalogue(
         ),
         Field("text", Kind.TEXT, "Its text.", searchable=True, sendable=True, check=str),
         Field(
-            "language", Kind.KEYWORD, "Of the text, as ISO 639-1 has it; detected if not sent.",
+            "language", Kind.KEYWORD, "The text's language (ISO 639-1); detected if not sent.",
             filterable=True, facetable=True, sendable=True, check=Language,
         ),
         Field(
-            "keywords", Kind.KEYWORD, "The words that say most of the text.",
+            "keywords", Kind.KEYWORD, "The most characteristic words of the text.",
             many=True, filterable=True, facetable=True, case_folded=True,
         ),
         Field(
@@ -268,7 +268,7 @@ FIELDS = Catalogue(
         Field("plain", Kind.WORDS, "Their words in order, not stemmed.", public=False),
         Field("media", Kind.OBJECT, "The SHA-256 of the image and of the audio."),
         Field(
-            "metadata", Kind.SCALARS, "Anything else, by key.",
+            "metadata", Kind.SCALARS, "Any other values, by key.",
             filterable=True, facetable=True, sortable=True, sendable=True, most=64,
         ),
         Field("facts", Kind.FACTS, "The metadata as Elasticsearch looks them up.", public=False),

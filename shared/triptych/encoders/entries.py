@@ -81,7 +81,7 @@ class Entry(ABC):
     ) -> Artefact:
         """Learn from a corpus. Raises InvalidInput for an encoder that is not fitted."""
         del corpus, seed, text
-        raise InvalidInput(f"{self.card.name} is ready as it is: it is not fitted")
+        raise InvalidInput(f"{self.card.name} needs no fitting")
 
     def load(self, artefact: Artefact, *, text: Encoder[str] | None = None) -> Encoder[Any]:
         """The encoder that ``fit`` made. Raises WeightsError for the artefact of another."""

@@ -141,7 +141,7 @@ def test_an_encoder_in_text_space_is_fitted_on_pairs(captioned, tmp_path):
     ("arguments", "reason"),
     [
         (["nothing", "."], "no encoder 'nothing'; there are:"),
-        (["minilm", "."], "minilm is ready as it is"),
+        (["minilm", "."], "minilm needs no fitting"),
         (["tfidf-lsa", "/no/such/folder"], "/no/such/folder is not there"),
     ],
 )

@@ -83,3 +83,11 @@ def test_every_extra_is_one_of_the_package():
     project = (Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8")
     for command in COMMANDS:
         assert f"\n{command.extra} = [" in project
+
+
+def test_an_empty_folder_is_told_of(tmp_path):
+    """In one line instead of a report of no items; exit code 1."""
+    result = RUN.invoke(app, ["add", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "nothing to add" in result.stderr
+    assert "items at" not in result.stdout

@@ -55,10 +55,10 @@ def test_names_lead_to_fields():
     [
         ({"kind": Kind.TEXT, "filterable": True}, "not compared"),
         ({"kind": Kind.OBJECT, "facetable": True}, "not compared"),
-        ({"kind": Kind.KEYWORD, "sortable": True, "many": True}, "no order by lists"),
+        ({"kind": Kind.KEYWORD, "sortable": True, "many": True}, "lists of values have no order"),
         ({"kind": Kind.VECTOR, "sendable": True}, "can't send"),
         ({"kind": Kind.INSTANT, "sendable": True}, "can't send"),
-        ({"kind": Kind.KEYWORD, "name": "a.b"}, "no name"),
+        ({"kind": Kind.KEYWORD, "name": "a.b"}, "not a valid field name"),
     ],
 )
 def test_what_can_not_be_is_refused(flags, reason):
