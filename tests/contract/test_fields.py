@@ -196,7 +196,7 @@ def test_a_migration_keeps_every_field(elastic_url: str, tmp_path: Path, *, embe
         source.bulk(name, DOCUMENTS)
         assert [copied.done for copied in migration.copy(source, target, name)] == [COUNT]
         opened.callback(target.drop, name)
-        assert migration.compare(source, target, name, sample=COUNT).differences == []
+        assert migration.compare(source, target, name, sample=COUNT).lines == []
         for field in FIELDS.filterable:
             wanted = compared(field, DOCUMENTS[0].document)
             request: dict[str, Any] = {"filter": {named(field): equal_to(field, wanted)}}
