@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import pytest
 
-from triptych.core.errors import InvalidInput, TooLarge
+from triptych.core.errors import InvalidInput, MediaError, TooLarge
 from triptych.search import fetching
 from triptych.search.fetching import fetch, is_url
+from triptych.search.request import SearchRequest
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -163,9 +164,10 @@ def test_what_is_meant_as_a_url():
     assert not any(map(is_url, ("ftp://a", "file:///etc/passwd", "aHR0cDovLw==", "", "http:/a")))
 
 
-def test_a_query_by_url(host, make_client):
+def test_a_query_by_url(host, make_engine):
     """A picture that was fetched is a picture; what is none is refused with its field."""
-    client = make_client(fetch_hosts=host)
-    answer = client.post("/v1/collections/c/search", json={"image": f"http://{host}/good"})
-    assert (answer.status_code, answer.json["field"]) == (422, "image")
+    request = SearchRequest.model_validate({"image": f"http://{host}/good"})
+    with pytest.raises(MediaError) as caught:
+        make_engine(fetch_hosts=host).search("c", request)
+    assert caught.value.field == "image"
     assert Handler.asked[-1][0] == "/good"
