@@ -196,7 +196,7 @@ def test_an_encoder_that_was_not_fitted_is_refused(tmp_path):
     for call in (open_encoder, card_of):
         with pytest.raises(InvalidInput, match="triptych fit counts"):
             call("counts", store=store)
-    with pytest.raises(InvalidInput, match="minilm is ready"):
+    with pytest.raises(InvalidInput, match="minilm needs no fitting"):
         registry.fit("minilm", ["a"])
 
 
