@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 
 from contract.documents import look_up, make, prefix, word
 from support import layout
@@ -151,8 +152,10 @@ def test_vectors_that_do_not_fit_are_refused(index: EmbeddedIndex):
     assert "finite" in outcomes[1].reason
 
 
-def test_a_large_collection_says_so(index, monkeypatch, capsys):
+def test_a_large_collection_says_so(index, monkeypatch):
     """In one sentence, which the log has once, too."""
+    logged = structlog.testing.LogCapture()
+    monkeypatch.setattr(module, "log", structlog.wrap_logger(None, processors=[logged]))
     monkeypatch.setattr(module, "OUTGROWN", 3)
     index.bulk("c", [make(str(n)) for n in range(3)])
     assert index.advice("c") is None
@@ -162,7 +165,7 @@ def test_a_large_collection_says_so(index, monkeypatch, capsys):
     assert "6 items" in advice
     assert "triptych migrate" in advice
     assert "TRIPTYCH_INDEX_URL" in advice
-    assert capsys.readouterr().out.count("triptych migrate") == 1
+    assert ["triptych migrate" in entry["event"] for entry in logged.entries] == [True]
 
 
 def test_a_made_up_position_is_refused(index: EmbeddedIndex):
