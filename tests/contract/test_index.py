@@ -220,7 +220,7 @@ def test_dislikes_outweigh_nothing_else(index: SearchIndex, collection: str):
         {"text": {"semantic": random_block("semantic")}},
         {**WEIGHTS, "not": 1000.0},
         layout(),
-        against={"text": {"semantic": features(documents[3], "semantic")}},
+        negative={"text": {"semantic": features(documents[3], "semantic")}},
     )
     request = IndexQuery(Words([word("w0")]), query.presence_classes(), candidates=20)
     found = {f.candidate.id for f in index.search(collection, request).matches}

@@ -244,7 +244,7 @@ def test_the_final_order_is_that_of_exact_scores(index: SearchIndex, texts: str,
         },
         WEIGHTS,
         layout(),
-        against={"text": {"semantic": features(DOCUMENTS[8], "semantic")}},
+        negative={"text": {"semantic": features(DOCUMENTS[8], "semantic")}},
         words=[clause.label for clause in clauses],
     )
     sums = total(clauses, DOCUMENTS)

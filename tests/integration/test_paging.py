@@ -209,7 +209,7 @@ def test_a_forged_cursor_is_the_callers_mistake(
     cursor = Cursor(*json.loads(base64.urlsafe_b64decode(written + "==")[8:]))
     places = ["x", [], [1, 2, 3], {}, -5, 2.5, None, "1" * 100]
     forged = [replace(cursor, snapshot=one) for one in ("", "x", "..", "AAAA", 5, None)]
-    for one in [*forged, *(replace(cursor, place=place) for place in places)]:
+    for one in [*forged, *(replace(cursor, position=place) for place in places)]:
         response = gateways[1].post(path, json={**body, "cursor": one.write()})
         assert 400 <= response.status_code < 500, (one, response.text)
         assert response.json["field"] == "cursor", (one, response.text)
