@@ -112,3 +112,18 @@ class Watched(EmbeddedIndex):
         """The ids of the collection ``c``, sorted."""
         page = self.list("c", Listing(limit=10_000, fields=["id"]))
         return sorted(one["id"] for one in page.documents)
+
+
+def cats_and_others():
+    """Thirty texts, and items with other parts."""
+    return [
+        *numbered(30),
+        document("seen", blocks={"visual": vector("seen", 256)}),
+        document(
+            "all",
+            text="cat whole",
+            metadata={"year": 1999, "place": "Brno"},
+            blocks={"visual": vector("all", 256), "acoustic": vector("all", 120)},
+        ),
+        document("none", image="0" * 64, errors={"image": "cut"}),
+    ]

@@ -11,23 +11,13 @@ import numpy as np
 import pytest
 
 from triptych.cli.variations import wav
-from unit.seeded import document, numbered, vector
+from unit.seeded import cats_and_others, document
 
 
 @pytest.fixture(autouse=True)
 def cats(index):
     """Thirty texts, and items with other parts."""
-    index.add(
-        *numbered(30),
-        document("seen", blocks={"visual": vector("seen", 256)}),
-        document(
-            "all",
-            text="cat whole",
-            metadata={"year": 1999, "place": "Brno"},
-            blocks={"visual": vector("all", 256), "acoustic": vector("all", 120)},
-        ),
-        document("none", image="0" * 64, errors={"image": "cut"}),
-    )
+    index.add(*cats_and_others())
 
 
 def png(value: int) -> bytes:
