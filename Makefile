@@ -16,6 +16,8 @@ INDEX_OPTION := $(if $(INDEX),--index $(INDEX))
 # Bytecode is worth its space: without it every worker compiles its libraries at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
+UNIT := $(BIN)/python -m pytest -q tests/unit -n auto --maxprocesses=4 --dist loadfile
+
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
@@ -48,10 +50,11 @@ test: setup ## Run every test against the real stack it starts itself (ARGS="-k 
 images: setup ## Run each container image's process in an environment of exactly its lock
 	$(BIN)/python -m pytest tests/images $(ARGS)
 
-check: lint unit ## The quick path: linters, types, import rules, unit tests
+check: lint ## The quick path: linters, types, import rules, unit tests but for those of encoders
+	$(UNIT) --ignore tests/unit/encoders
 
-unit: setup
-	$(BIN)/python -m pytest -q tests/unit -n auto --maxprocesses=4 --dist loadfile
+unit: setup ## Run every unit test
+	$(UNIT)
 
 lint: setup ## Ruff, mypy strict, import-linter
 	$(BIN)/ruff check .

