@@ -1,5 +1,6 @@
 """What only Elasticsearch can get wrong."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,32 +11,36 @@ from elasticsearch import Elasticsearch
 
 from contract.documents import make, word, write
 from support import layout
-from triptych.core.errors import FingerprintMismatch, InvalidInput
+from triptych.core.errors import (
+    FingerprintMismatch,
+    IndexUnavailable,
+    InvalidInput,
+    NotFound,
+)
 from triptych.core.settings import Settings
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import PresenceClass
 from triptych.index import SearchIndex, open_index
 from triptych.index.documents import SCHEMA_VERSION
 from triptych.index.elastic.index import ElasticIndex
-from triptych.index.model import Condition, IndexQuery, Listing, Versioned, Words
-from triptych.local import Stack
+from triptych.index.model import Condition, Held, IndexQuery, Listing, Versioned, Words
 
 VECTOR = np.full(layout().dims, 0.1, np.float32)
 CLASS = PresenceClass(("text",), (), VECTOR)
 
 
 @pytest.fixture(scope="module")
-def index(stack: Stack) -> Iterator[SearchIndex]:
+def index(elastic_url: str) -> Iterator[SearchIndex]:
     """In place of one of each implementation."""
-    settings = Settings(index_url=stack.index_url, index_prefix="contract")
+    settings = Settings(index_url=elastic_url, index_prefix="contract")
     with closing(open_index(settings, layout())) as opened:
         yield opened
 
 
 @pytest.fixture
-def client(stack: Stack) -> Iterator[Elasticsearch]:
+def client(elastic_url: str) -> Iterator[Elasticsearch]:
     """The plain client."""
-    with Elasticsearch(stack.index_url) as connected:
+    with Elasticsearch(elastic_url) as connected:
         yield connected
 
 
@@ -66,14 +71,14 @@ def test_other_models_are_refused(
 
 @pytest.mark.parametrize("change", [{"version": 99}, {"dims": 100}])
 def test_vectors_of_other_models_are_never_compared(
-    index: SearchIndex, collection: str, stack: Stack, change: dict[str, int]
+    index: SearchIndex, collection: str, elastic_url: str, change: dict[str, int]
 ):
     """A process with other models is refused when it searches, whatever their width."""
     document = {"id": "a", "status": "indexed", "modalities": ["text"], "vector": VECTOR}
     write(index, collection, [Versioned(document, 1)])
     first, *others = layout().blocks
     other = Layout((replace(first, card=replace(first.card, **change)), *others))
-    theirs = ElasticIndex(stack.index_url, layout=other, prefix="contract")
+    theirs = ElasticIndex(elastic_url, layout=other, prefix="contract")
     query = np.full(other.dims, 0.1, np.float32)
     request = IndexQuery(classes=[PresenceClass(("text",), (), query)])
     with pytest.raises(FingerprintMismatch, match="semantic was minilm"):
@@ -139,6 +144,99 @@ def test_a_name_that_the_server_refuses_is_the_callers_mistake(index: SearchInde
     """With its reason."""
     with pytest.raises(InvalidInput, match="lowercase"):
         index.ensure("Zoo")
+
+
+@pytest.fixture
+def old(index: SearchIndex, collection: str, client: Elasticsearch) -> str:
+    """A collection as it was made before there were identities and digests, with one item."""
+    alias = f"contract-{collection}"
+    (made,) = client.indices.get(index=alias).values()
+    index.drop(collection)
+    mappings = made["mappings"]
+    for name in ("identity", "digests"):
+        del mappings["_meta"][name]
+    del mappings["properties"]["digests"]
+    name = f"{alias}.v{SCHEMA_VERSION}.{layout().fingerprint}"
+    client.indices.create(index=name, aliases={alias: {}}, mappings=mappings)
+    document = {"id": "a", "status": "indexed", "media": {"image": "1" * 64}, "batch": "b"}
+    client.index(index=alias, id="a", document=document, version=3, version_type="external_gte")
+    return collection
+
+
+def test_an_old_collection_gets_an_identity(index: SearchIndex, old: str, client: Elasticsearch):
+    """On first use, the same for all; nothing is encoded or written again."""
+    before = index.identity(old)
+    assert index.bulk(old, [make("b")], identity=before)[0].result == "written"
+    assert index.ensure(old) == index.identity(old) == before
+    (now,) = client.indices.get_mapping(index=f"contract-{old}").values()
+    assert now["mappings"]["_meta"]["identity"] == before
+    assert index.count(old) == {"indexed": 2}
+    index.delete(old, "a", 5)
+    assert index.versions(old, ["a"]) == {"a": Held(5, "deleted")}
+    index.drop(old)
+    assert index.ensure(old) != before
+    with pytest.raises(NotFound):
+        index.bulk(old, [make("c")], identity=before)
+
+
+def test_while_an_old_collection_is_there_all_media_are_kept(index: SearchIndex, old: str):
+    """Its documents don't tell which they refer to; those of a copy do."""
+    assert index.referenced(["1" * 64, "2" * 64]) == {"1" * 64, "2" * 64}
+    index.ensure(old)
+    assert index.referenced(["2" * 64]) == {"2" * 64}
+    index.drop(old)
+    assert index.referenced(["2" * 64]) == set()
+
+
+@pytest.mark.parametrize("block", ["write", "read_only_allow_delete"])
+def test_a_block_against_writing_is_not_final(
+    index: SearchIndex, collection: str, client: Elasticsearch, block: str
+):
+    """As a server sets one when its disk is full: no document is refused for it."""
+    write(index, collection, [make("a")])
+    client.indices.put_settings(index=f"contract-{collection}", settings={f"blocks.{block}": True})
+    for call in (
+        lambda: index.bulk(collection, [make("b")]),
+        lambda: index.delete(collection, "a", 5),
+    ):
+        with pytest.raises(IndexUnavailable):
+            call()
+    assert index.count(collection) == {"indexed": 1}
+    client.indices.put_settings(index=f"contract-{collection}", settings={f"blocks.{block}": None})
+    write(index, collection, [make("b")])
+    assert index.count(collection) == {"indexed": 2}
+
+
+def test_a_closed_collection_is_away(index: SearchIndex, collection: str, client: Elasticsearch):
+    """It is neither gone, nor are its media without a reader."""
+    write(index, collection, [make("a", parts="image", image="1" * 64)])
+    identity = index.identity(collection)
+    client.indices.close(index=f"contract-{collection}")
+    for call in (
+        lambda: index.bulk(collection, [make("b")], identity=identity),
+        lambda: index.versions(collection, ["a"]),
+        lambda: index.get(collection, "a"),
+        lambda: index.list(collection, Listing()),
+        lambda: index.referenced(["1" * 64]),
+    ):
+        with pytest.raises(IndexUnavailable):
+            call()
+    client.indices.open(index=f"contract-{collection}")
+    assert index.referenced(["1" * 64]) == {"1" * 64}
+
+
+def test_a_deletion_outlives_what_the_server_remembers(
+    index: SearchIndex, collection: str, client: Elasticsearch
+):
+    """It is a document, so neither time nor a restart brings an older version back."""
+    client.indices.put_settings(index=f"contract-{collection}", settings={"gc_deletes": "0s"})
+    write(index, collection, [make("a")])
+    index.delete(collection, "a", 9)
+    client.indices.flush(index=f"contract-{collection}", force=True)
+    client.indices.close(index=f"contract-{collection}")
+    client.indices.open(index=f"contract-{collection}")
+    time.sleep(0.2)
+    assert index.bulk(collection, [make("a", version=8)])[0].result == "superseded"
 
 
 def test_a_collection_takes_fields_that_are_declared_later(

@@ -263,7 +263,7 @@ def test_documents_have_the_fields_that_are_asked_for(index: SearchIndex, collec
         document = {"id": "a", **expected}
         assert look_up(index, collection, word("word"), fields=fields)[0].document == document
         assert list(index.list(collection, Listing(fields=fields)).documents) == [document]
-    assert not {"vector", "features", "words", "plain", "facts"} & set(whole)
+    assert not {"vector", "features", "words", "plain", "facts", "digests"} & set(whole)
 
 
 def test_failures_and_counts(index: SearchIndex, collection: str):
@@ -277,10 +277,15 @@ def test_failures_and_counts(index: SearchIndex, collection: str):
         ],
     )
     failures = index.failures(collection, "b", 10)
-    assert [d["id"] for d in failures] == ["failed", "partial"]
-    assert failures[0]["errors"] == {"item": "bad"}
-    assert [d["id"] for d in index.failures(collection, "b", 1)] == ["failed"]
-    assert index.failures(collection, "another", 10) == []
+    assert [d["id"] for d in failures.documents] == ["failed", "partial"]
+    assert failures.documents[0]["errors"] == {"item": "bad"}
+    assert (failures.total, failures.last) == (2, None)
+    first = index.failures(collection, "b", 1)
+    assert [d["id"] for d in first.documents] == ["failed"]
+    rest = index.failures(collection, "b", 1, first.last)
+    assert [d["id"] for d in rest.documents] == ["partial"]
+    assert rest.last is None
+    assert index.failures(collection, "another", 10).documents == []
     assert index.count(collection) == {"indexed": 1, "partial": 1, "failed": 1}
 
 
@@ -306,6 +311,8 @@ def test_one_index_serves_many_threads(index: SearchIndex, collection: str):
 
 def test_no_such_collection(index: SearchIndex):
     """Everything but ``ensure`` says so."""
+    index.ensure("somewhere")
+    index.drop("somewhere")
     for call in (
         lambda: index.search("nowhere", IndexQuery(Words([word("a")]))),
         lambda: index.list("nowhere", Listing()),
@@ -316,6 +323,12 @@ def test_no_such_collection(index: SearchIndex):
         lambda: index.count("nowhere"),
         lambda: index.metadata("nowhere"),
         lambda: index.failures("nowhere", "b", 1),
+        lambda: index.identity("nowhere"),
+        lambda: index.bulk("nowhere", [make("a")], identity="0" * 16),
+        lambda: index.versions("nowhere", ["a"]),
+        lambda: index.outcomes("nowhere", "b"),
+        lambda: index.tombstones("nowhere", 1, 1),
+        lambda: index.forget("nowhere", {"a": 1}),
         lambda: index.freeze("nowhere"),
         lambda: list(index.scan("nowhere")),
         lambda: index.refresh("nowhere"),

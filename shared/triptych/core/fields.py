@@ -80,6 +80,8 @@ class Field:
     sortable: bool = False
     searchable: bool = False
     """Whether queries look up its words."""
+    indexed: bool = False
+    """Whether indexes look up its values though clients can't: for ourselves."""
     public: bool = True
     """Whether clients see it in documents."""
     sendable: bool = False
@@ -96,7 +98,7 @@ class Field:
     """The most values, or keys, that clients may send."""
 
     def __post_init__(self) -> None:
-        compared = self.filterable or self.facetable or self.sortable
+        compared = self.filterable or self.facetable or self.sortable or self.indexed
         if not self.name.isidentifier():
             raise ValueError(f"{self.name!r} is not a valid field name")
         if compared and not self.kinds_of_values:
@@ -204,7 +206,8 @@ class Catalogue:
         return tuple(
             field
             for field in self
-            if (field.filterable or field.facetable or field.sortable) and not field.keyed
+            if (field.filterable or field.facetable or field.sortable or field.indexed)
+            and not field.keyed
         )
 
     @cached_property
@@ -226,7 +229,8 @@ FIELDS = Catalogue(
         ),
         Field(
             "status", Kind.KEYWORD, "Whether all parts are searchable, some, or none.",
-            filterable=True, facetable=True, choices=("indexed", "partial", "failed"),
+            filterable=True, facetable=True,
+            choices=("indexed", "partial", "failed", "quarantined"),
         ),
         Field(
             "modalities", Kind.KEYWORD, "The parts that are searchable.",
@@ -267,6 +271,10 @@ FIELDS = Catalogue(
         Field("words", Kind.WORDS, "The stems of the searchable fields.", public=False),
         Field("plain", Kind.WORDS, "Their words in order, not stemmed.", public=False),
         Field("media", Kind.OBJECT, "The SHA-256 of the image and of the audio."),
+        Field(
+            "digests", Kind.KEYWORD, "Those in `media`, as indexes look them up.",
+            many=True, indexed=True, public=False,
+        ),
         Field(
             "metadata", Kind.SCALARS, "Any other values, by key.",
             filterable=True, facetable=True, sortable=True, sendable=True, most=64,

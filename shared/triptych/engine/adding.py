@@ -114,7 +114,7 @@ def adding(
                     seconds=time.monotonic() - started,
                 )
                 yield report
-        documents = engine.index.failures(collection, manifest.batch, _MAX_FAILURES)
+        documents = engine.index.failures(collection, manifest.batch, _MAX_FAILURES).documents
         failures = [Failure(body["id"], body["status"], body["errors"]) for body in documents]
         report = replace(report, failures=(*report.failures, *failures))
     engine.index.refresh(collection)

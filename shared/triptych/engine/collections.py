@@ -19,6 +19,7 @@ class ItemCounts(Described):
     indexed: Omissible[int] = None
     partial: Omissible[int] = None
     failed: Omissible[int] = None
+    quarantined: Omissible[int] = None
 
 
 @dataclass(frozen=True)

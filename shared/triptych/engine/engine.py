@@ -268,9 +268,9 @@ class Engine:
         return read_manifest(self.store, batch)
 
     def failures(self, batch: str, limit: int = 1000) -> list[ItemDocument]:
-        """The items of a batch that are failed or partial. Raises NotFound."""
-        documents = self.index.failures(self.manifest(batch).collection, batch, limit)
-        return [public(document) for document in documents]
+        """The items of a batch that are not whole. Raises NotFound."""
+        page = self.index.failures(self.manifest(batch).collection, batch, limit)
+        return [public(document) for document in page.documents]
 
     # Ask
 

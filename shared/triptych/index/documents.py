@@ -16,6 +16,9 @@ Document = Mapping[str, Any]
 
 Features = NDArray[np.float16]
 
+DELETED = "deleted"
+"""The status of a tombstone, which only indexes know."""
+
 SCHEMA_VERSION = 3
 """Goes up with every change that an existing index can't take."""
 
@@ -34,6 +37,23 @@ def kind(value: str | float | bool) -> str:  # noqa: FBT001
     if isinstance(value, bool):
         return "boolean"
     return "string" if isinstance(value, str) else "number"
+
+
+def with_digests(document: Document) -> Document:
+    """A document as an index keeps it: what it refers to in the media store can be looked up."""
+    digests = sorted(set(document.get("media", {}).values()))
+    return {**document, "digests": digests} if digests else document
+
+
+def tombstone(item_id: str, version: int, last: Document | None) -> Document:
+    """What takes the place of a deleted item: its last document's batch and media, no contents."""
+    kept = {name: last[name] for name in ("batch", "media") if last and name in last}
+    return with_digests({"id": item_id, "status": DELETED, "sequence": version, **kept})
+
+
+def is_tombstone(document: Document) -> bool:
+    """Whether a document only tells that its item was deleted."""
+    return document.get("status") == DELETED
 
 
 def parts(document: Mapping[str, Any]) -> frozenset[str]:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from operator import and_
 from typing import Any
 
 from triptych.core.errors import NotFound
-from triptych.index.documents import Document
+from triptych.index.documents import Document, is_tombstone, with_digests
 from triptych.index.model import Listing, Outcome, SearchIndex
 
 CHUNK = 250
@@ -40,7 +41,7 @@ class Difference:
     missing: Sequence[str] = ()
     """Ids that only the source has."""
     strays: Sequence[str] = ()
-    """Ids that only the target has: deleted in the source meanwhile, or never in it."""
+    """Ids that only the target has: deleted in the source, or never in it."""
     different: Sequence[str] = ()
     """Ids of the sample whose documents differ."""
 
@@ -64,21 +65,27 @@ class Difference:
 def copy(source: SearchIndex, target: SearchIndex, collection: str) -> Iterator[Copied]:
     """Write every document of a collection into another index; yields after each chunk.
 
+    Tombstones go along, so what was deleted in the source is deleted in the target, and so does
+    the identity, unless the target has the collection already.
+
     Raises:
         NotFound: the source has no such collection.
         FingerprintMismatch: other encoders built it, there or here.
         IndexUnavailable: one of both does not answer; run it again then.
     """
-    source.count(collection)  # the target gets no collection that the source lacks
-    target.ensure(collection)
-    documents = iter(source.scan(collection))
+    # The target gets no collection that the source lacks.
+    target.ensure(collection, identity=source.identity(collection))
+    source.refresh(collection)
+    documents = iter(source.scan(collection, tombstones=True))
     so_far = Copied()
     while chunk := list(islice(documents, CHUNK)):
+        items = [not is_tombstone(entry.document) for entry in chunk]
         outcomes = target.bulk(collection, chunk)
+        superseded = [outcome.result == "superseded" for outcome in outcomes]
         so_far = replace(
             so_far,
-            done=so_far.done + len(chunk),
-            newer=so_far.newer + sum(outcome.result == "superseded" for outcome in outcomes),
+            done=so_far.done + sum(items),
+            newer=so_far.newer + sum(map(and_, superseded, items)),
             refused=(*so_far.refused, *(o for o in outcomes if o.result == "refused")),
         )
         yield so_far
@@ -88,6 +95,8 @@ def compare(
     source: SearchIndex, target: SearchIndex, collection: str, *, sample: int
 ) -> Difference:
     """Compare the counts, the ids, and a sample of the documents, spread evenly over the ids.
+
+    Digests are those of the media: a collection that was made before there were any lacks them.
 
     ``sample`` is at least 1. A document is compared in all its fields but the float32 vector: the
     bits that every score is made of, its float16 ``features``, are among them.
@@ -120,7 +129,7 @@ def prune(target: SearchIndex, collection: str, ids: Iterable[str], *, version: 
 
 def _get(index: SearchIndex, collection: str, item: str) -> Document | None:
     try:
-        return index.get(collection, item)
+        return with_digests(index.get(collection, item))
     except NotFound:
         return None
 

@@ -3,7 +3,7 @@
 One contract suite runs on each implementation.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -114,6 +114,14 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What an index has under an id: a document, or the tombstone of one (status ``deleted``)."""
+
+    version: int
+    status: str
+
+
+@dataclass(frozen=True)
 class IndexQuery:
     """One request: words and vectors, both within the filter."""
 
@@ -177,12 +185,29 @@ class Page:
     facets: Mapping[str, Counts] = field(default_factory=dict)
 
 
+NOT_WHOLE = ("failed", "partial", "quarantined")
+"""The statuses of documents of which a part, or nothing, is searchable."""
+
+
+def not_whole(batch: str, limit: int, after: Sequence[Any] | None) -> Listing:
+    """The documents of a batch that ``failures`` returns."""
+    conditions = (Condition("batch", any_of=(batch,)), Condition("status", any_of=NOT_WHOLE))
+    return Listing(conditions, limit=limit, after=after)
+
+
 class SearchIndex(Protocol):
     """Collections of documents. Every method raises IndexUnavailable when it is unreachable.
 
     Those that look into a collection raise NotFound where it is not there, and
     FingerprintMismatch where it was built by other encoders. ``snapshot`` is what ``freeze``
     returned: the collection as it was then. One that is over is CursorExpired.
+
+    IndexUnavailable means that the same call may succeed later: whatever the server or the disk has
+    against it now, such as a full disk, missing rights, or too much work.
+
+    A deleted item leaves a *tombstone* under the version of the deletion, so that an older version
+    of it never appears again. Only ``versions``, ``outcomes``, ``tombstones`` and a scan that asks
+    for them show tombstones.
     """
 
     def ping(self) -> None:
@@ -193,16 +218,39 @@ class SearchIndex(Protocol):
         """The names of all collections, sorted."""
         ...
 
-    def ensure(self, collection: str) -> None:
-        """Create the collection unless it exists. Raises FingerprintMismatch, InvalidInput."""
+    def ensure(self, collection: str, *, identity: str | None = None) -> str:
+        """Create the collection unless it exists.
+
+        Args:
+            collection: its name.
+            identity: of a new one that is the copy of another; by default it gets one of its own.
+
+        Returns:
+            Its identity, 16 hex digits: a collection of the same name that is made after this one
+            was dropped has another.
+
+        Raises:
+            FingerprintMismatch: other encoders built it.
+            InvalidInput: it can't have this name.
+        """
+        ...
+
+    def identity(self, collection: str) -> str:
+        """What ``ensure`` returned. Raises NotFound."""
         ...
 
     def drop(self, collection: str) -> None:
         """Delete a collection and what is in it. Raises NotFound."""
         ...
 
-    def bulk(self, collection: str, documents: Sequence[Versioned]) -> list[Outcome]:
-        """Write documents, one outcome each, in order; a bad one does not stop the others."""
+    def bulk(
+        self, collection: str, documents: Sequence[Versioned], *, identity: str | None = None
+    ) -> list[Outcome]:
+        """Write documents, one outcome each, in order; a bad one does not stop the others.
+
+        ``refused`` is only what the document itself causes. With ``identity``, a collection of this
+        name that has another one is NotFound, and is not written to.
+        """
         ...
 
     def get(self, collection: str, item_id: str) -> Document:
@@ -210,7 +258,33 @@ class SearchIndex(Protocol):
         ...
 
     def delete(self, collection: str, item_id: str, version: int) -> None:
-        """Delete a document. Raises NotFound."""
+        """Delete an item; a newer version of it stays.
+
+        Raises NotFound where there is none, and remembers the deletion nevertheless.
+        """
+        ...
+
+    def versions(self, collection: str, ids: Collection[str]) -> dict[str, Held]:
+        """What there is under each id, as written by the latest ``bulk``; nothing for the others.
+
+        Thousands of ids take few requests.
+        """
+        ...
+
+    def tombstones(self, collection: str, before: int, limit: int) -> Sequence[Document]:
+        """The oldest tombstones with a version below ``before``; ``sequence`` is the version."""
+        ...
+
+    def forget(self, collection: str, versions: Mapping[str, int]) -> None:
+        """Remove tombstones for good, given by id and version; what was written since stays."""
+        ...
+
+    def referenced(self, digests: Collection[str]) -> set[str]:
+        """Which of the digests a document of any collection refers to, as of now.
+
+        All of them while there is a collection of which this can't be told. Tombstones refer to
+        nothing.
+        """
         ...
 
     def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
@@ -225,7 +299,7 @@ class SearchIndex(Protocol):
         """Keep the collection as it is for some minutes of paging; returns the snapshot."""
         ...
 
-    def scan(self, collection: str) -> Iterator[Versioned]:
+    def scan(self, collection: str, *, tombstones: bool = False) -> Iterator[Versioned]:
         """Every document with its version and its vector, to write it into another index."""
         ...
 
@@ -236,12 +310,18 @@ class SearchIndex(Protocol):
         """
         ...
 
-    def failures(self, collection: str, batch: str, limit: int) -> Sequence[Document]:
-        """Documents of a batch that are failed or partial."""
+    def failures(
+        self, collection: str, batch: str, limit: int, after: Sequence[Any] | None = None
+    ) -> Page:
+        """Documents of a batch that are not whole, by id; ``after`` is ``last`` of a page."""
         ...
 
     def count(self, collection: str) -> dict[str, int]:
         """Documents per status."""
+        ...
+
+    def outcomes(self, collection: str, batch: str) -> dict[str, int]:
+        """Documents of a batch per status; ``deleted`` are its items that were deleted."""
         ...
 
     def advice(self, collection: str) -> str | None:

@@ -1,5 +1,9 @@
-"""What built a collection: vectors by other encoders are never compared with ours."""
+"""What built a collection, and which one it is.
 
+Vectors by other encoders are never compared with ours.
+"""
+
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +19,11 @@ def origin(layout: Layout) -> dict[str, Any]:
         "fingerprint": layout.fingerprint,
         "encoders": layout.encoders,
     }
+
+
+def new_identity() -> str:
+    """16 hex digits that no other collection has, one made later under the same name neither."""
+    return secrets.token_hex(8)
 
 
 def check_origin(collection: str, meta: Mapping[str, Any], layout: Layout) -> None:

@@ -1,24 +1,28 @@
 """Files that are not as they should be are an error with a reason, never a crash."""
 
 import resource
+import shutil
 import signal
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from contract.documents import make
+from contract.documents import look_up, make, word
 from support import layout
 from triptych.core.errors import CursorExpired, FingerprintMismatch, IndexUnavailable, NotFound
 from triptych.core.settings import Settings
 from triptych.fusion.query import PresenceClass
 from triptych.index import open_index
-from triptych.index.embedded import EmbeddedIndex
+from triptych.index.embedded import EmbeddedIndex, writer
 from triptych.index.embedded.schema import DATABASE
-from triptych.index.model import IndexQuery, Listing
+from triptych.index.embedded.store import translated
+from triptych.index.model import Held, IndexQuery, Listing
 
 EVERYTHING = IndexQuery(
     classes=[PresenceClass(("text",), (), np.ones(layout().dims, np.float32))], candidates=50
@@ -59,6 +63,135 @@ def test_a_file_of_another_format_is_refused(tmp_path, index, version: int, reas
     connection.close()
     with pytest.raises(IndexUnavailable, match=reason):
         anew().count("c")
+
+
+def age(folder: Path) -> None:
+    """Make of a collection one as the first format had it."""
+    connection = sqlite3.connect(folder / DATABASE)
+    connection.executescript("""
+        CREATE TABLE old (id TEXT PRIMARY KEY, version INTEGER NOT NULL, place INTEGER,
+            deleted_at REAL) WITHOUT ROWID;
+        INSERT INTO old SELECT id, version, place, iif(place IS NULL, 1.0, NULL) FROM items;
+        DROP TABLE items;
+        ALTER TABLE old RENAME TO items;
+        CREATE INDEX items_deleted ON items (deleted_at) WHERE deleted_at IS NOT NULL;
+        ALTER TABLE collection DROP COLUMN identity;
+        DELETE FROM facts WHERE field = (SELECT number FROM fields WHERE name = 'digests');
+        DELETE FROM fields WHERE name = 'digests';
+        UPDATE documents SET hidden = CAST(json_remove(CAST(hidden AS TEXT), '$.digests') AS BLOB);
+        PRAGMA user_version = 1;
+    """)
+    connection.close()
+
+
+def test_a_collection_of_the_first_format_goes_on(index: EmbeddedIndex, tmp_path: Path, anew):
+    """Whatever it had: items, deletions; and it gets an identity and the digests of its media."""
+    digest = "1" * 64
+    entries = [make(f"{n}", parts="text image", image=digest) for n in range(3)]
+    index.bulk("c", entries)
+    index.delete("c", "2", 5)
+    index.ensure("empty")
+    before = index.get("c", "0")
+    index.close()
+    for name in ("c", "empty"):
+        age(tmp_path / name)
+    later = anew()
+    assert later.referenced([digest]) == {digest}
+    with ThreadPoolExecutor(4) as pool:
+        (identity,) = set(pool.map(anew().identity, ["c"] * 4))
+    assert later.identity("c") == later.ensure("c") == identity
+    assert later.count("c") == {"indexed": 2}
+    assert later.get("c", "0") == before
+    assert later.versions("c", "012")["2"] == Held(5, "deleted")
+    assert later.bulk("c", [make("2", version=4)], identity=identity)[0].result == "superseded"
+    for name in "01":
+        later.delete("c", name, 6)
+    assert later.referenced([digest]) == set()
+    with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_what_was_deleted_is_nowhere_in_the_files(index, tmp_path: Path, monkeypatch):
+    """Neither in free pages, nor in the vocabulary, nor in the log."""
+    secret = [make(f"{n}", text="sesame " * 400, words={"text": "sesam"}) for n in range(30)]
+    index.bulk("c", [*secret, make("stays", words={"text": "open"})])
+    monkeypatch.setattr(writer, "KEPT_SECONDS", -1.0)
+    for n in range(30):
+        index.delete("c", f"{n}", 5)
+    assert any(b"sesam" in file.read_bytes() for file in (tmp_path / "c").iterdir())
+    index.forget("c", {})
+    index.close()
+    assert not [file for file in (tmp_path / "c").iterdir() if b"sesam" in file.read_bytes()]
+    assert [f.candidate.id for f in look_up(index, "c", word("open"))] == ["stays"]
+
+
+def test_a_folder_that_is_gone_is_away(index: EmbeddedIndex, tmp_path: Path):
+    """As one that is not mounted: nothing in it was dropped, and no other is made in its place."""
+    identity = index.identity("c")
+    index.bulk("c", [make("a")])
+    aside = tmp_path.with_name("aside")
+    tmp_path.rename(aside)
+    fresh = EmbeddedIndex(tmp_path, layout=layout())
+    for call in (
+        index.ping,
+        index.collections,
+        lambda: index.ensure("c"),
+        lambda: index.get("c", "a"),
+        lambda: index.drop("c"),
+        lambda: index.referenced(["1" * 64]),
+        lambda: fresh.bulk("c", [make("b")], identity=identity),
+        lambda: fresh.versions("c", ["a"]),
+        lambda: fresh.identity("c"),
+        lambda: fresh.referenced(["1" * 64]),
+    ):
+        with pytest.raises(IndexUnavailable, match="is not there"):
+            call()
+    assert not tmp_path.exists()
+    aside.rename(tmp_path)
+    assert index.get("c", "a") == fresh.get("c", "a")
+    assert index.identity("c") == identity
+    fresh.close()
+
+
+def test_a_folder_that_can_not_be_written_to_is_away(index: EmbeddedIndex, monkeypatch):
+    """Whatever the disk says; what only a defect can make is told as one."""
+    for code, name in [(sqlite3.SQLITE_READONLY, "readonly"), (sqlite3.SQLITE_IOERR_WRITE, "disk")]:
+        with pytest.raises(IndexUnavailable, match=f"c/{DATABASE}: {name}"), failing(code, name):
+            pass
+    with (
+        pytest.raises(IndexUnavailable, match=r"damaged.*restore"),
+        failing(sqlite3.SQLITE_CORRUPT, "malformed"),
+    ):
+        pass
+    with (
+        pytest.raises(sqlite3.Error, match="no such table"),
+        failing(sqlite3.SQLITE_ERROR, "no such table"),
+    ):
+        pass
+
+
+@contextmanager
+def failing(code: int, reason: str) -> Iterator[None]:
+    """An error of SQLite in a collection."""
+    error = sqlite3.OperationalError(reason)
+    error.sqlite_errorcode = code
+    with translated(Path("c")):
+        yield
+        raise error
+
+
+def test_what_a_killed_process_left_of_a_dropped_collection_goes(
+    index: EmbeddedIndex, tmp_path: Path, monkeypatch
+):
+    """With the next look of any process."""
+    index.bulk("c", [make("a")])
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    index.drop("c")
+    assert list(tmp_path.iterdir())
+    assert index.collections() == []
+    monkeypatch.undo()
+    index.ping()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_overwritten_database_is_unavailable(index: EmbeddedIndex, tmp_path: Path, anew):

@@ -119,16 +119,6 @@ def test_a_scan_goes_on_while_items_change(index: EmbeddedIndex, monkeypatch):
     assert {entry.version for entry in found} == {1}
 
 
-def test_deletions_are_remembered_for_a_day(index: EmbeddedIndex, monkeypatch):
-    """Then an older version is as good as any."""
-    index.bulk("c", [make("a")])
-    index.delete("c", "a", 9)
-    assert index.bulk("c", [make("a", version=8)])[0].result == "superseded"
-    monkeypatch.setattr(writer, "_REMEMBER_DELETES", -1.0)
-    index.bulk("c", [make("b")])
-    assert index.bulk("c", [make("a", version=8)])[0].result == "written"
-
-
 def test_the_last_of_equal_ids_in_a_bulk_wins(index: EmbeddedIndex, tmp_path: Path):
     """As if they had come one after the other."""
     entries = [make("a", version=v, text=str(n)) for n, v in enumerate([2, 1, 2, 3, 1])]

@@ -13,7 +13,7 @@ from support import layout
 from triptych.core import errors
 from triptych.core.errors import InvalidInput
 from triptych.core.fields import FIELDS
-from triptych.index.elastic.mapping import mapping
+from triptych.index.elastic.mapping import properties
 from triptych.ingest.manifest import ItemLine, ItemRequest
 from triptych.search.filtering import read_facets, read_filter, read_sort
 from triptych.search.request import SearchRequest
@@ -209,7 +209,7 @@ def test_the_description_of_metadata_is_what_is_accepted(document, metadata, acc
 
 def test_an_item_is_what_the_index_has_of_it(document):
     """Without what clients never see."""
-    fields = set(mapping(layout())["properties"]) - set(FIELDS.hidden)
+    fields = set(properties(layout())) - set(FIELDS.hidden)
     schemas = document["components"]["schemas"]
     assert set(schemas["ItemDocument"]["properties"]) == fields
     returned = {"$ref": "#/components/schemas/SearchRequest", "components": {"schemas": schemas}}

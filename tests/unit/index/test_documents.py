@@ -14,7 +14,7 @@ from triptych.index.documents import (
     returned,
     unpack_features,
 )
-from triptych.index.elastic.mapping import mapping
+from triptych.index.elastic.mapping import mapping, properties
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document, failure, status
 
@@ -40,7 +40,7 @@ def test_a_whole_item():
     assert (found["batch"], found["sequence"], found["fingerprint"]) == ("b1", 7, "print")
     assert found["vector"] is FUSED
     assert not {"errors", "source", "names"} & set(found)
-    assert set(found) <= set(mapping(layout())["properties"])
+    assert set(found) <= set(properties(layout()))
 
 
 def test_an_item_with_a_broken_part_is_partial():
@@ -114,7 +114,7 @@ def test_plain_words_are_those_of_every_part():
     both = item.with_words("writing", Words("exit", "no exit"))
     assert document_of(both)["plain"] == {"text": "the cats", "writing": "no exit"}
     assert "plain" not in document_of(Item("a", image="d1"))
-    known = mapping(layout())["properties"]
+    known = properties(layout())
     assert set(known["plain"]["properties"]) == set(known["words"]["properties"])
 
 
@@ -143,13 +143,13 @@ def test_facts_are_the_metadata_by_kind():
 def test_values_have_kinds(value, expected):
     """Those of JSON, and each has its field in the mapping."""
     assert kind(value) == expected
-    properties = mapping(layout())["properties"]["facts"]["properties"]
-    assert set(properties) == {"key", "string", "number", "boolean"}
+    found = properties(layout())["facts"]["properties"]
+    assert set(found) == {"key", "string", "number", "boolean"}
 
 
 def test_the_mapping_does_not_grow():
     """However many keys the metadata of a collection have, and of whatever types."""
-    found = mapping(layout())
+    found = mapping(layout(), "0" * 16)
     assert found["dynamic"] is False
     assert "dynamic_templates" not in found
     assert found["properties"]["metadata"] == {"type": "object", "enabled": False}

@@ -87,7 +87,7 @@ def test_a_filter_becomes_conditions(field, value, expected):
         ("tags", {}, "filter.tags", "one of any, all, none is missing"),
         ("tags", "\ud800", "filter.tags", "not Unicode"),
         ("id", [], "filter.id", "at least 1 item"),
-        ("status", "fine", "filter.status", "'indexed', 'partial' or 'failed'"),
+        ("status", "fine", "filter.status", "'indexed', 'partial', 'failed' or 'quarantined'"),
         ("modalities", ["smell"], "filter.modalities.0", "'image', 'text' or 'audio'"),
         ("added", "2026-01-01", "filter.added", "an object of gte, gt, lte, lt"),
         ("added", {"any": ["2026-01-01"]}, "filter.added", "gte, gt, lte, lt are accepted"),

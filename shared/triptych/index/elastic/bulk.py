@@ -1,17 +1,19 @@
 """Bulk writes to Elasticsearch: one outcome per document, whatever happens to the others."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
 from elasticsearch import ApiError, Elasticsearch
 
 from triptych.core.errors import IndexUnavailable, InvalidInput, NotFound
-from triptych.index.elastic.connection import BUSY, translated
+from triptych.index.documents import with_digests
+from triptych.index.elastic.connection import BUSY, is_away, translated
 from triptych.index.model import Outcome, Versioned
 
 _WHOLE_REFUSED = frozenset({400, 413})
 _CONFLICT = 409
+_UNKNOWN = 500
 _NO_INDEX = "index_not_found_exception"
 _BACK_OFF_SECONDS = (0.5, 1, 2, 4, 8)
 
@@ -28,7 +30,7 @@ def write(
 
     Raises:
         NotFound: there is no such alias.
-        IndexUnavailable: the server does not answer, or stays too busy.
+        IndexUnavailable: the server does not answer, stays too busy, or takes nothing now.
     """
     outcomes: dict[int, Outcome] = {}
     waiting = list(range(len(documents)))
@@ -73,9 +75,28 @@ def _send(
             client, alias, documents, rows[half:]
         )
     answers = dict(zip(rows, (item["index"] for item in items), strict=True))
-    if any(_error_type(answer) == _NO_INDEX for answer in answers.values()):
-        raise NotFound(f"no collection behind {alias}")
+    for answer in answers.values():
+        check_answer(answer, f"no collection behind {alias}")
     return answers
+
+
+def check_answer(answer: Mapping[str, Any], missing: str) -> None:
+    """Raise for an item of a bulk, or of a multi-get, that failed for no fault of its own.
+
+    Raises:
+        NotFound: its index is not there; ``missing`` says so.
+        IndexUnavailable: any other reason, but for those that a bulk is sent again for.
+    """
+    error = answer.get("error")
+    if error is None:
+        return
+    kind, status = error.get("type", ""), answer.get("status", _UNKNOWN)
+    if kind == _NO_INDEX:
+        raise NotFound(missing)
+    if status in BUSY:
+        return
+    if status not in {*_WHOLE_REFUSED, _CONFLICT} or is_away(status, kind):
+        raise IndexUnavailable(f"the index takes nothing now: {kind}: {error.get('reason')}")
 
 
 def _operations(
@@ -91,11 +112,7 @@ def _operations(
                 "version_type": "external_gte",
             }
         }
-        yield dict(entry.document)
-
-
-def _error_type(answer: dict[str, Any]) -> str:
-    return str(answer.get("error", {}).get("type", ""))
+        yield dict(with_digests(entry.document))
 
 
 def _outcome(item_id: str, answer: dict[str, Any]) -> Outcome:

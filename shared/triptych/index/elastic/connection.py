@@ -4,13 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import elastic_transport
-from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import (
+    ApiError,
+    BadRequestError,
+    Elasticsearch,
+    NotFoundError,
+    UnsupportedProductError,
+)
 from elasticsearch.serializer import CompatibilityModeNdjsonSerializer, OrjsonSerializer
 
 from triptych.core.errors import IndexUnavailable, InvalidInput, NotFound
 
 BUSY = frozenset({429, 502, 503, 504})
+"""Answers after which a bulk is worth sending again within seconds."""
 _UNAVAILABLE = 503
+_SERVER_ERROR = 500
+_REFUSALS = frozenset({401, 403, 408, 429})
+"""Rights that are missing, blocks against writing (as on a full disk), and too much work."""
+_CLOSED = "index_closed_exception"
+"""It comes with 400, as if the request were wrong."""
 
 
 def connect(url: str, threads: int) -> Elasticsearch:
@@ -41,6 +53,16 @@ class _LinesSerializer(CompatibilityModeNdjsonSerializer):
     json_dumps = OrjsonSerializer.json_dumps
 
 
+def is_away(status: int, kind: str | None = None) -> bool:
+    """Whether an error says something of the server, rather than of what was sent.
+
+    Args:
+        status: the HTTP status of a response, or of an item of a bulk.
+        kind: the ``type`` of the error.
+    """
+    return status in _REFUSALS or status >= _SERVER_ERROR or kind == _CLOSED
+
+
 @contextmanager
 def translated(missing: str = "") -> Iterator[None]:
     """Translate the client's errors into ours; ``missing`` says what is not found."""
@@ -49,7 +71,8 @@ def translated(missing: str = "") -> Iterator[None]:
     except NotFoundError as error:
         raise NotFound(missing or str(error)) from error
     except ApiError as error:
-        if error.meta.status in BUSY:
+        foreign = isinstance(error, UnsupportedProductError)  # such as the page of a proxy
+        if foreign or is_away(error.meta.status, error.error):
             raise IndexUnavailable(f"Elasticsearch refuses for now: {error}") from error
         raise
     except elastic_transport.SerializationError as error:
@@ -68,4 +91,6 @@ def is_over(error: ApiError) -> bool:
         return error.error == "illegal_argument_exception" or "[pit]" in str(error)
     # The node that had it may be gone.
     gone = error.error == "search_phase_execution_exception"
-    return error.meta.status not in BUSY or (error.meta.status == _UNAVAILABLE and gone)
+    if error.meta.status == _UNAVAILABLE:
+        return gone
+    return error.meta.status == _SERVER_ERROR or not is_away(error.meta.status)

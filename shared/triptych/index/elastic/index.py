@@ -1,26 +1,36 @@
 """The search index on Elasticsearch 9: a thin shell over pure bodies and readers."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from elastic_transport import TransportError
-from elasticsearch import ApiError, BadRequestError, ConflictError, NotFoundError
+from elasticsearch import ApiError, BadRequestError, NotFoundError
 
-from triptych.core.errors import CursorExpired, InvalidInput, NotFound
+from triptych.core.errors import CursorExpired, IndexUnavailable, InvalidInput, NotFound
 from triptych.core.names import is_id
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import SCHEMA_VERSION, Document
+from triptych.index.documents import SCHEMA_VERSION, Document, is_tombstone, tombstone
 from triptych.index.elastic import queries, reading
-from triptych.index.elastic.bulk import write
-from triptych.index.elastic.connection import connect, is_over, translated
-from triptych.index.elastic.mapping import mapping, properties
-from triptych.index.model import IndexQuery, Listing, Outcome, Page, Results, Versioned
-from triptych.index.origin import check_origin
+from triptych.index.elastic.bulk import check_answer, write
+from triptych.index.elastic.connection import connect, is_away, is_over, translated
+from triptych.index.elastic.mapping import HAS_DIGESTS, mapping, properties
+from triptych.index.model import (
+    Held,
+    IndexQuery,
+    Listing,
+    Outcome,
+    Page,
+    Results,
+    Versioned,
+    not_whole,
+)
+from triptych.index.origin import check_origin, new_identity
 
-_REMEMBER_DELETES = "24h"
+_IDS_AT_ONCE = 1000
+_DIGESTS_AT_ONCE = 10_000
 _OVER = "the collection as it was when the paging began is no longer kept; begin again"
 
 log = structlog.get_logger(__name__)
@@ -54,54 +64,84 @@ class ElasticIndex:
         with translated():
             answer = self._client.indices.get_alias(name=f"{every}*")
         aliases = {name for entry in answer.values() for name in entry["aliases"]}
-        return sorted(name.removeprefix(every) for name in aliases)
+        names = (name.removeprefix(every) for name in aliases)
+        return sorted(name for name in names if "." not in name)  # those have an identity
 
-    def ensure(self, collection: str) -> None:
-        """Create the collection unless it exists. Raises FingerprintMismatch, InvalidInput."""
-        alias = self._alias(collection)
+    def ensure(self, collection: str, *, identity: str | None = None) -> str:
+        """Create the collection unless it exists; its identity.
+
+        Raises FingerprintMismatch, InvalidInput.
+        """
+        with translated(f"no collection {collection!r}"):
+            if not self._indexes(collection):
+                self._create(collection, identity or new_identity())
+            return self._adopt(collection, self._indexes(collection))
+
+    def identity(self, collection: str) -> str:
+        """What ``ensure`` returned. Raises NotFound."""
         with translated():
-            if existing := self._check_origin(collection):
-                self._add_fields(existing)
-                return
-            try:
-                self._client.indices.create(
-                    index=self._index(collection),
-                    aliases={alias: {}},
-                    mappings=mapping(self._layout),
-                    settings={
-                        "number_of_shards": 1,
-                        "auto_expand_replicas": "0-1",
-                        # A late redelivery must not bring back what was deleted meanwhile.
-                        "gc_deletes": _REMEMBER_DELETES,
-                        # How the walk through a graph meets filters: docs/decisions/0007.
-                        "dense_vector.hnsw_filter_heuristic": "fanout",
-                    },
-                )
-            except BadRequestError as error:
-                if error.error != "resource_already_exists_exception":
-                    raise InvalidInput(f"collection {collection!r}: {error}") from error
-            self._check_origin(collection)
+            entries = self._indexes(collection)
+        if not entries:
+            raise NotFound(f"no collection {collection!r}")
+        return reading.read_identity(*entries.values())
 
-    def _check_origin(self, collection: str) -> Mapping[str, Any]:
-        """The indexes of the collection, each with its mapping; none if it does not exist.
+    def _create(self, collection: str, identity: str) -> None:
+        """Create the index of a collection, unless another process is faster."""
+        try:
+            self._client.indices.create(
+                index=f"{self._built_with(collection)}.{identity}",
+                # An alias has one index that is written to, so the server refuses a second one.
+                aliases={
+                    self._alias(collection): {"is_write_index": True},
+                    self._identity_alias(collection, identity): {},
+                },
+                mappings=mapping(self._layout, identity),
+                settings={
+                    "number_of_shards": 1,
+                    "auto_expand_replicas": "0-1",
+                    # How the walk through a graph meets filters: docs/decisions/0007.
+                    "dense_vector.hnsw_filter_heuristic": "fanout",
+                },
+            )
+        except ApiError as error:
+            if self._indexes(collection):
+                return
+            if isinstance(error, BadRequestError):
+                raise InvalidInput(f"collection {collection!r}: {error}") from error
+            raise
+
+    def _indexes(self, collection: str) -> Mapping[str, Any]:
+        """The index of the collection by name, as the server describes it; none without one.
 
         Raises FingerprintMismatch.
         """
         try:
-            answer = self._client.indices.get_mapping(index=self._alias(collection))
+            answer = self._client.indices.get(index=self._alias(collection))
         except NotFoundError:
             return {}
         for entry in answer.values():
             check_origin(collection, entry["mappings"].get("_meta", {}), self._layout)
-        return {name: entry["mappings"] for name, entry in answer.items()}
+        return dict(answer)
 
-    def _add_fields(self, indexes: Mapping[str, Any]) -> None:
-        """Map the fields that were declared after an index was made; no item of it has them yet."""
-        declared = properties(self._layout)
-        for name, mappings in indexes.items():
-            known = mappings.get("properties", {})
-            if missing := {field: declared[field] for field in declared if field not in known}:
-                self._client.indices.put_mapping(index=name, properties=missing)
+    def _adopt(self, collection: str, entries: Mapping[str, Any]) -> str:
+        """Bring what an older version made, or what was restored, up to date; its identity."""
+        if not entries:
+            raise NotFound(f"no collection {collection!r}")
+        ((name, entry),) = entries.items()
+        identity, mappings = reading.read_identity(entry), entry["mappings"]
+        changes: dict[str, Any] = {}
+        if identity != mappings["_meta"].get("identity"):
+            changes["meta"] = {**mappings["_meta"], "identity": identity}
+        # No item has these fields yet: they were declared after the index was made.
+        known, declared = mappings.get("properties", {}), properties(self._layout)
+        if missing := {field: declared[field] for field in declared if field not in known}:
+            changes["properties"] = missing
+        if changes:
+            self._client.indices.put_mapping(index=name, **changes)
+        alias = self._identity_alias(collection, identity)
+        if alias not in entry["aliases"]:
+            self._client.indices.put_alias(index=name, name=alias)
+        return identity
 
     def drop(self, collection: str) -> None:
         """Delete a collection and what is in it. Raises NotFound."""
@@ -109,32 +149,132 @@ class ElasticIndex:
             names = list(self._client.indices.get_alias(name=self._alias(collection)))
             self._client.indices.delete(index=names)
 
-    def bulk(self, collection: str, documents: Sequence[Versioned]) -> list[Outcome]:
-        """Write documents, one outcome each, in order; a bad one does not stop the others."""
-        with translated(f"no collection {collection!r}"):
-            return write(self._client, self._alias(collection), documents, self._sleep)
+    def bulk(
+        self, collection: str, documents: Sequence[Versioned], *, identity: str | None = None
+    ) -> list[Outcome]:
+        """Write documents, one outcome each, in order; a bad one does not stop the others.
+
+        Raises NotFound where the collection is gone, or not that of the identity.
+        """
+        if identity is None:
+            return self._write(self._alias(collection), documents)
+        alias = self._identity_alias(collection, identity)
+        try:
+            return self._write(alias, documents)
+        except NotFound:
+            if self.identity(collection) != identity:
+                raise
+        self.ensure(collection)  # an index that was restored may lack this alias
+        return self._write(alias, documents)
+
+    def _write(self, alias: str, documents: Sequence[Versioned]) -> list[Outcome]:
+        return write(self._client, alias, documents, self._sleep)
 
     def get(self, collection: str, item_id: str) -> Document:
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
-        with _item(collection, item_id):
+        missing = f"no item {item_id!r} in collection {collection!r}"
+        if not is_id(item_id):  # a path can't have it
+            raise NotFound(missing)
+        with translated(missing):
             answer = self._client.get(
                 index=self._alias(collection), id=item_id, source_excludes=["vector"]
             )
         document: Document = answer["_source"]
+        if is_tombstone(document):
+            raise NotFound(missing)
         return document
 
     def delete(self, collection: str, item_id: str, version: int) -> None:
-        """Delete a document. Raises NotFound; a newer version of it stays."""
-        with _item(collection, item_id):
-            try:
-                self._client.delete(
+        """Delete an item; a newer version of it stays. Raises NotFound where there is none."""
+        missing = f"no item {item_id!r} in collection {collection!r}"
+        if not is_id(item_id):
+            raise NotFound(missing)
+        hits = self._look_up(collection, [item_id], ["status", "batch", "media"])
+        last = hits[item_id]["_source"] if hits else None
+        buried = Versioned(tombstone(item_id, version, last), version)
+        (outcome,) = self._write(self._alias(collection), [buried])
+        if outcome.result == "refused":
+            raise IndexUnavailable(f"the index does not take a deletion: {outcome.reason}")
+        if last is None or is_tombstone(last):
+            raise NotFound(missing)
+        if outcome.result == "superseded":
+            log.info("a newer version of the item stays", collection=collection, id=item_id)
+
+    def versions(self, collection: str, ids: Collection[str]) -> dict[str, Held]:
+        """What there is under each id, as written by the latest ``bulk``."""
+        hits = self._look_up(collection, ids, ["status"])
+        return {item: reading.read_held(hit) for item, hit in hits.items()}
+
+    def _look_up(
+        self, collection: str, ids: Collection[str], fields: Sequence[str]
+    ) -> dict[str, Mapping[str, Any]]:
+        """Some fields of documents or tombstones by id, as written by the latest ``bulk``."""
+        valid = [item for item in dict.fromkeys(ids) if is_id(item)]
+        missing = f"no collection {collection!r}"
+        found = {}
+        for start in range(0, len(valid), _IDS_AT_ONCE):
+            with translated(missing):
+                answer = self._client.mget(
                     index=self._alias(collection),
-                    id=item_id,
-                    version=version,
-                    version_type="external_gte",
+                    ids=valid[start : start + _IDS_AT_ONCE],
+                    source_includes=fields,
                 )
-            except ConflictError:
-                log.info("a newer version of the item stays", collection=collection, id=item_id)
+            for hit in answer["docs"]:
+                check_answer(hit, missing)
+                if hit["found"]:
+                    found[hit["_id"]] = hit
+        return found
+
+    def tombstones(self, collection: str, before: int, limit: int) -> Sequence[Document]:
+        """The oldest tombstones with a version below ``before``."""
+        self.refresh(collection)
+        answer = self._ask(collection, queries.tombstones_body(before, limit))
+        return [hit["_source"] for hit in answer["hits"]["hits"]]
+
+    def forget(self, collection: str, versions: Mapping[str, int]) -> None:
+        """Remove tombstones for good, given by id and version; what was written since stays."""
+        held = self._look_up(collection, versions, ["status"])
+        # By what the server has now: a document that comes after this look is not deleted.
+        operations = [
+            {
+                "delete": {
+                    "_index": self._alias(collection),
+                    "_id": item,
+                    "if_seq_no": hit["_seq_no"],
+                    "if_primary_term": hit["_primary_term"],
+                }
+            }
+            for item, hit in held.items()
+            if is_tombstone(hit["_source"]) and hit["_version"] <= versions[item]
+        ]
+        if not operations:
+            return
+        missing = f"no collection {collection!r}"
+        with translated(missing):
+            answer = self._client.bulk(operations=operations)
+        for item in answer["items"]:
+            check_answer(item["delete"], missing)
+
+    def referenced(self, digests: Collection[str]) -> set[str]:
+        """Which of the digests a document of any collection refers to, as of now.
+
+        All of them while there is a collection whose documents were written without digests.
+        """
+        every: dict[str, Any] = {"index": f"{self._alias('')}*", "expand_wildcards": "all"}
+        with translated():
+            mappings = self._client.indices.get_mapping(**every)
+            metas = [entry["mappings"].get("_meta", {}) for entry in mappings.values()]
+            if not all(HAS_DIGESTS in meta for meta in metas):
+                return set(digests)
+            self._refresh(**every)
+            found: set[str] = set()
+            wanted = list(digests)
+            for start in range(0, len(wanted), _DIGESTS_AT_ONCE):
+                body = queries.referenced_body(wanted[start : start + _DIGESTS_AT_ONCE])
+                answer = self._client.search(**every, body=body, allow_partial_search_results=False)
+                if answer["_shards"]["total"]:
+                    found |= reading.read_referenced(answer.body)
+        return found
 
     def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
         """Return candidates with their raw scores."""
@@ -159,18 +299,25 @@ class ElasticIndex:
         with translated(f"no collection {collection!r}"):
             try:
                 answer = self._client.search(
-                    index=target, body=body, include_named_queries_score=True
+                    index=target,
+                    body=body,
+                    include_named_queries_score=True,
+                    allow_partial_search_results=False,
                 )
             except ApiError as error:
                 if frozen and is_over(error):
                     raise CursorExpired(_OVER) from error
-                if isinstance(error, BadRequestError):
-                    self._check_origin(collection)  # vectors of another width are refused
+                if isinstance(error, BadRequestError) and not is_away(
+                    error.meta.status, error.error
+                ):
+                    self._indexes(collection)  # vectors of another width are refused
                     raise InvalidInput(f"the index does not take this query: {error}") from error
                 raise
             # Vectors of the same width by other models are not: the index's name tells, at no cost.
-            others = {hit["_index"] for hit in answer["hits"]["hits"]} - {self._index(collection)}
-            elsewhere = bool(others) and not others <= set(self._check_origin(collection))
+            ours = self._built_with(collection)
+            names = {hit["_index"] for hit in answer["hits"]["hits"]}
+            others = {name for name in names if not name.startswith(ours)}
+            elsewhere = bool(others) and not others <= set(self._indexes(collection))
         if frozen and (elsewhere or not answer["_shards"]["total"]):
             raise CursorExpired(_OVER)
         response: Mapping[str, Any] = answer.body
@@ -184,14 +331,18 @@ class ElasticIndex:
             )
         return str(answer["id"])
 
-    def scan(self, collection: str) -> Iterator[Versioned]:
+    def scan(self, collection: str, *, tombstones: bool = False) -> Iterator[Versioned]:
         """Every document with its version and its vector, to write it into another index."""
         with translated(f"no collection {collection!r}"):
-            self._check_origin(collection)
+            self._indexes(collection)
         snapshot = self.freeze(collection)
         after = None
         try:
-            while hits := self._ask(collection, queries.scan_body(snapshot, after))["hits"]["hits"]:
+            while True:
+                body = queries.scan_body(snapshot, after, tombstones=tombstones)
+                hits = self._ask(collection, body)["hits"]["hits"]
+                if not hits:
+                    return
                 for hit in hits:
                     yield reading.read_versioned(hit, self._layout)
                 after = hits[-1]["sort"]
@@ -204,17 +355,26 @@ class ElasticIndex:
         self.refresh(collection)
         return reading.read_metadata(self._ask(collection, queries.metadata_body()))
 
-    def failures(self, collection: str, batch: str, limit: int) -> Sequence[Document]:
-        """Documents of a batch that are failed or partial."""
+    def failures(
+        self, collection: str, batch: str, limit: int, after: Sequence[Any] | None = None
+    ) -> Page:
+        """Documents of a batch that are not whole, by id."""
         self.refresh(collection)
-        return self.list(collection, queries.failed(batch, limit)).documents
+        return self.list(collection, not_whole(batch, limit, after))
 
     def count(self, collection: str) -> dict[str, int]:
         """Documents per status."""
+        return self._count(collection, queries.count_body())
+
+    def outcomes(self, collection: str, batch: str) -> dict[str, int]:
+        """Documents of a batch per status; ``deleted`` are its items that were deleted."""
+        return self._count(collection, queries.outcomes_body(batch))
+
+    def _count(self, collection: str, body: dict[str, Any]) -> dict[str, int]:
         self.refresh(collection)
         with translated():
-            self._check_origin(collection)
-        return reading.read_count(self._ask(collection, queries.count_body()))
+            self._indexes(collection)  # no hit tells by which encoders it is
+        return reading.read_count(self._ask(collection, body))
 
     def advice(self, collection: str) -> str | None:  # noqa: ARG002
         """Nothing: a cluster grows with its collections."""
@@ -223,14 +383,19 @@ class ElasticIndex:
     def refresh(self, collection: str) -> None:
         """Make every write so far visible to ``search``."""
         with translated(f"no collection {collection!r}"):
-            self._client.indices.refresh(index=self._alias(collection))
+            self._refresh(index=self._alias(collection))
+
+    def _refresh(self, **indexes: Any) -> None:
+        failed = self._client.indices.refresh(**indexes)["_shards"]["failed"]
+        if failed:
+            raise IndexUnavailable(f"{failed} shards of the index can't be refreshed")
 
     def close(self) -> None:
         """Close the connections to the server."""
         self._client.close()
 
-    def _index(self, collection: str) -> str:
-        """The index that this process would make."""
+    def _built_with(self, collection: str) -> str:
+        """How the names of the indexes begin that this process makes."""
         return queries.index_name(
             self._prefix, collection, SCHEMA_VERSION, self._layout.fingerprint
         )
@@ -238,12 +403,5 @@ class ElasticIndex:
     def _alias(self, collection: str) -> str:
         return queries.alias_name(self._prefix, collection)
 
-
-@contextmanager
-def _item(collection: str, item_id: str) -> Iterator[None]:
-    """Around a request for one item: what is no id is not sent, since a path can't have it."""
-    missing = f"no item {item_id!r} in collection {collection!r}"
-    if not is_id(item_id):
-        raise NotFound(missing)
-    with translated(missing):
-        yield
+    def _identity_alias(self, collection: str, identity: str) -> str:
+        return queries.identity_alias(self._prefix, collection, identity)

@@ -12,10 +12,14 @@ _UNINDEXED = {"index": False, "doc_values": False}
 _WORDS = {"type": "text", "analyzer": "whitespace"}
 
 
-def mapping(layout: Layout) -> dict[str, Any]:
+HAS_DIGESTS = "digests"
+"""The key in ``_meta`` of a collection all of whose documents tell what media they refer to."""
+
+
+def mapping(layout: Layout, identity: str) -> dict[str, Any]:
     """The index mapping: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference."""
     return {
-        "_meta": origin(layout),
+        "_meta": {**origin(layout), "identity": identity, HAS_DIGESTS: True},
         "dynamic": False,
         "properties": properties(layout),
     }

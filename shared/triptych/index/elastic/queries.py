@@ -7,6 +7,7 @@ import numpy as np
 
 from triptych.core.fields import FIELDS
 from triptych.fusion.query import KEYWORD, PresenceClass
+from triptych.index.documents import DELETED
 from triptych.index.elastic.conditions import FACTS, NOTHING, filters, of_key, paths
 from triptych.index.elastic.facets import aggregations
 from triptych.index.model import (
@@ -36,6 +37,9 @@ _COMPARED = 1300
 many items are compared, of longer lists ten times as many as ``candidates``. Measured in
 docs/decisions/0007-index-design.md: 65 times the usual 20."""
 _LEAST_OVERSAMPLE = 10.0
+
+ITEMS_ONLY: Body = {"bool": {"must_not": {"term": {"status": DELETED}}}}
+"""No tombstones. A search needs no such filter: they have neither words nor a vector."""
 
 KEPT = "5m"
 """How long a snapshot outlives its last use."""
@@ -140,7 +144,7 @@ def list_body(listing: Listing, pit: str | None = None) -> Body:
     """One request for a page and one item more, which tells whether there is another page."""
     after = {} if listing.after is None else {"search_after": listing.after}
     return {
-        "query": {"bool": {"filter": filters(listing.filter)}},
+        "query": {"bool": {"filter": [ITEMS_ONLY, *filters(listing.filter)]}},
         "size": listing.limit + 1,
         "sort": [key for sort in (*listing.sort, Sort("id")) for key in _sort(sort)],
         "track_total_hits": True,
@@ -170,9 +174,10 @@ def _point_in_time(pit: str | None) -> Body:
     return {} if pit is None else {"pit": {"id": pit, "keep_alive": KEPT}}
 
 
-def scan_body(pit: str, after: Sequence[Any] | None) -> Body:
+def scan_body(pit: str, after: Sequence[Any] | None, *, tombstones: bool) -> Body:
     """Documents with their versions, in the order that they lie in; vectors stay there."""
     return {
+        "query": {"bool": {"filter": [] if tombstones else [ITEMS_ONLY]}},
         "size": _SCANNED,
         "sort": ["_shard_doc"],
         "track_total_hits": False,
@@ -183,16 +188,37 @@ def scan_body(pit: str, after: Sequence[Any] | None) -> Body:
     }
 
 
-def failed(batch: str, limit: int) -> Listing:
-    """Documents of a batch that are not whole, by id."""
-    batch_only = Condition("batch", any_of=(batch,))
-    not_whole = Condition("status", any_of=("failed", "partial"))
-    return Listing([batch_only, not_whole], limit=limit)
-
-
 def count_body() -> Body:
     """Documents per status."""
-    return {"size": 0, **aggregations([Facet("status")])}
+    return {"size": 0, "query": ITEMS_ONLY, **aggregations([Facet("status")])}
+
+
+def outcomes_body(batch: str) -> Body:
+    """Documents of a batch per status, tombstones too."""
+    of_batch = filters([Condition("batch", any_of=(batch,))])
+    return {"size": 0, "query": {"bool": {"filter": of_batch}}, **aggregations([Facet("status")])}
+
+
+def tombstones_body(before: int, limit: int) -> Body:
+    """The oldest tombstones below a version."""
+    below = {"range": {"sequence": {"lt": before}}}
+    return {
+        "query": {"bool": {"filter": [{"term": {"status": DELETED}}, below]}},
+        "size": limit,
+        "sort": ["sequence", "id"],
+        "track_total_hits": False,
+    }
+
+
+def referenced_body(digests: Sequence[str]) -> Body:
+    """Which of the digests items have, each once, whatever the number of shards."""
+    terms = {"field": "digests", "include": digests, "size": len(digests)}
+    return {
+        "size": 0,
+        "query": {"bool": {"filter": [ITEMS_ONLY, {"terms": {"digests": digests}}]}},
+        "track_total_hits": False,
+        "aggs": {"digests": {"terms": terms}},
+    }
 
 
 def metadata_body() -> Body:
@@ -203,11 +229,16 @@ def metadata_body() -> Body:
 
 
 def index_name(prefix: str, collection: str, schema: int, fingerprint: str) -> str:
-    """The index behind a collection's alias: what it was built with is in its name.
+    """How the name of the index behind a collection's alias begins: what it was built with.
 
-    No collection can be called like it, since their names hold no dots.
+    No collection can be called like it, since their names hold no dots. The identity follows.
     """
     return f"{alias_name(prefix, collection)}.v{schema}.{fingerprint}"
+
+
+def identity_alias(prefix: str, collection: str, identity: str) -> str:
+    """The name that is gone as soon as this very collection is, whatever is made in its place."""
+    return f"{alias_name(prefix, collection)}.{identity}"
 
 
 def alias_name(prefix: str, collection: str) -> str:

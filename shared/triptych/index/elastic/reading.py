@@ -1,5 +1,6 @@
 """Pure functions from responses of Elasticsearch to results, pages and documents."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from triptych.index.documents import parts, returned, unpack_features
 from triptych.index.elastic.conditions import FACTS
 from triptych.index.elastic.facets import read_facets
 from triptych.index.elastic.queries import WORDS_AT_MOST
-from triptych.index.model import IndexQuery, Listing, Match, Page, Results, Versioned
+from triptych.index.model import Held, IndexQuery, Listing, Match, Page, Results, Versioned
 
 Response = Mapping[str, Any]
 _Scored = tuple[Response, float | None]
@@ -95,6 +96,23 @@ def read_versioned(hit: Response, layout: Layout) -> Versioned:
         return Versioned(source, hit["_version"])
     vector = unpack_features(source["features"], layout).astype(np.float32)
     return Versioned({**source, "vector": vector}, hit["_version"])
+
+
+def read_referenced(response: Response) -> set[str]:
+    """The digests that the response to ``referenced_body`` has."""
+    return {bucket["key"] for bucket in response["aggregations"]["digests"]["buckets"]}
+
+
+def read_held(hit: Response) -> Held:
+    """What a multi-get found under an id."""
+    return Held(hit["_version"], hit["_source"]["status"])
+
+
+def read_identity(entry: Response) -> str:
+    """The identity of an index; one that was made before there were any has its UUID's."""
+    meta = entry["mappings"].get("_meta", {})
+    uuid: str = entry["settings"]["index"]["uuid"]
+    return str(meta.get("identity") or hashlib.sha256(uuid.encode()).hexdigest()[:16])
 
 
 def read_count(response: Response) -> dict[str, int]:

@@ -1,11 +1,13 @@
 """The search index in local files: no server, many processes, one folder per collection."""
 
 import os
+import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import structlog
@@ -13,8 +15,8 @@ import structlog
 from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.core.names import is_id, printable
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import Document
-from triptych.index.embedded import writer
+from triptych.index.documents import DELETED, Document
+from triptych.index.embedded import schema, writer
 from triptych.index.embedded.listing import list_items
 from triptych.index.embedded.search import search
 from triptych.index.embedded.store import translated
@@ -23,19 +25,27 @@ from triptych.index.embedded.view import View
 from triptych.index.model import (
     Condition,
     Facet,
+    Held,
     IndexQuery,
     Listing,
     Outcome,
     Page,
     Results,
-    Sort,
     Versioned,
+    not_whole,
 )
 
 OUTGROWN = 100_000
 """Items above which a search takes longer than it should."""
 
 _SCANNED = 250
+_VALUES_AT_ONCE = 500
+_EVERY = 2**63 - 1
+_REFERENCED = """
+    SELECT DISTINCT value FROM facts JOIN rows USING (place)
+    WHERE field = (SELECT number FROM fields WHERE name = 'digests') AND kind = 'string'
+    AND died IS NULL AND value IN ({})
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -50,34 +60,49 @@ class EmbeddedIndex:
         self._warned: set[str] = set()
 
     def ping(self) -> None:
-        """Return if the folder can be written to."""
-        with translated(self._root):
-            self._root.mkdir(parents=True, exist_ok=True)
-        if not os.access(self._root, os.W_OK | os.X_OK):
-            raise IndexUnavailable(f"{self._root.name}: the folder can't be written to")
+        """Return if the folder can be written to, or made."""
+        there = self._stores.is_there()
+        folder = self._root if there else next(p for p in self._root.parents if p.exists())
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise IndexUnavailable(f"{folder.name}: the folder can't be written to")
+        self._stores.clean()
         self._stores.sweep()
 
     def collections(self) -> list[str]:
         """The names of all collections, sorted."""
         return self._stores.names()
 
-    def ensure(self, collection: str) -> None:
-        """Create the collection unless it exists. Raises FingerprintMismatch."""
-        self._stores.create(collection)
-        with self._read(collection):
-            pass
+    def ensure(self, collection: str, *, identity: str | None = None) -> str:
+        """Create the collection unless it exists; its identity. Raises FingerprintMismatch."""
+        self._stores.create(collection, identity)
+        return self.identity(collection)
+
+    def identity(self, collection: str) -> str:
+        """What ``ensure`` returned. Raises NotFound."""
+        with self._read(collection, made=True) as view:
+            return _identity(view.connection)
 
     def drop(self, collection: str) -> None:
         """Delete a collection and what is in it. Raises NotFound."""
         self._stores.drop(collection)
 
-    def bulk(self, collection: str, documents: Sequence[Versioned]) -> list[Outcome]:
-        """Write documents, one outcome each, in order; a bad one does not stop the others."""
+    def bulk(
+        self, collection: str, documents: Sequence[Versioned], *, identity: str | None = None
+    ) -> list[Outcome]:
+        """Write documents, one outcome each, in order; a bad one does not stop the others.
+
+        Raises NotFound where the collection is gone, or not that of the identity.
+        """
         records, outcomes = writer.sorted_out(documents, self._layout)
         versions = {number: documents[number].version for number in records}
-        with self._stores.use(collection) as store, store.write() as connection:
-            outcomes |= writer.write(connection, store.vectors, records, versions)
-            (rows,) = connection.execute("SELECT places FROM collection").fetchone()
+        with self._stores.use(collection, made=identity is not None) as store:
+            with store.write() as connection:
+                if identity not in {None, _identity(connection)}:
+                    raise NotFound(f"the collection {collection!r} of {identity} is gone")
+                outcomes |= writer.write(connection, store.vectors, records, versions)
+                (rows,) = connection.execute("SELECT places FROM collection").fetchone()
+            if not store.is_current():  # it was dropped meanwhile, with what was written
+                raise NotFound(f"no collection {collection!r}")
         self._warn(collection, rows)
         return [outcomes[number] for number in range(len(documents))]
 
@@ -91,7 +116,7 @@ class EmbeddedIndex:
         return {name: value for name, value in entry.document.items() if name != "vector"}
 
     def delete(self, collection: str, item_id: str, version: int) -> None:
-        """Delete a document. Raises NotFound; a newer version of it stays."""
+        """Delete an item; a newer version of it stays. Raises NotFound where there is none."""
         with self._stores.use(collection) as store, store.write() as connection:
             if not is_id(item_id):
                 raise self._no_item(collection, item_id)
@@ -100,6 +125,35 @@ class EmbeddedIndex:
             raise self._no_item(collection, item_id)
         if known.version > version:
             log.info("a newer version of the item stays", collection=collection, id=item_id)
+
+    def versions(self, collection: str, ids: Collection[str]) -> dict[str, Held]:
+        """What there is under each id, as written by the latest ``bulk``."""
+        with self._read(collection, made=True) as view:
+            return view.held([item for item in ids if is_id(item)])
+
+    def tombstones(self, collection: str, before: int, limit: int) -> Sequence[Document]:
+        """The oldest tombstones with a version below ``before``."""
+        with self._read(collection, made=True) as view:
+            return view.tombstones(before, limit)
+
+    def forget(self, collection: str, versions: Mapping[str, int]) -> None:
+        """Remove tombstones for good, and texts that no snapshot can see any more."""
+        with self._stores.use(collection, made=True) as store:
+            with store.write() as connection:
+                writer.forget(connection, versions)
+            store.truncate_log()
+
+    def referenced(self, digests: Collection[str]) -> set[str]:
+        """Which of the digests a document of any collection refers to."""
+        wanted, found = list(digests), set[str]()
+        for folder in self._stores.folders():
+            # Those of other encoders count, too, so their origin is not checked.
+            with translated(folder), closing(schema.connect(folder)) as connection:
+                for start in range(0, len(wanted), _VALUES_AT_ONCE):
+                    values = wanted[start : start + _VALUES_AT_ONCE]
+                    query = _REFERENCED.format(", ".join("?" * len(values)))
+                    found.update(value for (value,) in connection.execute(query, values))
+        return found
 
     def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
         """Return candidates with their raw scores."""
@@ -118,10 +172,12 @@ class EmbeddedIndex:
         with self._read(collection) as view:
             return view.snapshot
 
-    def scan(self, collection: str) -> Iterator[Versioned]:
+    def scan(self, collection: str, *, tombstones: bool = False) -> Iterator[Versioned]:
         """Every document with its version and its vector, to write it into another index."""
         with self._read(collection) as view:
             snapshot, rows = view.snapshot, np.flatnonzero(view.visible)
+            buried = view.tombstones(_EVERY, _EVERY) if tombstones else ()
+        yield from (Versioned(document, document["sequence"]) for document in buried)
         for start in range(0, len(rows), _SCANNED):
             with self._read(collection, snapshot) as view:
                 entries = view.versioned(rows[start : start + _SCANNED])
@@ -132,18 +188,23 @@ class EmbeddedIndex:
         with self._read(collection) as view:
             return view.metadata()
 
-    def failures(self, collection: str, batch: str, limit: int) -> Sequence[Document]:
-        """Documents of a batch that are failed or partial."""
-        conditions = (
-            Condition("batch", any_of=(batch,)),
-            Condition("status", any_of=("failed", "partial")),
-        )
-        return self.list(collection, Listing(conditions, [Sort("id")], limit)).documents
+    def failures(
+        self, collection: str, batch: str, limit: int, after: Sequence[Any] | None = None
+    ) -> Page:
+        """Documents of a batch that are not whole, by id."""
+        return self.list(collection, not_whole(batch, limit, after))
 
     def count(self, collection: str) -> dict[str, int]:
         """Documents per status."""
-        page = self.list(collection, Listing(limit=0, facets=[Facet("status")]))
-        return {entry["value"]: entry["count"] for entry in page.facets["status"]}
+        with self._read(collection) as view:
+            return _counted(view)
+
+    def outcomes(self, collection: str, batch: str) -> dict[str, int]:
+        """Documents of a batch per status; ``deleted`` are its items that were deleted."""
+        with self._read(collection, made=True) as view:
+            counts = _counted(view, Condition("batch", any_of=(batch,)))
+            deleted = view.deleted(batch)
+        return {**counts, DELETED: deleted} if deleted else counts
 
     def advice(self, collection: str) -> str | None:
         """What the operator should know, such as that the collection has outgrown this index."""
@@ -175,10 +236,23 @@ class EmbeddedIndex:
         self._stores.close()
 
     @contextmanager
-    def _read(self, collection: str, snapshot: str | None = None) -> Iterator[View]:
-        with self._stores.use(collection) as store, store.read(snapshot) as view:
+    def _read(
+        self, collection: str, snapshot: str | None = None, *, made: bool = False
+    ) -> Iterator[View]:
+        with self._stores.use(collection, made=made) as store, store.read(snapshot) as view:
             yield view
 
     @staticmethod
     def _no_item(collection: str, item_id: str) -> NotFound:
         return NotFound(f"no item {printable(item_id)!r} in collection {collection!r}")
+
+
+def _identity(connection: sqlite3.Connection) -> str:
+    identity: str = connection.execute("SELECT identity FROM collection").fetchone()[0]
+    return identity
+
+
+def _counted(view: View, *conditions: Condition) -> dict[str, int]:
+    """Items that meet the conditions, by status."""
+    page = list_items(view, Listing(conditions, limit=0, facets=[Facet("status")]))
+    return {entry["value"]: entry["count"] for entry in page.facets["status"]}

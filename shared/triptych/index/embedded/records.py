@@ -12,7 +12,14 @@ from triptych.core.fields import FIELDS, Kind
 from triptych.core.names import check_id
 from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import Document, facts, kind, parts
+from triptych.index.documents import (
+    Document,
+    facts,
+    is_tombstone,
+    kind,
+    parts,
+    with_digests,
+)
 from triptych.index.embedded.schema import INDEXED
 
 PARTS = ("image", "text", "audio", "speech", "writing")
@@ -51,6 +58,8 @@ class Record:
     """Of each indexed field, the number of its words."""
     postings: Sequence[Posting]
     facts: Sequence[Fact]
+    tombstone: str | None
+    """The document as JSON if it is one: then nothing else is stored."""
 
 
 def make_record(document: Document, layout: Layout) -> Record:
@@ -59,6 +68,7 @@ def make_record(document: Document, layout: Layout) -> Record:
         check_id(document["id"])
     except ValueError as error:
         raise ValueError(f"id: {error}") from error
+    document = with_digests(document)
     vector = _vector(document, layout)
     words = words_of(document)
     try:
@@ -72,6 +82,7 @@ def make_record(document: Document, layout: Layout) -> Record:
             lengths=[len(field) for field in words],
             postings=list(postings(words)),
             facts=list(facts_of(document)),
+            tombstone=orjson.dumps(document).decode() if is_tombstone(document) else None,
         )
     except (TypeError, OverflowError) as error:
         raise ValueError(f"can't be stored: {error}") from error

@@ -16,11 +16,12 @@ import orjson
 from triptych.core.errors import IndexUnavailable
 from triptych.core.fields import FIELDS, Kind
 from triptych.fusion.blocks import Layout
-from triptych.index.origin import origin
+from triptych.index.embedded.upgrade import FIRST, upgrade
+from triptych.index.origin import new_identity, origin
 
 DATABASE = "index.db"
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with every change of the tables, of the files, or of what ``records`` makes."""
 _APPLICATION = 0x54525054
 """``TRPT``: https://www.sqlite.org/pragma.html#pragma_application_id."""
@@ -42,7 +43,7 @@ STATE_COLUMNS = ("place", "born", "died", "parts", "blocks", *_LENGTHS)
 
 _TABLES = f"""
 CREATE TABLE collection (
-    uid TEXT, meta TEXT, tx INTEGER, horizon INTEGER, places INTEGER
+    uid TEXT, meta TEXT, tx INTEGER, horizon INTEGER, places INTEGER, identity TEXT
 );
 CREATE TABLE rows (
     place INTEGER PRIMARY KEY,
@@ -59,9 +60,10 @@ CREATE INDEX rows_born ON rows (born);
 CREATE INDEX rows_died ON rows (died) WHERE died IS NOT NULL;
 CREATE INDEX rows_died_at ON rows (died_at) WHERE died_at IS NOT NULL;
 CREATE TABLE documents (place INTEGER PRIMARY KEY, public BLOB NOT NULL, hidden BLOB NOT NULL);
-CREATE TABLE items (id TEXT PRIMARY KEY, version INTEGER NOT NULL, place INTEGER, deleted_at REAL)
-    WITHOUT ROWID;
-CREATE INDEX items_deleted ON items (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE TABLE items (
+    id TEXT PRIMARY KEY, version INTEGER NOT NULL, place INTEGER, tombstone TEXT
+) WITHOUT ROWID;
+CREATE INDEX items_tombstones ON items (version) WHERE tombstone IS NOT NULL;
 CREATE TABLE terms (
     number INTEGER PRIMARY KEY, field INTEGER NOT NULL, term TEXT NOT NULL, UNIQUE (field, term)
 );
@@ -90,7 +92,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def create(folder: Path, layout: Layout) -> None:
+def create(folder: Path, layout: Layout, identity: str | None) -> None:
     """Write an empty collection into an empty folder."""
     connection = _open(folder, "rwc")
     try:
@@ -100,8 +102,12 @@ def create(folder: Path, layout: Layout) -> None:
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.executescript(_TABLES)
         connection.execute(
-            "INSERT INTO collection VALUES (?, ?, 0, 0, 0)",
-            (secrets.token_hex(4), orjson.dumps(origin(layout)).decode()),
+            "INSERT INTO collection VALUES (?, ?, 0, 0, 0, ?)",
+            (
+                secrets.token_hex(4),
+                orjson.dumps(origin(layout)).decode(),
+                identity or new_identity(),
+            ),
         )
     finally:
         connection.close()
@@ -121,6 +127,7 @@ def _open(folder: Path, mode: str) -> sqlite3.Connection:
 def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")  # what is reported as written survives
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
 
 
 def _check(connection: sqlite3.Connection, folder: Path) -> None:
@@ -133,7 +140,9 @@ def _check(connection: sqlite3.Connection, folder: Path) -> None:
         raise IndexUnavailable(
             f"{file} was written by a newer Triptych, in format {version}; this one reads {FORMAT}"
         )
-    if version < FORMAT:
+    if version == FIRST:
+        upgrade(connection, FORMAT)
+    elif version < FORMAT:
         raise IndexUnavailable(
             f"{file} was written by an older Triptych, of format {version}: add the items again"
         )

@@ -17,6 +17,23 @@ from triptych.index.embedded.vectors import VectorFiles
 from triptych.index.embedded.view import State, View
 from triptych.index.origin import check_origin
 
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_AWAY = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+_PRIMARY = 0xFF
+"""The bits of an error code that say its kind: https://www.sqlite.org/rescode.html."""
 _NUMBER = re.compile("[0-9]{1,18}")
 
 
@@ -87,6 +104,11 @@ class Store:
                     connection.execute("ROLLBACK")
                 raise
 
+    def truncate_log(self) -> None:
+        """Empty the log of writes, which has what was deleted, as far as nobody reads it now."""
+        with self._connection() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _refresh(self, connection: sqlite3.Connection) -> State:
         known = self._state.updated(connection)
         if known.tx > self._state.tx:
@@ -141,7 +163,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 @contextmanager
 def translated(folder: Path) -> Iterator[None]:
-    """Errors of SQLite and of files, in terms of ours."""
+    """Errors of SQLite and of files, in terms of ours; those that only a defect makes stay."""
     try:
         yield
     except TriptychError:
@@ -149,7 +171,15 @@ def translated(folder: Path) -> Iterator[None]:
     except UnicodeEncodeError as error:
         raise InvalidInput(f"no index can have this: {error.reason}") from error
     except sqlite3.Error as error:
-        raise IndexUnavailable(f"{folder.name}/{DATABASE}: {error}") from error
+        kind = getattr(error, "sqlite_errorcode", -1) & _PRIMARY
+        if kind in _DAMAGED:
+            raise IndexUnavailable(
+                f"{folder.name}/{DATABASE} is damaged ({error}): restore a copy of the folder, or "
+                "delete the collection and add its items again"
+            ) from error
+        if kind in _AWAY:
+            raise IndexUnavailable(f"{folder.name}/{DATABASE}: {error}") from error
+        raise
     except OSError as error:
         name = Path(error.filename).name if isinstance(error.filename, str) else "vectors"
         raise IndexUnavailable(f"{folder.name}/{name}: {error.strerror}") from error

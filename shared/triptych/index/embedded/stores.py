@@ -28,6 +28,8 @@ _SWEEP_SECONDS = 1.0
 """How often open stores are compared with what is on disk, at most."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 """What is being created or deleted has another name meanwhile."""
+_DROPPED = ".dropped"
+"""How the names of deleted folders end: one that a killed process left is deleted later."""
 
 
 class Stores:
@@ -46,22 +48,38 @@ class Stores:
         self._users: dict[Store, int] = {}
         """How many threads use each store, also of those that are to be closed."""
         self._swept = 0.0
+        self._seen = False
+        """Whether the root was there: if it is not any more, it is away rather than empty."""
+
+    def is_there(self) -> bool:
+        """Whether there is a root. Raises IndexUnavailable where there was one."""
+        with translated(self._root):
+            there = self._root.is_dir()
+        if self._seen and not there:
+            raise self._gone()
+        self._seen = there
+        return there
+
+    def _gone(self) -> IndexUnavailable:
+        return IndexUnavailable(f"{self._root.name}: the folder of the index is not there")
 
     def names(self) -> list[str]:
         """The collections that there are, sorted."""
+        there = self.is_there()
         with translated(self._root):
-            folders = self._root.iterdir() if self._root.is_dir() else ()
+            folders = self._root.iterdir() if there else ()
             return sorted(folder.name for folder in folders if _is_collection(folder))
 
-    def create(self, collection: str) -> None:
+    def create(self, collection: str, identity: str | None) -> None:
         """Create a collection under another name and rename it, unless it exists."""
         folder, new = self._folder(collection), self._aside(collection)
-        if folder.is_dir():
-            return
+        self.is_there()
         with translated(folder):
+            if folder.is_dir():
+                return
             new.mkdir(parents=True)
             try:
-                schema.create(new, self._layout)
+                schema.create(new, self._layout, identity)
                 new.rename(folder)
             except OSError:  # another process may have been faster
                 if not folder.is_dir():
@@ -71,7 +89,8 @@ class Stores:
 
     def drop(self, collection: str) -> None:
         """Delete a collection, first of all its name. Raises NotFound."""
-        folder, old = self._folder(collection), self._aside(collection)
+        folder, old = self._folder(collection), self._aside(collection, _DROPPED)
+        self.is_there()
         try:
             with translated(folder):
                 folder.rename(old)
@@ -79,19 +98,33 @@ class Stores:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise NotFound(f"no collection {collection!r}") from error
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        self.clean()
         self.sweep()
 
+    def clean(self) -> None:
+        """Delete what is left of collections that were dropped, by whatever process."""
+        for dropped in self._root.glob(f".*{_DROPPED}"):
+            shutil.rmtree(dropped, ignore_errors=True)
+
     @contextmanager
-    def use(self, collection: str) -> Iterator[Store]:
-        """The open files of a collection. Raises NotFound, IndexUnavailable."""
+    def use(self, collection: str, *, made: bool = False) -> Iterator[Store]:
+        """The open files of a collection.
+
+        Args:
+            collection: its name.
+            made: whether the caller knows that it was made once.
+
+        Raises:
+            NotFound: there is no such collection.
+            IndexUnavailable: it can't be read; or it was made, and not even the root is there.
+        """
         folder = self._folder(collection)
         if time.monotonic() - self._swept > _SWEEP_SECONDS:
             self.sweep()
         store = None
         try:
             with self._lock:
-                store = self._current(collection, folder)
+                store = self._current(collection, folder, made=made)
                 self._users[store] += 1
             yield store
         finally:
@@ -102,13 +135,16 @@ class Stores:
                 unused = self._unused()
             _close(unused)
 
-    def _current(self, collection: str, folder: Path) -> Store:
+    def _current(self, collection: str, folder: Path, *, made: bool) -> Store:
         store = self._open.pop(collection, None)
         if store is None or not store.is_current():
-            if not folder.is_dir():
-                raise NotFound(f"no collection {collection!r}")
             with translated(folder):
+                if not folder.is_dir():
+                    if not self.is_there() and made:
+                        raise self._gone()
+                    raise NotFound(f"no collection {collection!r}")
                 store = Store(folder, self._layout)
+            self._seen = True
             self._users[store] = 0
         self._open[collection] = store
         return store
@@ -152,8 +188,14 @@ class Stores:
             raise NotFound(f"no collection {collection!r}")
         return self._root / collection
 
-    def _aside(self, collection: str) -> Path:
-        return self._root / f".{collection}.{secrets.token_hex(4)}"
+    def _aside(self, collection: str, end: str = "") -> Path:
+        return self._root / f".{collection}.{secrets.token_hex(4)}{end}"
+
+    def folders(self) -> list[Path]:
+        """Those of all collections. Raises IndexUnavailable where there is no root, too."""
+        if not self.is_there():
+            raise self._gone()
+        return [self._root / name for name in self.names()]
 
     def start_in_child(self) -> None:
         """Start with nothing open in a forked process."""

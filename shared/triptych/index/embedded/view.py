@@ -1,7 +1,7 @@
 """A collection at one moment: what is known of every row, and the documents in the database."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,11 +11,12 @@ import orjson
 from numpy.typing import NDArray
 
 from triptych.core.fields import FIELDS
-from triptych.index.documents import pack_features
+from triptych.index.documents import DELETED, Document, pack_features
 from triptych.index.embedded.records import LONG
 from triptych.index.embedded.schema import INDEXED, STATE_COLUMNS
 from triptych.index.embedded.vectors import VectorFiles
-from triptych.index.model import Versioned
+from triptych.index.embedded.writer import known_items
+from triptych.index.model import Held, Versioned
 
 Rows = NDArray[np.int64]
 """(some,) numbers of rows."""
@@ -38,6 +39,16 @@ _USED = """
         SELECT 1 FROM facts JOIN rows USING (place)
         WHERE field = ? AND kind = ? AND died IS NULL
     )
+"""
+
+
+_TOMBSTONES = """
+    SELECT tombstone FROM items WHERE tombstone IS NOT NULL AND version < ?
+    ORDER BY version, id LIMIT ?
+"""
+_DELETED = """
+    SELECT count(*) FROM items
+    WHERE tombstone IS NOT NULL AND json_extract(tombstone, '$.batch') = ?
 """
 
 
@@ -151,6 +162,27 @@ class View:
             "SELECT place FROM items WHERE id = ?", (item_id,)
         ).fetchone()
         return None if entry is None else entry[0]
+
+    def held(self, ids: Collection[str]) -> dict[str, Held]:
+        """What there is under each id now; nothing for the others."""
+        known = known_items(self.connection, ids)
+        rows = {item: entry.row for item, entry in known.items() if entry.row is not None}
+        bodies = self.public(np.array(list(rows.values()), np.int64))
+        statuses = {item: body["status"] for item, body in zip(rows, bodies, strict=True)}
+        return {
+            item: Held(entry.version, statuses.get(item, DELETED)) for item, entry in known.items()
+        }
+
+    def tombstones(self, before: int, limit: int) -> list[Document]:
+        """The oldest tombstones below a version."""
+        return [
+            orjson.loads(body) for (body,) in self.connection.execute(_TOMBSTONES, (before, limit))
+        ]
+
+    def deleted(self, batch: str) -> int:
+        """How many tombstones are of items of a batch."""
+        count: int = self.connection.execute(_DELETED, (batch,)).fetchone()[0]
+        return count
 
     def mask(self, rows: Rows) -> Mask:
         """Of those rows the ones that have an item now."""

@@ -2,13 +2,14 @@
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
 import orjson
 
 from triptych.fusion.blocks import Layout
+from triptych.index.documents import Document, tombstone
 from triptych.index.embedded import records
 from triptych.index.embedded.records import Record
 from triptych.index.embedded.schema import INDEXED
@@ -17,8 +18,6 @@ from triptych.index.model import Outcome, Versioned
 
 KEPT_SECONDS = 1800.0
 """How long what was replaced or deleted is kept for snapshots."""
-_REMEMBER_DELETES = 86_400.0
-"""Seconds in which an older version of a deleted item does not come back."""
 _EMPTIED_AT_ONCE = 512
 _VALUES_AT_ONCE = 500
 
@@ -26,6 +25,7 @@ _ROW = f"INSERT INTO rows VALUES (?, ?, ?, ?, NULL, NULL, ?, ?{', ?' * len(INDEX
 _POSTING = """
     INSERT INTO postings SELECT number, ?, ? FROM terms WHERE field = ? AND term = ?
 """
+_ITEM = "INSERT OR REPLACE INTO items (id, version, place, tombstone) VALUES (?, ?, ?, ?)"
 _FACT = "INSERT INTO facts SELECT number, ?, ?, ? FROM fields WHERE name = ?"
 _NO_POSTING = """
     DELETE FROM postings
@@ -35,14 +35,19 @@ _NO_FACT = """
     DELETE FROM facts WHERE kind = ? AND value = ? AND place = ?
     AND field = (SELECT number FROM fields WHERE name = ?)
 """
+_NO_TERM = """
+    DELETE FROM terms WHERE field = ? AND term = ?
+    AND NOT EXISTS (SELECT 1 FROM postings WHERE postings.term = terms.number)
+"""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of an item: its version, and its row unless it was deleted."""
+    """What is known of an item: its version, and its row or its tombstone."""
 
     version: int
     row: int | None
+    tombstone: str | None
 
 
 def sorted_out(
@@ -66,7 +71,7 @@ def write(
     versions: Mapping[int, int],
 ) -> dict[int, Outcome]:
     """Write the records of a bulk, whose numbers and versions these are; outcomes by number."""
-    known = _known(connection, [record.id for record in made.values()])
+    known = known_items(connection, [record.id for record in made.values()])
     winners: dict[str, int] = {}
     outcomes = {}
     for number, record in made.items():
@@ -82,10 +87,14 @@ def write(
         tx = _next(connection)
         replaced = [known[item].row for item in winners if item in known]
         _end(connection, tx, now, [row for row in replaced if row is not None])
-        written = [(made[number], versions[number]) for number in winners.values()]
-        rows = _take_rows(connection, len(written))
-        vectors.write(rows, [r.vector for r, _ in written], [r.blocks for r, _ in written])
-        _insert(connection, tx, dict(zip(rows, written, strict=True)))
+        latest_ones = [(made[number], versions[number]) for number in winners.values()]
+        connection.executemany(
+            _ITEM, [(r.id, version, None, r.tombstone) for r, version in latest_ones if r.tombstone]
+        )
+        if written := [(r, version) for r, version in latest_ones if not r.tombstone]:
+            rows = _take_rows(connection, len(written))
+            vectors.write(rows, [r.vector for r, _ in written], [r.blocks for r, _ in written])
+            _insert(connection, tx, dict(zip(rows, written, strict=True)))
     return outcomes
 
 
@@ -96,19 +105,38 @@ def _version(known: Mapping[str, Known], record: Record) -> int:
 def delete(connection: sqlite3.Connection, item_id: str, version: int) -> Known | None:
     """Delete an item unless a newer version is there; what was known of it.
 
-    The version is remembered also where there was nothing to delete.
+    A tombstone takes its place, also where there was nothing to delete.
     """
-    known = _known(connection, [item_id]).get(item_id)
+    known = known_items(connection, [item_id]).get(item_id)
     if known is not None and known.version > version:
         return known
     now = time.time()
     empty_rows(connection, now)
     if known is not None and known.row is not None:
         _end(connection, _next(connection), now, [known.row])
-    connection.execute(
-        "INSERT OR REPLACE INTO items VALUES (?, ?, NULL, ?)", (item_id, version, now)
-    )
+    body = tombstone(item_id, version, None if known is None else _last(connection, known))
+    connection.execute(_ITEM, (item_id, version, None, orjson.dumps(body).decode()))
     return known
+
+
+def _last(connection: sqlite3.Connection, known: Known) -> Document:
+    """What clients saw of an item, or its tombstone."""
+    body: str | bytes | None = known.tombstone
+    if body is None:
+        query = "SELECT public FROM documents WHERE place = ?"
+        (body,) = connection.execute(query, (known.row,)).fetchone()
+    document: Document = orjson.loads(body or b"{}")
+    return document
+
+
+def forget(connection: sqlite3.Connection, versions: Mapping[str, int]) -> None:
+    """Remove tombstones of these ids, unless they are of newer versions."""
+    connection.executemany(
+        "DELETE FROM items WHERE id = ? AND version <= ? AND tombstone IS NOT NULL",
+        versions.items(),
+    )
+    while empty_rows(connection, time.time()):
+        pass
 
 
 def _next(connection: sqlite3.Connection) -> int:
@@ -118,17 +146,22 @@ def _next(connection: sqlite3.Connection) -> int:
     return tx
 
 
-def _known(connection: sqlite3.Connection, items: Iterable[str]) -> dict[str, Known]:
+def known_items(connection: sqlite3.Connection, items: Iterable[str]) -> dict[str, Known]:
+    """What is known of these items; nothing of those that never were there."""
     distinct = list(dict.fromkeys(items))
     known: dict[str, Known] = {}
     for start in range(0, len(distinct), _VALUES_AT_ONCE):
         ids = distinct[start : start + _VALUES_AT_ONCE]
         entries = connection.execute(
-            f"SELECT id, version, place FROM items WHERE id IN ({', '.join('?' * len(ids))})",  # noqa: S608
+            f"SELECT id, version, place, tombstone FROM items WHERE id IN ({_marks(ids)})",  # noqa: S608
             ids,
         )
-        known |= {item: Known(version, row) for item, version, row in entries}
+        known |= {item: Known(*rest) for item, *rest in entries}
     return known
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _end(connection: sqlite3.Connection, tx: int, now: float, rows: Iterable[int]) -> None:
@@ -164,8 +197,7 @@ def _insert(
         [(row, r.public, r.hidden) for row, (r, _) in written.items()],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO items VALUES (?, ?, ?, NULL)",
-        [(r.id, version, row) for row, (r, version) in written.items()],
+        _ITEM, [(r.id, version, row, None) for row, (r, version) in written.items()]
     )
     terms = {(field, term) for r, _ in written.values() for field, term, _ in r.postings}
     connection.executemany("INSERT OR IGNORE INTO terms (field, term) VALUES (?, ?)", sorted(terms))
@@ -195,8 +227,11 @@ def _insert(
     )
 
 
-def empty_rows(connection: sqlite3.Connection, now: float) -> None:
-    """Forget some of what died long ago: no snapshot can see it, and its rows are free."""
+def empty_rows(connection: sqlite3.Connection, now: float) -> int:
+    """Forget some of what died long ago: no snapshot can see it, and its rows are free.
+
+    Returns how many rows there were.
+    """
     dead = connection.execute(
         "SELECT place, died, public, hidden FROM rows JOIN documents USING (place) "
         "WHERE died_at < ? ORDER BY died_at LIMIT ?",
@@ -204,10 +239,9 @@ def empty_rows(connection: sqlite3.Connection, now: float) -> None:
     ).fetchall()
     for row, _, public, hidden in dead:
         document = {**orjson.loads(public), **orjson.loads(hidden)}
-        connection.executemany(
-            _NO_POSTING,
-            [(row, field, term) for field, term, _ in records.postings(records.words_of(document))],
-        )
+        terms = [(field, term) for field, term, _ in records.postings(records.words_of(document))]
+        connection.executemany(_NO_POSTING, [(row, *term) for term in terms])
+        connection.executemany(_NO_TERM, terms)
         connection.executemany(
             _NO_FACT,
             [(kind, value, row, name) for name, kind, value in records.facts_of(document)],
@@ -219,4 +253,4 @@ def empty_rows(connection: sqlite3.Connection, now: float) -> None:
         connection.execute(
             "UPDATE collection SET horizon = max(horizon, ?)", (max(died for _, died, *_ in dead),)
         )
-    connection.execute("DELETE FROM items WHERE deleted_at < ?", (now - _REMEMBER_DELETES,))
+    return len(dead)

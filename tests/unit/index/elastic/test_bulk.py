@@ -106,7 +106,34 @@ def test_what_spoils_a_request_is_refused_alone(status: int):
         assert write(url, []) == ["a written", "b written", "c refused", "d written"]
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, "security_exception"),
+        (403, "cluster_block_exception"),
+        (408, "timeout_exception"),
+        (404, "shard_not_found_exception"),
+        (500, "exception"),
+        (503, "unavailable_shards_exception"),
+        (429, "es_rejected_execution_exception"),
+        (400, "index_closed_exception"),
+    ],
+)
+def test_what_a_document_has_not_caused_is_no_refusal(status: int, kind: str):
+    """Of none of them, though others were written: the whole bulk is sent again later."""
+
+    def answer(ids: list[str]) -> Answer:
+        code, body = items(**{name: status if name == "c" else 201 for name in ids})
+        for entry in body["items"]:
+            if "error" in entry["index"]:
+                entry["index"]["error"]["type"] = kind
+        return code, body
+
+    with server(answer) as url, pytest.raises(IndexUnavailable):
+        write(url, [])
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 503])
 def test_a_server_that_refuses_everything_is_unavailable(status: int):
     """Rather than each document is refused."""
     with server(lambda _: (status, {})) as url, pytest.raises(IndexUnavailable):

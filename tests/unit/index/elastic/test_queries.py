@@ -11,7 +11,7 @@ from triptych.core.fields import FIELDS
 from triptych.core.settings import Settings
 from triptych.fusion.query import PresenceClass
 from triptych.index import open_index
-from triptych.index.elastic.mapping import mapping
+from triptych.index.elastic.mapping import properties
 from triptych.index.elastic.queries import (
     VECTOR_FIRST,
     WORDS_AT_MOST,
@@ -90,7 +90,7 @@ def paths(fields: dict[str, Any], before: str = "") -> Iterator[str]:
 )
 def test_the_fields_exist_in_the_mapping(body: dict[str, Any]):
     """Mapping and queries can't drift, and fields that are asked for are indexed."""
-    known = set(paths(mapping(layout())["properties"]))
+    known = set(paths(properties(layout())))
     used = set()
     for name, value in walk(body):
         if name in {"term", "terms", "range", "match_phrase", "prefix", "fuzzy"}:
@@ -170,7 +170,7 @@ def test_what_is_fetched():
     assert set(body["_source"]["includes"]) == {
         "id", "modalities", "features", "transcript.text", "writing.text", "tags", "metadata",
     }  # fmt: skip
-    hidden = {"vector", "words", "plain", "facts"}
+    hidden = {"vector", "words", "plain", "facts", "digests"}
     assert set(search_body(IndexQuery())["_source"]["excludes"]) == hidden
     assert set(list_body(Listing())["_source"]["excludes"]) == {*hidden, "features"}
     assert list_body(Listing(fields=[]))["_source"]["includes"] == ["id"]
@@ -184,7 +184,7 @@ def test_pages_and_points_in_time():
     assert body["pit"] == {"id": "pit", "keep_alive": "5m"}
     assert body["track_total_hits"] is True
     assert "pit" not in list_body(Listing())
-    assert scan_body("pit", [4])["search_after"] == [4]
+    assert scan_body("pit", [4], tombstones=True)["search_after"] == [4]
 
 
 def test_names_tell_what_an_index_was_built_with():
