@@ -5,7 +5,6 @@ from contextlib import suppress
 from triptych.core.errors import QueueUnavailable, TriptychError
 from triptych.gateway.services import Services
 from triptych.ingest.accepting import Accepted
-from triptych.ingest.chunk import BULK
 from triptych.queues import jobs
 
 
@@ -18,7 +17,7 @@ def enqueue(services: Services, accepted: Accepted) -> Accepted:
     manifest = accepted.manifest
     try:
         services.progress.start(manifest.batch, manifest.total)
-        jobs.send_task(services.queue, jobs.PLAN, {"batch": manifest.batch}, priority=BULK)
+        jobs.send_plan(services.queue, {"batch": manifest.batch})
     except TriptychError:
         services.engine.withdraw(manifest)
         with suppress(QueueUnavailable):

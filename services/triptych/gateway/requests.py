@@ -75,7 +75,7 @@ def item_id(value: str) -> str:
 def refuse_when_busy() -> None:
     """Raise Busy while too many chunks wait; called before a body is read."""
     bound = engine().settings.queue_bound
-    waiting = sum(jobs.queue_lengths(services().redis).values())
+    waiting = sum(queue.messages for queue in jobs.backlog(services().redis).values())
     if waiting >= bound:
         raise Busy(f"{waiting} chunks wait, the bound is {bound}")
 

@@ -102,7 +102,14 @@ class Settings(BaseSettings):
     index_prefix: str = Field("triptych", pattern=r"^[a-z][a-z0-9]*$")
     chunk_items: int = Field(32, ge=1, le=256, description="items that travel together")
     queue_bound: int = Field(10_000, ge=1, description="waiting chunks; above it uploads get a 429")
-    visibility_timeout: int = Field(900, ge=60, description="seconds; longer than any task")
+    lease: float = Field(
+        30, ge=1, description="seconds after which others take over what a silent worker holds"
+    )
+    lease_renew: float = Field(5, ge=0.1, description="seconds between renewals of a lease")
+    drain: float = Field(20, ge=0, description="seconds in which a worker told to stop may finish")
+    process_memory: int = Field(
+        1536 * 2**20, ge=2**26, description="bytes; a worker's process that has more is replaced"
+    )
     batch_ttl: int = Field(7 * 86_400, ge=60, description="seconds a batch's progress is kept")
     compute_threads: int = Field(1, ge=1, description="threads of one model in one process")
     limits: Limits = Field(default_factory=Limits)

@@ -54,6 +54,22 @@ class Chunk:
         """The chunk after the first queue of its slip could do nothing for any of the items."""
         return self.advance([item.failing(self.slip[0], reason) for item in self.items], {})
 
+    def halves(self) -> tuple[Self, Self]:
+        """Two chunks with the items of this one, of at least two items."""
+        middle = len(self.items) // 2
+        return self._cut(0, middle), self._cut(middle, len(self.items))
+
+    def _cut(self, start: int, end: int) -> Self:
+        kept = {
+            name: [i for i, row in enumerate(part.rows) if start <= row < end]
+            for name, part in self.features.items()
+        }
+        features = {
+            name: Rows(tuple(part.rows[i] - start for i in kept[name]), part.vectors[kept[name]])
+            for name, part in self.features.items()
+        }
+        return replace(self, items=self.items[start:end], features=features)
+
     def to_message(self) -> dict[str, Any]:
         """Plain values and arrays, as the codec takes them."""
         return {

@@ -44,7 +44,7 @@ def test_fetch_hosts_are_separated_by_commas(monkeypatch):
 
 @pytest.mark.parametrize(
     "bad",
-    [{"chunk_items": 0}, {"chunk_items": 257}, {"index_prefix": "A"}, {"visibility_timeout": 1}],
+    [{"chunk_items": 0}, {"chunk_items": 257}, {"index_prefix": "A"}, {"lease": 0}],
 )
 def test_values_that_can_not_work_are_refused(bad):
     """At the start, not at the first item."""

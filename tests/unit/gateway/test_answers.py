@@ -58,16 +58,15 @@ def make(tmp_path, monkeypatch):
     def work(_, chunk) -> None:
         engines[chunk.fingerprint].process(chunk)
 
-    def plan(_, name, message, **__) -> None:
-        assert name == jobs.PLAN
+    def plan(_, message) -> None:
         for engine in engines.values():
             manifest = engine.manifest(message["batch"])
             for chunk in engine.plan(manifest):
                 engine.process(chunk)
 
     monkeypatch.setattr(jobs, "send", work)
-    monkeypatch.setattr(jobs, "send_task", plan)
-    monkeypatch.setattr(jobs, "queue_lengths", lambda _: {})
+    monkeypatch.setattr(jobs, "send_plan", plan)
+    monkeypatch.setattr(jobs, "backlog", lambda _: {})
 
     def make(visual: str):
         folder = (tmp_path / visual).as_uri()

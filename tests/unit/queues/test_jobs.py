@@ -1,16 +1,18 @@
-"""Routing slips, chunks, and the names of Redis's lists."""
+"""Routing slips, chunks, and what the queues stand on."""
+
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
 from kombu.exceptions import OperationalError
-from kombu.transport.redis import Channel
 
 from triptych.core.errors import QueueUnavailable
 from triptych.core.item import Item
 from triptych.core.settings import Settings
-from triptych.ingest.chunk import BULK, URGENT, chunks, route, submission_sequence
+from triptych.ingest.chunk import chunks, route, submission_sequence
 from triptych.queues import jobs
 
 COMMON = {"collection": "c", "sequence": 1, "fingerprint": "f"}
@@ -60,41 +62,14 @@ def test_a_full_chunk_is_not_held_back():
     assert next(items).id == "c"
 
 
-class Lists:
-    """Counts the lists that it is asked for; there is one message in each."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def pipeline(self, **_: object) -> "Lists":
-        """Itself."""
-        return self
-
-    def llen(self, key: str) -> None:
-        """Remember the list."""
-        self.asked.append(key)
-
-    def execute(self) -> list[int]:
-        """One each."""
-        return [1] * len(self.asked)
-
-
-@pytest.mark.parametrize("priority", [URGENT, BULK])
-def test_the_lists_are_those_that_kombu_writes(priority):
-    """Its own naming, asked of its own code."""
-    lists = Lists()
-    assert jobs.queue_lengths(lists) == dict.fromkeys(jobs.QUEUES, 2)
-    options = jobs.make_celery(Settings()).conf.broker_transport_options
-    channel = Channel.__new__(Channel)
-    channel.priority_steps = options["priority_steps"]
-    for queue in jobs.QUEUES:
-        assert channel._q_for_pri(queue, priority) in lists.asked
-
-
 class Away:
     """A Redis, or an application, that can't be reached."""
 
-    def pipeline(self, **_: object) -> None:
+    def register_script(self, _: str) -> Callable[..., None]:
+        """Raises as redis-py does."""
+        return self.hvals
+
+    def hvals(self, *_: object, **__: object) -> None:
         """Raise as redis-py does."""
         raise redis.ConnectionError("refused")
 
@@ -106,16 +81,17 @@ class Away:
 def test_a_broker_that_is_away_has_a_name():
     """Sending and counting raise our error."""
     with pytest.raises(QueueUnavailable, match="does not accept messages: refused"):
-        jobs.send_task(Away(), jobs.PLAN, {"batch": "b"}, priority=BULK)
-    with pytest.raises(QueueUnavailable, match="does not answer: refused"):
-        jobs.queue_lengths(Away())
+        jobs.send_plan(Away(), {"batch": "b"})
+    for ask in (jobs.backlog, partial(jobs.in_flight, batch="b"), partial(jobs.drop, batch="b")):
+        with pytest.raises(QueueUnavailable, match="does not answer: refused"):
+            ask(Away())
 
 
 def test_messages_are_never_pickled_and_never_lost():
     """The settings that durability stands on."""
     conf = jobs.make_celery(Settings()).conf
     assert conf.task_serializer == "triptych"
-    assert set(conf.accept_content) == {"triptych", "json"}
+    assert set(conf.accept_content) == {"triptych"}
     assert conf.task_acks_late
     assert conf.task_reject_on_worker_lost
     assert conf.task_routes == {f"triptych.{queue}": {"queue": queue} for queue in jobs.QUEUES}

@@ -3,19 +3,25 @@
 import uuid
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import structlog
-from celery.exceptions import Reject
+from celery.exceptions import Reject, WorkerLostError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support import layout
 from triptych.core.errors import IndexUnavailable, NotFound, StoreUnavailable
 from triptych.core.item import Item
 from triptych.core.settings import Settings
+from triptych.fusion.blocks import Rows
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.manifest import Entry, Manifest, write_manifest
 from triptych.media.store import MediaStore
 from triptych.queues import jobs
+from triptych.queues.labels import Death, Label
 from triptych.workers import runtime
+from triptych.workers.request import cause_of
 from triptych.workers.worker import Worker
 
 
@@ -143,7 +149,7 @@ def planner(worker, monkeypatch):
     """A worker with a stored batch of three windows, and what it sends."""
     worker.sent = []
     monkeypatch.setattr(jobs, "send", lambda _, chunk: worker.sent.append(chunk))
-    monkeypatch.setattr(jobs, "send_task", lambda *task, **_: worker.sent.append(task[1:]))
+    monkeypatch.setattr(jobs, "send_plan", lambda _, after: worker.sent.append(after))
     worker.engine.store = MediaStore(f"memory://{uuid.uuid4().hex}")
     entries = [Entry(Item(str(number), number, text="x")) for number in range(3)]
     write_manifest(worker.engine.store, Manifest("b", "c", 1, "print", 3, entries))
@@ -158,8 +164,8 @@ def test_a_part_of_a_batch_is_planned_and_the_next_is_requested(planner):
     chunk, after, _, last, end = planner.sent
     assert (chunk, end) == ("chunk at 0", "chunk at 2")
     assert (after, last) == (
-        ("plan", {"batch": "b", "start": 1}),
-        ("plan", {"batch": "b", "start": 2}),
+        {"batch": "b", "start": 1},
+        {"batch": "b", "start": 2},
     )
 
 
@@ -211,3 +217,76 @@ def test_a_message_without_items_is_dropped(worker, quiet):
     worker.write({"slip": ["fusion"]})
     assert worker.engine.failures == []
     assert [entry["log_level"] for entry in quiet] == ["error", "error"]
+
+
+class Labelled:
+    """A runtime of a process that works on a message with this label."""
+
+    def __init__(self, deaths: int) -> None:
+        death = Death("text:host:1:a", "signal 9 (SIGKILL)", 1.0, 7, 2**30)
+        self.label = Label(deaths=deaths, evidence=(death,) * deaths)
+
+
+@pytest.fixture
+def sent(monkeypatch) -> list[tuple[Chunk, int]]:
+    """The chunks that are sent, with the deaths on their labels."""
+    chunks: list[tuple[Chunk, int]] = []
+
+    def send(_, chunk: Chunk, deaths: int = 0, evidence: tuple[Death, ...] = ()) -> None:
+        chunks.append((chunk, deaths))
+
+    monkeypatch.setattr(jobs, "send", send)
+    return chunks
+
+
+@pytest.mark.parametrize("task", ["describe", "write"])
+def test_a_chunk_that_has_killed_three_times_is_halved(worker, sent, task):
+    """One more death of a half, and it is halved again."""
+    worker.runtime = Labelled(3)
+    getattr(worker, task)(message())
+    assert [(half.ordinals, deaths) for half, deaths in sent] == [({3}, 2), ({5}, 2)]
+    assert worker.progress.done == set()
+
+
+def test_two_deaths_are_an_accident(worker, sent):
+    """The chunk is worked on as ever."""
+    worker.runtime = Labelled(2)
+    worker.describe(message())
+    assert [(chunk.slip, deaths) for chunk, deaths in sent] == [(("fusion",), 0)]
+
+
+def test_an_item_that_kills_alone_is_stopped(worker, sent):
+    """Its reason says how the workers died."""
+    worker.runtime = Labelled(3)
+    single = message()
+    single["items"] = single["items"][:1]
+    worker.describe(single)
+    assert sent == []
+    assert (worker.progress.done, worker.progress.failed) == ({3}, {3})
+    assert worker.engine.failures[0].startswith("quarantined: 3 workers died of it: process 7")
+    assert "SIGKILL" in worker.engine.failures[0]
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=9))
+def test_halves_have_the_features_of_their_items(has):
+    """Every vector stays with its item."""
+    items = tuple(Item(str(i), i, text="x") for i in range(len(has)))
+    rows = tuple(i for i, it_has in enumerate(has) if it_has)
+    part = Rows(rows, np.array([[float(row)] for row in rows], np.float32).reshape(-1, 1))
+    chunk = Chunk("c", 1, "f", ("fusion",), items, features={"block": part})
+    found = {
+        half.items[row].ordinal: vector[0]
+        for half in chunk.halves()
+        for row, vector in zip(
+            half.features["block"].rows, half.features["block"].vectors, strict=True
+        )
+    }
+    assert found == {row: float(row) for row in rows}
+    assert [item for half in chunk.halves() for item in half.items] == list(items)
+
+
+def test_the_cause_of_a_death_is_read_from_the_pool():
+    """Its words are not ours to choose."""
+    error = WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 3.")
+    assert cause_of(error) == "signal 9 (SIGKILL)"
+    assert cause_of(WorkerLostError("other")) == "other"

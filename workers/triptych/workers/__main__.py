@@ -1,7 +1,6 @@
 """``python -m triptych.workers KIND``: one kind of worker with the options it must run with."""
 
 import argparse
-import os
 
 from triptych.core.threads import limit_threads
 
@@ -18,20 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     from triptych.core.settings import Settings
     from triptych.workers.worker import Worker
 
-    Worker(options.kind, Settings()).app.worker_main(
-        [
-            "worker",
-            f"--queues={options.kind}",
-            f"--concurrency={options.concurrency}",
-            f"--hostname={options.kind}-{os.getpid()}@%h",
-            "--pool=prefork",
-            # A queue's length is what autoscalers read: nothing may hide in a worker's memory.
-            "--disable-prefetch",
-            "--without-gossip",
-            "--without-mingle",
-            "--loglevel=WARNING",
-        ]
-    )
+    Worker(options.kind, Settings()).runtime.run(options.concurrency)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,113 @@
-"""What every worker process does around a task: it waits, and says when it is ready."""
+"""What every worker does around its work: it starts, waits, says when it is ready, and ends."""
 
 import os
+import signal
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import structlog
+from celery import Celery
 from celery.exceptions import Reject
+from celery.signals import worker_init, worker_process_init, worker_shutting_down
+from celery.worker import state
 
+from triptych.core import logs
 from triptych.core.errors import Unavailable
+from triptych.queues import jobs, processes
+from triptych.queues.labels import HEADER, Label
+from triptych.workers.request import Request
 
 _PAUSE_SECONDS = 5
+_FAILED = 1
 
 log = structlog.get_logger(__name__)
+
+
+class Runtime:
+    """A Celery application with the one task of a kind, and the life of its processes."""
+
+    def __init__(
+        self,
+        app: Celery,
+        kind: str,
+        *,
+        work: Callable[[dict[str, Any]], None],
+        prepare: Callable[[], None],
+        drain: float,
+    ) -> None:
+        self.app = app
+        self.kind = kind
+        self._prepare = prepare
+        self._drain = drain
+        self._controller: Any = None
+        self._task = app.task(name=jobs.task_name(kind), Request=Request)(work)
+
+    def run(self, concurrency: int) -> None:
+        """Take messages until told to stop; exits like a command."""
+        worker_init.connect(self._remember, weak=False)
+        worker_process_init.connect(self._start_process, weak=False)
+        worker_shutting_down.connect(self._bound_shutdown, weak=False)
+        signal.signal(signal.SIGUSR2, self._give_up)
+        self.app.worker_main(
+            [
+                "--quiet",
+                "worker",
+                f"--queues={self.kind}",
+                f"--concurrency={concurrency}",
+                f"--hostname={self.kind}-{os.getpid()}@%h",
+                "--pool=prefork",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+                "--loglevel=WARNING",
+            ]
+        )
+        sys.exit(self._controller.exitcode)  # which Celery keeps to itself
+
+    @property
+    def label(self) -> Label:
+        """The label of the message that this process works on."""
+        return Label.from_header(self._task.request.get(HEADER))
+
+    def _remember(self, sender: Any, **_: object) -> None:
+        self._controller = sender
+
+    def _start_process(self, **_: object) -> None:
+        """Prepare a process before it takes work. Celery would log an error and go on without."""
+        logs.configure()
+        try:
+            self._prepare()
+        except Exception as error:
+            log.critical("this worker can't work; it ends", kind=self.kind, reason=str(error))
+            log.exception("the error")
+            os.kill(os.getppid(), signal.SIGUSR2)
+            os._exit(_FAILED)
+        tell_ready()
+
+    def _give_up(self, *_: object) -> None:
+        """A process could not be prepared: end the worker, with a code that says so."""
+        state.should_stop = _FAILED
+        self._bound_shutdown()
+
+    def _bound_shutdown(self, **_: object) -> None:
+        """End in time whatever hangs: work that is still under way then goes back."""
+        threading.Thread(target=self._end_in_time, daemon=True).start()
+
+    def _end_in_time(self) -> None:
+        time.sleep(self._drain)
+        log.warning("work is under way at the end of the grace: it goes back", kind=self.kind)
+        try:
+            if holder := self._controller.consumer.task_consumer.channel.holder:
+                holder.close()
+        finally:
+            for pid in processes.children():
+                os.kill(pid, signal.SIGKILL)
+            os._exit(state.should_stop or 0)
 
 
 @contextmanager

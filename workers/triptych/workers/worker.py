@@ -7,20 +7,21 @@ from typing import Any
 import redis
 import structlog
 from celery import Celery
-from celery.signals import worker_process_init
 
-from triptych.core import logs
 from triptych.core.errors import NotFound, Unavailable, internal
 from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import Settings
 from triptych.engine import Engine
-from triptych.ingest.chunk import BULK, FUSION, Chunk
+from triptych.ingest.chunk import FUSION, Chunk
 from triptych.ingest.manifest import read_manifest
 from triptych.ingest.planning import WINDOW
 from triptych.queues import jobs
 from triptych.queues.progress import Progress
 from triptych.text.analysis import terms
-from triptych.workers.runtime import patient, tell_ready
+from triptych.workers.runtime import Runtime, patient
+
+DEADLY = 3
+"""So many deaths are no accident."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +37,13 @@ class Worker:
             FUSION: self.write,
             jobs.PLAN: self.plan,
         }
-        self.app.task(name=jobs.task_name(kind))(tasks.get(kind, self.describe))
-        worker_process_init.connect(self._prepare, weak=False)
+        self.runtime = Runtime(
+            self.app,
+            kind,
+            work=tasks.get(kind, self.describe),
+            prepare=self.prepare,
+            drain=settings.drain,
+        )
 
     @cached_property
     def engine(self) -> Engine:
@@ -59,14 +65,12 @@ class Worker:
         sources = {"text": encoders.semantic, "image": encoders.written, "audio": encoders.spoken}
         return bool(sources.get(self.kind))
 
-    def _prepare(self, **_: object) -> None:
-        """Load models in each pool process before it takes work, then say that it is ready."""
-        logs.configure()
+    def prepare(self) -> None:
+        """Load the models of a process before it takes work."""
         if self._makes_texts:
             terms("the first call loads the stemmer")
         modalities: list[Modality] = [known for known in MODALITIES if known == self.kind]
         self.engine.load(*modalities)
-        tell_ready()
 
     def describe(self, message: dict[str, Any]) -> None:
         """Take one step of a chunk's routing slip and pass the chunk on.
@@ -74,7 +78,7 @@ class Worker:
         A defect in a step must not lose the chunk: its items go on to the index as failed.
         """
         with patient():
-            if (chunk := self._read(message)) is None:
+            if (chunk := self._accept(message)) is None:
                 return
             try:
                 after = self.engine.step(chunk)
@@ -88,7 +92,7 @@ class Worker:
     def write(self, message: dict[str, Any]) -> None:
         """Write the documents of a chunk, then count its items. Doing it twice changes nothing."""
         with patient():
-            if (chunk := self._read(message)) is not None:
+            if (chunk := self._accept(message)) is not None:
                 self._finish(chunk, self.engine.write)
 
     def plan(self, message: dict[str, Any]) -> None:
@@ -104,7 +108,28 @@ class Worker:
                 self._send(chunk)
             if start + WINDOW < manifest.total:
                 after = {"batch": batch, "start": start + WINDOW}
-                jobs.send_task(self.app, jobs.PLAN, after, priority=BULK)
+                jobs.send_plan(self.app, after)
+
+    def _accept(self, message: dict[str, Any]) -> Chunk | None:
+        """The chunk of a message; None if there is nothing left to do.
+
+        A chunk that has killed too often is not tried again as it is: its halves are, and in the
+        end the one item that kills is stopped, with what is known of the deaths.
+        """
+        chunk = self._read(message)
+        label = self.runtime.label
+        if chunk is None or label.deaths < DEADLY:
+            return chunk
+        if len(chunk.items) == 1:
+            deaths = "; ".join(map(str, label.evidence))
+            reason = f"quarantined: {label.deaths} workers died of it: {deaths}"
+            log.error("item is quarantined", item=chunk.items[0].id, reason=reason)
+            self._finish(chunk, partial(self.engine.fail, reason=reason))
+            return None
+        log.warning("chunk is halved", batch=chunk.batch, items=len(chunk.items))
+        for half in chunk.halves():
+            jobs.send(self.app, half, deaths=DEADLY - 1, evidence=label.evidence)
+        return None
 
     def _read(self, message: dict[str, Any]) -> Chunk | None:
         """The chunk of a message; None after the end of one that can't be read.
