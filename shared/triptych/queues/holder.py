@@ -1,7 +1,7 @@
 """What one worker holds: taken by one thread, ended by a second, kept alive by a third.
 
-The worker's own loop only hands over; it never waits for Redis. While Redis is away, what has
-ended waits to be told, and all goes on when Redis is back, also when it comes back empty.
+A busy worker needs none of them: what ends and what comes next is one step. While Redis is away,
+what has ended waits to be told, and all goes on when Redis is back, also when it comes back empty.
 """
 
 import os
@@ -64,11 +64,15 @@ class Holder:
         self._streams = Streams(connect(1))
         # Does not try again by itself: what came in a reply that was lost must be looked for.
         self._source = Streams(connect(0))
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # its lock may be taken twice by one thread
         self._held: dict[str, Taken] = {}
         self._arrived: deque[Taken] = deque()
         self._endings: deque[_Ending] = deque()
         self._taking = True
+        self._reserved = 0  # room that somebody asks Redis to fill
+        self._away = False  # what has ended is left to the thread that can wait for Redis
+        self._astray = True  # Redis may have given us what has not reached us
+        self._looking = threading.Lock()  # nobody takes while one looks for what went astray
         self._closed = threading.Event()
         self._memory: dict[int, int] = {}
         self._bell, self._ringer = os.pipe()
@@ -95,8 +99,28 @@ class Holder:
             return self._arrived.popleft() if self._arrived else None
 
     def done(self, tag: str) -> None:
-        """The work on a message has ended."""
-        self._ends(tag, back=False)
+        """The work on a message has ended; the next is taken in the same step."""
+        with self._changed:
+            message = self._held.get(tag)
+            if message is None:
+                return
+            if self._away or self._endings:
+                self._ends(tag, back=False)
+                return
+            room = self._limit - len(self._held) + 1 - self._reserved if self._taking else 0
+            self._reserved += room
+        try:
+            with self._looking:
+                taken = self._source.done(message, self.name, room=room)
+        except redis.RedisError:
+            self._away = self._astray = True
+            self._ends(tag, back=False)
+            taken = []
+        with self._changed:
+            self._reserved -= room
+            if not self._away:
+                self._held.pop(tag, None)
+            self._hold(taken, room)
 
     def put_back(self, tag: str, death: tuple[int | None, str] | None = None) -> None:
         """A message must come again, perhaps since a process died of it (its pid, and how)."""
@@ -153,30 +177,43 @@ class Holder:
 
     def _take(self) -> None:
         """Take messages while there is room for them."""
-        astray = True  # a predecessor of our name has nothing; but it costs nothing to look
         pauses = _Pauses("take messages")
         while (room := self._room()) > 0:
             try:
-                if astray:
-                    with self._changed:
-                        known = list(self._held.values())
-                    self._source.return_strays(self.name, self.queue, known)
-                    astray = False
+                if self._astray:
+                    self._return_strays()
                 taken = self._source.take(self.name, self.queue, room=room, wait=_BLOCK_SECONDS)
             except redis.RedisError as error:
-                astray = True
+                with self._changed:
+                    self._reserved -= room
+                    self._away = self._astray = True
                 self._closed.wait(pauses.after(error))
                 continue
             pauses.over()
-            self._hold(taken, room)
+            with self._changed:
+                self._reserved -= room
+                self._hold(taken, room)
+
+    def _return_strays(self) -> None:
+        with self._looking:
+            with self._changed:
+                known = list(self._held.values())
+            self._source.return_strays(self.name, self.queue, known)
+            self._astray = False
 
     def _room(self) -> int:
-        """How many messages may be taken now; waits until it is one. 0 at the end."""
+        """Reserve room for messages; waits until there is some. 0 at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._taking or len(self._held) < self._limit)
-            return self._limit - len(self._held) if self._taking else 0
+            self._changed.wait_for(lambda: not self._taking or self._free() > 0)
+            room = self._free() if self._taking else 0
+            self._reserved += room
+            return room
+
+    def _free(self) -> int:
+        return self._limit - len(self._held) - self._reserved
 
     def _hold(self, taken: list[Taken], room: int) -> None:
+        """What was taken is held; what there is no room for goes back."""
         with self._changed:
             for message in taken:
                 self._held[message.tag] = message
@@ -208,6 +245,7 @@ class Holder:
                 continue
             pauses.over()
             with self._changed:
+                self._away = False
                 self._endings.popleft()
                 self._held.pop(ending.message.tag, None)
                 self._changed.notify_all()

@@ -82,15 +82,30 @@ return id
 """
 )
 
-# KEYS: stream. ARGV: id, key, group, items, bytes. Replies with 1, or 0 if it was not there.
+# KEYS: stream of the message, then the lanes to take from. ARGV: id, key, group, items, bytes,
+# consumer, how many to take. Replies with a row (stream, id, fields) for each message taken.
 DONE = (
     _PRELUDE
     + """
-if redis.call('XACK', KEYS[1], GROUP, ARGV[1]) == 0 then return 0 end
-if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
-count(KEYS[1], -ARGV[4], -ARGV[5])
-if ARGV[3] ~= '' then redis.call('HDEL', 'triptych:flight:' .. ARGV[3], ARGV[2]) end
-return 1
+if redis.call('XACK', KEYS[1], GROUP, ARGV[1]) == 1
+    and redis.call('XDEL', KEYS[1], ARGV[1]) == 1 then
+  count(KEYS[1], -ARGV[4], -ARGV[5])
+  if ARGV[3] ~= '' then redis.call('HDEL', 'triptych:flight:' .. ARGV[3], ARGV[2]) end
+end
+local taken = {}
+local room = tonumber(ARGV[7])
+for i = 2, #KEYS do
+  if #taken < room then
+    local reply = redis.pcall('XREADGROUP', 'GROUP', GROUP, ARGV[6], 'COUNT', room - #taken,
+      'STREAMS', KEYS[i], '>')
+    if reply and not reply.err then
+      for _, entry in ipairs(reply[1][2]) do
+        taken[#taken + 1] = {KEYS[i], entry[1], entry[2]}
+      end
+    end
+  end
+end
+return taken
 """
 )
 

@@ -133,17 +133,25 @@ class Streams:
                 if "BUSYGROUP" not in str(error):
                     raise
 
-    def done(self, message: Taken) -> bool:
-        """End a message. False if it had ended, or was given to somebody else."""
+    def done(self, message: Taken, consumer: str = "", *, room: int = 0) -> list[Taken]:
+        """End a message; nothing happens if it has ended, or was given to somebody else.
+
+        In the same step up to ``room`` others are taken, if any wait.
+        """
         label = message.label
         arguments: list[Any] = [
-            *(message.id, message.key, label.group),
-            *(label.items, label.bytes or 0),
+            *(message.id, message.key, label.group, label.items, label.bytes or 0),
+            *(consumer, room),
         ]
-        return bool(self._done(keys=[message.stream], args=arguments))
+        lanes = [stream_key(message.queue, lane) for lane in LANES]
+        rows: Any = self._done(keys=[message.stream, *lanes], args=arguments)
+        return [
+            _taken(message.queue, _text(stream), id_, dict(zip(flat[::2], flat[1::2], strict=True)))
+            for stream, id_, flat in rows
+        ]
 
     def put_back(self, message: Taken, death: Death | None = None) -> bool:
-        """Add a message again, at the end of its lane. False as in ``done``."""
+        """Add a message again, at the end of its lane. False if it is not ours any more."""
         evidence = json.dumps(asdict(death)) if death else ""
         arguments: list[Any] = [message.id, int(death is not None), evidence]
         return bool(self._put_back(keys=[message.stream], args=arguments))
