@@ -20,7 +20,7 @@ from triptych.local.errors import Interrupted
 from triptych.local.parts import Part
 from triptych.local.ports import assign, is_free
 from triptych.local.probes import http_ok
-from triptych.local.process import members
+from triptych.local.process import alive, members
 from triptych.local.stack import Stack
 from triptych.local.state import State, load
 
@@ -340,6 +340,36 @@ class TestCommand:
         assert run.down("dummy") == 0
         assert left(state) == []
         assert run.status("dummy") == 1
+
+    def test_detached_parts_that_die_start_again(self, command, capsys):
+        """A supervisor sees to that; status tells; down ends it too."""
+        assert command("0", "detach").wait(20) == 0, command.output
+        first = command.state
+        assert alive(first.supervisor)
+        os.kill(first.running["gateway"].process.pid, signal.SIGKILL)
+        wait_for(lambda: command.state.running["gateway"].restarts == 1)
+        wait_for(lambda: listens("127.0.0.1", first.ports.gateway))
+        assert run.status("dummy", as_json=True) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["supervisor"] == first.supervisor.pid
+        assert [row["restarts"] for row in told["parts"]] == [0, 1]
+        state = command.state
+        assert run.down("dummy") == 0
+        assert left(state) == []
+        assert not alive(first.supervisor)
+
+    def test_a_detached_stack_gets_a_new_supervisor(self, command):
+        """When the old one was killed, the next ``up`` starts one and keeps the parts."""
+        assert command("0", "detach").wait(20) == 0, command.output
+        first = command.state
+        os.kill(first.supervisor.pid, signal.SIGKILL)
+        wait_for(lambda: not alive(first.supervisor))
+        assert command("0", "detach").wait(20) == 0
+        second = command.state
+        assert second.running == first.running
+        assert alive(second.supervisor)
+        assert run.down("dummy") == 0
+        assert left(second) == []
 
     def test_orphans_are_adopted(self, command):
         """After the supervisor was killed, the next ``up`` starts only what is missing."""

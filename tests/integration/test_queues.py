@@ -89,7 +89,8 @@ class Scene:
                 "TOY_LOG": str(self.log),
             }
             | env,
-            stdout=subprocess.PIPE if env.get("TOY_BROKEN") else None,
+            stdout=subprocess.PIPE if "TOY_BROKEN" in env else None,
+            stderr=subprocess.STDOUT if "TOY_BROKEN" in env else None,
             start_new_session=True,
         )
         self.toys.append(process)

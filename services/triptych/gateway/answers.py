@@ -59,7 +59,8 @@ class Health(Described):
 class Readiness(Described):
     """Whether requests can be answered."""
 
-    status: Literal["ready", "not ready"]
+    status: Literal["ready", "degraded", "not ready"]
+    """degraded: requests are answered, but something needs an operator."""
     parts: dict[str, str]
     """By part of the system: ok, or the reason why it is not."""
 

@@ -6,10 +6,12 @@ import redis
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from triptych.core.errors import TriptychError
+from triptych.core.errors import TriptychError, Unavailable
 from triptych.gateway.answers import Health, Readiness
 from triptych.gateway.openapi import operation
 from triptych.gateway.services import services
+from triptych.queues import jobs, presence
+from triptych.queues.state import check_policy, check_room
 
 blueprint = Blueprint("health", __name__)
 
@@ -24,20 +26,37 @@ def alive() -> ResponseReturnValue:
 @blueprint.get("/readyz")
 @operation("get_readiness", {200: Readiness, 503: Readiness})
 def ready() -> ResponseReturnValue:
-    """Every part that a request needs answers; else 503 with the reason per part."""
-    parts: dict[str, Callable[[], object]] = {
-        "redis": services().redis.ping,
-        "index": services().engine.index.ping,
+    """Every part that a request needs answers; else 503 with the reason per part.
+
+    A gateway without workers still accepts and searches, so it is degraded, with 200: to take it
+    out of service would help nobody.
+    """
+    client = services().redis
+    needed = {
+        "redis": _reason(lambda: check_room(client)),
+        "index": _reason(services().engine.index.ping),
     }
-    report = {name: _reason(check) for name, check in parts.items()}
-    if all(value == "ok" for value in report.values()):
-        return jsonify(Readiness("ready", report))
-    return jsonify(Readiness("not ready", report)), 503
+    watched = {
+        "workers": _reason(lambda: check_workers(client)),
+        "policy": _reason(lambda: check_policy(client)),
+    }
+    parts = {**needed, **watched}
+    if not all(value == "ok" for value in needed.values()):
+        return jsonify(Readiness("not ready", parts)), 503
+    whole = all(value == "ok" for value in watched.values())
+    return jsonify(Readiness("ready" if whole else "degraded", parts))
+
+
+def check_workers(client: redis.Redis) -> None:
+    """Raise Unavailable if a kind has no worker."""
+    kinds = {worker.kind for worker in presence.workers(client)}
+    if missing := [kind for kind in jobs.QUEUES if kind not in kinds]:
+        raise Unavailable(f"no worker for {', '.join(missing)}")
 
 
 def _reason(check: Callable[[], object]) -> str:
     try:
         check()
-    except (TriptychError, redis.RedisError) as error:
+    except TriptychError as error:
         return str(error)
     return "ok"

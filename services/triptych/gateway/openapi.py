@@ -43,6 +43,7 @@ View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 Schema = dict[str, Any]
 
 MANIFEST_TYPE = "application/x-ndjson"
+METRICS_TYPE = "text/plain"
 _PATH: Mapping[str, Schema] = {
     "collection": TypeAdapter(CollectionName).json_schema(),
     "item": TypeAdapter(ItemId).json_schema(),
@@ -76,6 +77,10 @@ class Manifest(RootModel[list[ItemLine]]):
             "contentMediaType": MANIFEST_TYPE,
             "contentSchema": lines["items"],
         }
+
+
+class Metrics(RootModel[str]):
+    """Figures in the text format of Prometheus."""
 
 
 class _Adapter(PydanticModelAdapter):
@@ -191,6 +196,7 @@ def _document() -> dict[str, Any]:
                 described["requestBody"]["required"] = False
             for response in described["responses"].values():
                 _name_type(response, Problem, "application/problem+json")
+                _name_type(response, Metrics, METRICS_TYPE)
             _name_type(described.get("requestBody", {}), Manifest, MANIFEST_TYPE)
     return found
 

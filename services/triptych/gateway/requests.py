@@ -17,6 +17,7 @@ from triptych.gateway.forms import REPEATABLE, UNLIKE, json_fields
 from triptych.gateway.services import engine, services
 from triptych.ingest.manifest import ItemRequest
 from triptych.queues import jobs
+from triptych.queues.state import check_room
 from triptych.search.request import (
     CollectionName,
     SearchRequest,
@@ -73,7 +74,11 @@ def item_id(value: str) -> str:
 
 
 def refuse_when_busy() -> None:
-    """Raise Busy while too many chunks wait; called before a body is read."""
+    """Raise Busy while too many chunks wait; called before a body is read.
+
+    Raises QueueUnavailable while Redis is away or full.
+    """
+    check_room(services().redis)
     bound = engine().settings.queue_bound
     waiting = sum(queue.messages for queue in jobs.backlog(services().redis).values())
     if waiting >= bound:

@@ -12,6 +12,9 @@ what makes room (done, put back, reap, drop, beat) begins with a command that ca
 GROUP = "workers"
 """The consumer group of every stream."""
 
+EVENTS_KEY = "triptych:events"
+"""The hash that counts what happens, by queue and event."""
+
 FIELDS = (
     "key",  # names the message as long as it lives
     "group",
@@ -53,11 +56,16 @@ local function count(stream, items, bytes)
   redis.call('HINCRBY', totals, 'items', items)
   redis.call('HINCRBY', totals, 'bytes', bytes)
 end
+local function happened(stream, event)
+  redis.call('HINCRBY', '{EVENTS_KEY}',
+    string.match(stream, '^triptych:queue:(.*):') .. ' ' .. event, 1)
+end
 local function again(stream, id, deaths, death)
   local e = read(stream, id)
   if not e then return 0 end
   redis.call('XDEL', stream, id)
   e.deaths = string.format('%d', e.deaths + deaths)
+  happened(stream, deaths > 0 and 'died' or 'returned')
   if death then
     local evidence = cjson.decode(e.evidence)
     evidence[#evidence + 1] = death
@@ -90,6 +98,7 @@ DONE = (
 if redis.call('XACK', KEYS[1], GROUP, ARGV[1]) == 1
     and redis.call('XDEL', KEYS[1], ARGV[1]) == 1 then
   count(KEYS[1], -ARGV[4], -ARGV[5])
+  happened(KEYS[1], 'done')
   if ARGV[3] ~= '' then redis.call('HDEL', 'triptych:flight:' .. ARGV[3], ARGV[2]) end
 end
 local taken = {}

@@ -25,9 +25,14 @@ LIMITS = Limits(file_bytes=1000, body_bytes=10_000)
 
 
 class Lists:
-    """A Redis of which only the backlog is asked."""
+    """A Redis of which only the backlog and the memory are asked."""
 
     waiting = 0
+    used = 100
+
+    def info(self, _: str) -> dict[str, Any]:
+        """Its memory."""
+        return {"maxmemory": 1000, "used_memory": self.used, "maxmemory_policy": "noeviction"}
 
     def register_script(self, _: str) -> Callable[..., Any]:
         """Answers that all messages are in the first stream."""

@@ -100,6 +100,11 @@ def spawn(
     return Process(pid=child.pid, started=start_time(child.pid) or "died at once")
 
 
+def disown() -> None:
+    """After a fork: the children of the parent are not ours to reap."""
+    _children.clear()
+
+
 def alive(process: Process) -> bool:
     """Whether this very process is running."""
     child = _children.get(process.pid)

@@ -18,7 +18,7 @@ from triptych.local.locks import Pause, locked
 from triptych.local.options import DEFAULT_PORT, StackOptions, home_of
 from triptych.local.parts import STORES, build, index_url, media_url, waves
 from triptych.local.ports import Ports, assign
-from triptych.local.process import alive, stop, this_process
+from triptych.local.process import Process, alive, disown, start_time, stop, this_process
 from triptych.local.show import Say, print_line, print_table
 from triptych.local.stack import Stack, _quiet
 from triptych.local.state import State, forget, last_index, load, remember_index
@@ -72,13 +72,16 @@ def up(options: StackOptions, *, say: Say = print_line) -> int:
     try:
         with interruptible() as pause:
             with locked(lock_file(options.home), pause):
-                if (state := _running(options)) is not None:
+                state = _running(options)
+                if state is not None and state.supervisor and alive(state.supervisor):
                     url = state.ports.gateway_url
                     say(f"stack {options.name} already runs: {url}; `down` stops it")
                     return 0
                 stack = _open(options, pause, say)
-                stack.supervisor = None if options.detach else this_process()
+                stack.supervisor = this_process()
                 _start(stack)
+                if options.detach:
+                    _detach(stack)
             say(f"stack {options.name} is up: {stack.gateway_url}, {options.index} index")
             code = 0
             if not options.detach:
@@ -126,13 +129,30 @@ def status(
         return error.exit_code
     rows = status_rows(state)
     if as_json:
-        say(json.dumps({"name": name, "home": str(home), "index": index, "parts": rows}))
+        say(
+            json.dumps(
+                {
+                    "name": name,
+                    "home": str(home),
+                    "index": index,
+                    "supervisor": _supervisor_pid(state),
+                    "parts": rows,
+                }
+            )
+        )
     elif state is None:
         say(f"stack {name} does not run" + (f"; it had the {index} index" if index else ""))
     else:
         print_table(rows)
+        say(f"supervisor: {_supervisor_pid(state) or 'none; `up --detach` starts one'}")
         say(f"index: {index}, {index_url(state.index, home, state.ports)}")
     return 0 if rows and all(row["alive"] for row in rows) else 1
+
+
+def _supervisor_pid(state: State | None) -> int | None:
+    """The pid of the process that looks after the parts, if it lives."""
+    supervisor = state.supervisor if state else None
+    return supervisor.pid if supervisor and alive(supervisor) else None
 
 
 def status_rows(state: State | None) -> list[dict[str, object]]:
@@ -147,6 +167,7 @@ def status_rows(state: State | None) -> list[dict[str, object]]:
             "alive": alive(part.process),
             "log": str(part.log),
             "folder": str(part.folder) if part.folder else None,
+            "restarts": part.restarts,
         }
         for part in state.running.values()
     ]
@@ -237,6 +258,54 @@ def _stay(stack: Stack) -> None:
         stack.watch()
     finally:
         stack.say("stopping")
+        stack.stop()
+
+
+def _detach(stack: Stack) -> None:
+    """Leave a process behind that supervises the stack; the caller is no longer in charge."""
+    log = stack.home / "logs" / "supervisor.log"
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(reader)
+        stack.supervisor = Process(pid=child, started=start_time(child) or "")
+        stack.remember()
+        os.close(writer)  # now it may begin
+        return
+    code = 1
+    try:
+        os.setsid()
+        os.close(writer)
+        _write_to(log)
+        disown()
+        os.read(reader, 1)
+        os.closerange(3, 1024)  # the lock of the caller, too
+        _supervise(stack)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _write_to(log: Path) -> None:
+    """Let the output of this process go to a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    source, target = (
+        os.open(os.devnull, os.O_RDONLY),
+        os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND),
+    )
+    for ours, standard in ((source, 0), (target, 1), (target, 2)):
+        os.dup2(ours, standard)
+
+
+def _supervise(stack: Stack) -> None:
+    """Keep the stack running until a signal, then stop it."""
+    stack.supervisor = this_process()
+    stack.say = print_line
+    try:
+        stack.supervise()
+    except Interrupted:
+        stack.say("stopping")
+    finally:
         stack.stop()
 
 

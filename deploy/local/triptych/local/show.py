@@ -20,7 +20,7 @@ def print_line(text: str) -> None:
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
     """Print the parts as a table, or tab-separated if the output is not a terminal."""
-    columns = ("name", "pid", "port", "alive", "log")
+    columns = ("name", "pid", "port", "alive", "restarts", "log")
     cells = [["-" if row[key] is None else str(row[key]) for key in columns] for row in rows]
     if not _console.is_terminal:
         for line in [columns, *cells]:

@@ -1,5 +1,6 @@
 """Start parts in order, watch them, stop them in reverse order."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,28 @@ from triptych.local.parts import Part, index_url, media_url, redis_url, waves
 from triptych.local.ports import Ports, is_free
 from triptych.local.process import Process, alive, exit_code, spawn, stop, tail
 from triptych.local.state import Running, State, forget, save
+
+_LONGEST_PAUSE = 60.0
+
+
+class Restarts:
+    """When a part may be started again: at once, then after pauses that double up to a minute."""
+
+    def __init__(self) -> None:
+        self._pause = 0.0
+        self._died: float | None = None
+        self._started = -math.inf
+
+    def due(self, now: float) -> bool:
+        """Whether to start it now; called again and again while it is dead. Seconds."""
+        if self._died is None:
+            self._died = now
+            lived_long = now - self._started > _LONGEST_PAUSE
+            self._pause = 0.0 if lived_long else min(_LONGEST_PAUSE, max(1.0, 2 * self._pause))
+        if now < self._died + self._pause:
+            return False
+        self._died, self._started = None, now
+        return True
 
 
 def _quiet(_text: str) -> None:
@@ -92,6 +115,27 @@ class Stack:
             self.pause(0.5)
             self.check()
 
+    def supervise(self) -> None:
+        """Start parts again that die, after pauses that grow, until the pause raises."""
+        restarts = {part.name: Restarts() for part in self.parts}
+        while True:
+            self.pause(0.5)
+            for part in self.parts:
+                if part.name not in self.running or self.alive(part.name):
+                    continue
+                if restarts[part.name].due(time.monotonic()):
+                    self._restart(part)
+
+    def _restart(self, part: Part) -> None:
+        """Start a part that died, when nothing of it is left."""
+        before = self.running[part.name]
+        self.say(f"{self._failed(part, 'died')}\n{part.name}: starts again")
+        stop([before.process], grace=0)
+        try:
+            self._launch(part, restarts=before.restarts + 1)
+        except (OSError, StackError) as error:
+            self.say(f"{part.name}: does not start: {error}")
+
     def _chosen(self, names: Sequence[str]) -> list[Part]:
         known = {part.name: part for part in self.parts}
         if unknown := [name for name in names if name not in known]:
@@ -114,7 +158,7 @@ class Stack:
                     raise self._failed(part, f"was not ready after {part.patience:.0f} s")
             self.pause(0.1)
 
-    def _launch(self, part: Part) -> None:
+    def _launch(self, part: Part, *, restarts: int = 0) -> None:
         part.prepare()
         process = spawn(
             part.command, env=part.env, log=part.log, cwd=part.folder, account=part.account
@@ -127,6 +171,7 @@ class Stack:
             folder=part.folder,
             needs=part.needs,
             grace=part.grace,
+            restarts=restarts,
         )
         self.remember()
         facts = {"port": part.port, "log": part.log, "folder": part.folder}

@@ -25,10 +25,12 @@ class Running(BaseModel):
     folder: Path | None
     needs: tuple[str, ...]
     grace: float
+    restarts: int = 0
+    """How often the supervisor has started it again."""
 
 
 class State(BaseModel):
-    """The started parts, and the process that supervises them unless the stack is detached."""
+    """The started parts, and the process that supervises them."""
 
     model_config = ConfigDict(frozen=True)
 
