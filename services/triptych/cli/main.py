@@ -15,6 +15,12 @@ COMMANDS = (
         "Upload items; files of one stem are one item.",
     ),
     Command(
+        "create",
+        "triptych.cli.create:create",
+        "cli",
+        "Make a collection, or change its shards and replicas.",
+    ),
+    Command(
         "search",
         "triptych.cli.search:search",
         "cli",

@@ -143,9 +143,17 @@ class Client:
         """Delete an item."""
         self._call("DELETE", f"/v1/collections/{collection}/items/{quote(item)}")
 
-    def create_collection(self, collection: str) -> dict[str, Any]:
-        """Make a collection, or describe the one that exists."""
-        return self._call("PUT", f"/v1/collections/{collection}")
+    def create_collection(
+        self, collection: str, *, shards: int | None = None, replicas: int | None = None
+    ) -> dict[str, Any]:
+        """Make a collection, or give it other numbers of shards and replicas, and describe it.
+
+        None leaves a number as it is. Another number of shards takes as long as copying it.
+        """
+        wanted = {"shards": shards, "replicas": replicas}
+        given = {name: number for name, number in wanted.items() if number is not None}
+        more: dict[str, Any] = {"json": given, "timeout": None} if given else {}
+        return self._call("PUT", f"/v1/collections/{collection}", **more)
 
     def collection(self, collection: str) -> dict[str, Any]:
         """Describe a collection; searches find everything that was written until then."""

@@ -1,13 +1,13 @@
 """Collections: made, described, deleted."""
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from triptych.core.errors import NotFound, Unavailable
+from triptych.core.errors import NotFound, TooLarge, Unavailable
 from triptych.engine.collections import Collection
 from triptych.gateway.answers import Collections
 from triptych.gateway.openapi import CHANGE, READ, operation
-from triptych.gateway.requests import collection_name
+from triptych.gateway.requests import CollectionRequest, collection_name, read_collection
 from triptych.gateway.services import engine
 
 blueprint = Blueprint("collections", __name__, url_prefix="/v1/collections")
@@ -21,10 +21,21 @@ def names() -> ResponseReturnValue:
 
 
 @blueprint.put("/<collection>")
-@operation("create_collection", {200: Collection}, *CHANGE)
+@operation(
+    "create_collection",
+    {200: Collection},
+    *(*CHANGE, TooLarge),
+    json=CollectionRequest,
+    body_required=False,
+)
 def create(collection: str) -> ResponseReturnValue:
-    """Make a collection; one that exists stays as it is."""
-    return jsonify(engine().create_collection(collection_name(collection)))
+    """Make a collection, or give it other numbers of shards and replicas.
+
+    What is left out stays as it is. Another number of shards takes a while: the documents are
+    copied. Until the answer, the collection is searched and written to as before.
+    """
+    name, wanted = collection_name(collection), read_collection(request)
+    return jsonify(engine().create_collection(name, shards=wanted.shards, replicas=wanted.replicas))
 
 
 @blueprint.get("/<collection>")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from flask import Request
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from triptych.core.errors import Busy, InvalidInput, NotFound, TooLarge
@@ -37,6 +37,20 @@ class WaitQuery(BaseModel):
     """How long a request waits for its item."""
 
     wait: float = Field(0, ge=0, le=60, allow_inf_nan=False, description="seconds")
+
+
+class CollectionRequest(BaseModel):
+    """How the index keeps a collection; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    shards: int | None = Field(
+        None, ge=1, le=1024, description="Into how many parts it is cut; at first one."
+    )
+    replicas: int | None = Field(
+        None, ge=0, le=100,
+        description="How many copies of each part there are; at first one if there are two nodes.",
+    )  # fmt: skip
 
 
 _options: dict[str, Any] = {
@@ -178,6 +192,13 @@ def read_search(request: Request) -> SearchRequest:
         given = against.get(UNLIKE[name], [])
         against[UNLIKE[name]] = [*(given if isinstance(given, list) else [given]), data]
     return SearchRequest.model_validate(values)
+
+
+def read_collection(request: Request) -> CollectionRequest:
+    """Read how a collection is kept; no body says nothing of it."""
+    if is_multipart(request):
+        raise InvalidInput("application/json is accepted", field="content-type")
+    return CollectionRequest.model_validate(read_json(request))
 
 
 def read_similar(request: Request) -> SimilarRequest:

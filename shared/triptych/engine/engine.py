@@ -116,9 +116,22 @@ class Engine:
         """Every collection with its counts, or with what is wrong with it."""
         return summaries(self.index)
 
-    def create_collection(self, name: str) -> Collection:
-        """Make a collection; one that exists stays as it is."""
-        self.index.ensure(name)
+    def create_collection(
+        self, name: str, *, shards: int | None = None, replicas: int | None = None
+    ) -> Collection:
+        """Make a collection, or give it other numbers of shards and replicas.
+
+        Args:
+            name: its name.
+            shards: into how many parts the index is cut. None: one, or as it is.
+            replicas: how many copies of each part there are beside it. None: one as soon as there
+                are two nodes, or as it is.
+
+        Raises:
+            InvalidInput: the index can't have so many; the embedded one has one shard.
+            FingerprintMismatch: other encoders built it.
+        """
+        self.index.ensure(name, shards=shards, replicas=replicas)
         return self.collection(name)
 
     def collection(self, name: str) -> Collection:

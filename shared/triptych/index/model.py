@@ -218,12 +218,24 @@ class SearchIndex(Protocol):
         """The names of all collections, sorted."""
         ...
 
-    def ensure(self, collection: str, *, identity: str | None = None) -> str:
+    def ensure(
+        self,
+        collection: str,
+        *,
+        identity: str | None = None,
+        shards: int | None = None,
+        replicas: int | None = None,
+    ) -> str:
         """Create the collection unless it exists.
 
         Args:
             collection: its name.
             identity: of a new one that is the copy of another; by default it gets one of its own.
+            shards: into how many parts it is cut, at least 1. None: one, or as it is. A collection
+                that has another number is copied, which takes as long as a migration; it is
+                written to and searched meanwhile.
+            replicas: how many copies of each part there are beside it. None: one as soon as there
+                are two nodes, or as it is.
 
         Returns:
             Its identity, 16 hex digits: a collection of the same name that is made after this one
@@ -231,7 +243,7 @@ class SearchIndex(Protocol):
 
         Raises:
             FingerprintMismatch: other encoders built it.
-            InvalidInput: it can't have this name.
+            InvalidInput: it can't have this name, or so many shards or replicas.
         """
         ...
 

@@ -15,7 +15,13 @@ import pytest
 
 from contract.documents import look_up, make, word
 from support import layout
-from triptych.core.errors import CursorExpired, FingerprintMismatch, IndexUnavailable, NotFound
+from triptych.core.errors import (
+    CursorExpired,
+    FingerprintMismatch,
+    IndexUnavailable,
+    InvalidInput,
+    NotFound,
+)
 from triptych.core.settings import Settings
 from triptych.fusion.query import PresenceClass
 from triptych.index import open_index
@@ -289,6 +295,16 @@ def test_a_dropped_collection_is_gone_for_those_who_had_it_open(index, tmp_path:
         other.list("c", Listing(), snapshot=snapshot)
     other.bulk("c", [make("b")])
     assert index.count("c") == {"indexed": 1}
+
+
+def test_an_embedded_index_has_one_shard(index: EmbeddedIndex):
+    """Others are refused, by the field that asks for them."""
+    index.ensure("d", shards=1, replicas=0)
+    for wanted in ({"shards": 2}, {"replicas": 1}):
+        with pytest.raises(InvalidInput, match="the embedded index has") as caught:
+            index.ensure("e", **wanted)
+        assert caught.value.field in wanted
+    assert index.collections() == ["c", "d"]
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "A", "a.b", "c\n", "/etc"])

@@ -106,3 +106,22 @@ def test_an_error_has_the_gateways_words():
         pytest.raises(ClientError, match="HTTP 502"),
     ):
         client.search("c", {"text": "a"})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "body"),
+    [({}, b""), ({"shards": 2}, b'{"shards":2}'), ({"replicas": 0}, b'{"replicas":0}')],
+)
+def test_a_collection_is_asked_for_as_it_should_be(wanted: dict[str, int], body: bytes):
+    """Only what was given is sent, zero too."""
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"name": "c"})
+
+    with connected(answer) as client:
+        assert client.create_collection("c", **wanted) == {"name": "c"}
+    assert [(r.method, r.url.path, r.content) for r in asked] == [
+        ("PUT", "/v1/collections/c", body)
+    ]

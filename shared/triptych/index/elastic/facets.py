@@ -10,20 +10,26 @@ from triptych.index.model import Counts, Facet, Range
 Body = dict[str, Any]
 
 
-def aggregations(facets: Sequence[Facet]) -> Body:
-    """The part of a request that counts, under names of ours."""
+EVERY_VALUE = 2**31 - 1
+"""How many values each of several shards counts: had it only the most frequent ones, values would
+be missing from the sum. On one shard the counts are exact, however small the lists are."""
+
+
+def aggregations(facets: Sequence[Facet], *, spread: bool = False) -> Body:
+    """The part of a request that counts, under names of ours; ``spread``: over several shards."""
     if not facets:
         return {}
-    return {"aggs": {str(number): _aggregation(facet) for number, facet in enumerate(facets)}}
+    named = {str(number): _aggregation(facet, spread) for number, facet in enumerate(facets)}
+    return {"aggs": named}
 
 
-def _aggregation(facet: Facet) -> Body:
+def _aggregation(facet: Facet, spread: bool) -> Body:  # noqa: FBT001
     if facet.ranges:
         # Those of type "range" know only [from, to).
         return {"filters": {"filters": [within(facet.field, bounds) for bounds in facet.ranges]}}
-    # On one shard the counts are exact, however small the lists are.
+    whole = {"shard_size": EVERY_VALUE} if spread else {}
     terms = {
-        name: {"terms": {"field": path, "size": facet.size}}
+        name: {"terms": {"field": path, "size": facet.size, **whole}}
         for name, path in paths(facet.field).items()
     }
     if not FIELDS.target(facet.field).field.keyed:

@@ -1,5 +1,6 @@
 """The search index on Elasticsearch 9: a thin shell over pure bodies and readers."""
 
+import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,14 @@ from triptych.index.documents import SCHEMA_VERSION, Document, is_tombstone, tom
 from triptych.index.elastic import queries, reading
 from triptych.index.elastic.bulk import check_answer, write
 from triptych.index.elastic.connection import connect, is_away, is_over, translated
-from triptych.index.elastic.mapping import HAS_DIGESTS, mapping, properties
+from triptych.index.elastic.mapping import (
+    HAS_DIGESTS,
+    mapping,
+    properties,
+    replication,
+    settings,
+)
+from triptych.index.elastic.reshaping import Move, reshape
 from triptych.index.model import (
     Held,
     IndexQuery,
@@ -52,6 +60,8 @@ class ElasticIndex:
         self._layout = layout
         self._prefix = prefix
         self._sleep = sleep
+        self._spread: set[str] = set()
+        """The collections that had several shards when they were last searched."""
 
     def ping(self) -> None:
         """Return if the index answers."""
@@ -67,15 +77,56 @@ class ElasticIndex:
         names = (name.removeprefix(every) for name in aliases)
         return sorted(name for name in names if "." not in name)  # those have an identity
 
-    def ensure(self, collection: str, *, identity: str | None = None) -> str:
-        """Create the collection unless it exists; its identity.
+    def ensure(
+        self,
+        collection: str,
+        *,
+        identity: str | None = None,
+        shards: int | None = None,
+        replicas: int | None = None,
+    ) -> str:
+        """Create the collection, or give it other numbers of shards and replicas; its identity.
 
         Raises FingerprintMismatch, InvalidInput.
         """
         with translated(f"no collection {collection!r}"):
             if not self._indexes(collection):
-                self._create(collection, identity or new_identity())
-            return self._adopt(collection, self._indexes(collection))
+                self._create(collection, identity or new_identity(), shards or 1, replicas)
+            entries = self._indexes(collection)
+            found = self._adopt(collection, entries)
+            self._reshape(collection, entries, shards, replicas)
+        return found
+
+    def _reshape(
+        self,
+        collection: str,
+        entries: Mapping[str, Any],
+        shards: int | None,
+        replicas: int | None,
+    ) -> None:
+        ((name, entry),) = entries.items()
+        now = entry["settings"]["index"]
+        if replicas is not None:
+            try:
+                self._client.indices.put_settings(index=name, settings=replication(replicas))
+            except BadRequestError as error:
+                raise InvalidInput(f"{replicas} replicas: {error}", field="replicas") from error
+        if shards is None or int(now["number_of_shards"]) == shards:
+            return
+        identity = reading.read_identity(entry)
+        reshape(
+            self._client,
+            Move(
+                source=name,
+                target=f"{self._built_with(collection)}.{identity}.{secrets.token_hex(4)}",
+                aliases=(self._alias(collection), self._identity_alias(collection, identity)),
+            ),
+            layout=self._layout,
+            mappings=mapping(self._layout, identity),
+            shards=shards,
+            replicas=replicas if replicas is not None else reading.read_replicas(entry),
+            write=self._write,
+        )
 
     def identity(self, collection: str) -> str:
         """What ``ensure`` returned. Raises NotFound."""
@@ -85,7 +136,7 @@ class ElasticIndex:
             raise NotFound(f"no collection {collection!r}")
         return reading.read_identity(*entries.values())
 
-    def _create(self, collection: str, identity: str) -> None:
+    def _create(self, collection: str, identity: str, shards: int, replicas: int | None) -> None:
         """Create the index of a collection, unless another process is faster."""
         try:
             self._client.indices.create(
@@ -96,12 +147,7 @@ class ElasticIndex:
                     self._identity_alias(collection, identity): {},
                 },
                 mappings=mapping(self._layout, identity),
-                settings={
-                    "number_of_shards": 1,
-                    "auto_expand_replicas": "0-1",
-                    # How the walk through a graph meets filters: docs/decisions/0007.
-                    "dense_vector.hnsw_filter_heuristic": "fanout",
-                },
+                settings=settings(shards, replicas),
             )
         except ApiError as error:
             if self._indexes(collection):
@@ -228,7 +274,7 @@ class ElasticIndex:
     def tombstones(self, collection: str, before: int, limit: int) -> Sequence[Document]:
         """The oldest tombstones with a version below ``before``."""
         self.refresh(collection)
-        answer = self._ask(collection, queries.tombstones_body(before, limit))
+        answer = self._send(collection, queries.tombstones_body(before, limit))
         return [hit["_source"] for hit in answer["hits"]["hits"]]
 
     def forget(self, collection: str, versions: Mapping[str, int]) -> None:
@@ -278,16 +324,42 @@ class ElasticIndex:
 
     def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
         """Return candidates with their raw scores."""
-        answer = self._ask(collection, queries.search_body(query, snapshot))
+        answer = self._ask(
+            collection,
+            lambda spread: queries.search_body(query, snapshot, spread=spread),
+            scored=True,
+        )
         return reading.read_results(query, answer, self._layout)
 
     def list(self, collection: str, listing: Listing, *, snapshot: str | None = None) -> Page:
         """Return documents by filter and order."""
-        answer = self._ask(collection, queries.list_body(listing, snapshot))
+        answer = self._ask(
+            collection, lambda spread: queries.list_body(listing, snapshot, spread=spread)
+        )
         return reading.read_page(listing, answer)
 
-    def _ask(self, collection: str, body: dict[str, Any]) -> Mapping[str, Any]:
-        """Send a search.
+    def _ask(
+        self, collection: str, make: Callable[[bool], dict[str, Any]], *, scored: bool = False
+    ) -> Mapping[str, Any]:
+        """Send a search; ``make`` gives its body, told whether there are several shards.
+
+        That may change at any time, and every answer tells. Statistics of words are collected from
+        all shards first if there are several, which one shard needs not.
+        """
+        spread = collection in self._spread
+        answer = self._send(collection, make(spread), globally=scored and spread)
+        if (answer["_shards"]["total"] > 1) is spread:
+            return answer
+        if spread:
+            self._spread.discard(collection)
+            return answer  # what is asked of several shards is as right for one
+        self._spread.add(collection)
+        return self._send(collection, make(True), globally=scored)
+
+    def _send(
+        self, collection: str, body: dict[str, Any], *, globally: bool = False
+    ) -> Mapping[str, Any]:
+        """Send one request.
 
         Raises:
             NotFound, FingerprintMismatch, IndexUnavailable: as every method.
@@ -302,6 +374,8 @@ class ElasticIndex:
                     index=target,
                     body=body,
                     include_named_queries_score=True,
+                    # A search for neighbours is of this type by itself, and refuses to be told.
+                    search_type="dfs_query_then_fetch" if globally and "knn" not in body else None,
                     allow_partial_search_results=False,
                 )
             except ApiError as error:
@@ -340,7 +414,7 @@ class ElasticIndex:
         try:
             while True:
                 body = queries.scan_body(snapshot, after, tombstones=tombstones)
-                hits = self._ask(collection, body)["hits"]["hits"]
+                hits = self._send(collection, body)["hits"]["hits"]
                 if not hits:
                     return
                 for hit in hits:
@@ -353,7 +427,7 @@ class ElasticIndex:
     def metadata(self, collection: str) -> dict[str, set[str]]:
         """The keys in the metadata of the items, each with the kinds of its values."""
         self.refresh(collection)
-        return reading.read_metadata(self._ask(collection, queries.metadata_body()))
+        return reading.read_metadata(self._send(collection, queries.metadata_body()))
 
     def failures(
         self, collection: str, batch: str, limit: int, after: Sequence[Any] | None = None
@@ -374,7 +448,7 @@ class ElasticIndex:
         self.refresh(collection)
         with translated():
             self._indexes(collection)  # no hit tells by which encoders it is
-        return reading.read_count(self._ask(collection, body))
+        return reading.read_count(self._send(collection, body))
 
     def advice(self, collection: str) -> str | None:  # noqa: ARG002
         """Nothing: a cluster grows with its collections."""

@@ -25,6 +25,26 @@ def mapping(layout: Layout, identity: str) -> dict[str, Any]:
     }
 
 
+def settings(shards: int, replicas: int | None) -> dict[str, Any]:
+    """The settings of an index; without a number of replicas, one as soon as there are two nodes.
+
+    A replica builds every graph again, so a copy gets its replicas last.
+    """
+    return {
+        "number_of_shards": shards,
+        **replication(replicas),
+        # How the walk through a graph meets filters: docs/decisions/0007.
+        "dense_vector.hnsw_filter_heuristic": "fanout",
+    }
+
+
+def replication(replicas: int | None) -> dict[str, Any]:
+    """The settings that say how many replicas there are; they may change at any time."""
+    if replicas is None:
+        return {"auto_expand_replicas": "0-1"}
+    return {"auto_expand_replicas": "false", "number_of_replicas": replicas}
+
+
 def properties(layout: Layout) -> dict[str, Any]:
     """How each field of a document is indexed."""
     compared = {field.path for field in FIELDS.compared}

@@ -9,7 +9,7 @@ from triptych.core.fields import FIELDS
 from triptych.fusion.query import KEYWORD, PresenceClass
 from triptych.index.documents import DELETED
 from triptych.index.elastic.conditions import FACTS, NOTHING, filters, of_key, paths
-from triptych.index.elastic.facets import aggregations
+from triptych.index.elastic.facets import EVERY_VALUE, aggregations
 from triptych.index.model import (
     LABELLED,
     MAX_CLAUSES,
@@ -49,20 +49,26 @@ _MAX_KEYS = 10_000
 _SCANNED = 200
 
 
-def search_body(query: IndexQuery, pit: str | None = None) -> Body:
-    """One request that returns the best by words and the best by vectors, with raw scores."""
+def search_body(query: IndexQuery, pit: str | None = None, *, spread: bool = False) -> Body:
+    """One request that returns the best by words and the best by vectors, with raw scores.
+
+    ``spread``: over several shards. Then neighbours are sought before the rest of the query, since
+    within it each shard would add as many of them as all may have together. On one shard that would
+    be a step more for the same result.
+    """
     limits = _limits(query)
-    should = [_knn(entry, limits, query.candidates) for entry in query.classes]
-    if query.words.should:
-        should.append(_keyword(query.words))
+    near = [_knn(entry, limits, query.candidates) for entry in query.classes]
+    words = [_keyword(query.words)] if query.words.should else []
+    should = words if spread else [*({"knn": clause} for clause in near), *words]
+    first = {"knn": near} if spread and near else {}
+    either = {"bool": {"should": should, "filter": limits, "minimum_should_match": 1}}
     return {
-        "query": {
-            "bool": {"should": should or [NOTHING], "filter": limits, "minimum_should_match": 1}
-        },
-        "size": query.candidates * max(1, len(should)),
+        **first,
+        **({} if first and not should else {"query": either if should else NOTHING}),
+        "size": query.candidates * max(1, len(near) + len(words)),
         "sort": ["_score", "id"],
         "_source": _source(query.fields, _SCORED),
-        **aggregations(query.facets),
+        **aggregations(query.facets, spread=spread),
         **_point_in_time(pit),
     }
 
@@ -121,7 +127,7 @@ def _in_field(clause: Clause, field: str) -> list[Body]:
 def _knn(entry: PresenceClass, limits: Sequence[Body], candidates: int) -> Body:
     # Its length changes no order within the class, and the scores of the server are float32.
     length = np.float32(np.linalg.norm(entry.vector) or 1.0)
-    clause = {
+    return {
         "field": "vector",
         "query_vector": entry.vector / length,
         "k": candidates,
@@ -130,7 +136,6 @@ def _knn(entry: PresenceClass, limits: Sequence[Body], candidates: int) -> Body:
         "filter": [*limits, *_presence(entry)],
         "boost": VECTOR_FIRST,
     }
-    return {"knn": clause}
 
 
 def _presence(entry: PresenceClass) -> list[Body]:
@@ -140,7 +145,7 @@ def _presence(entry: PresenceClass) -> list[Body]:
     return [*required, {"bool": {"must_not": {"terms": {"modalities": list(entry.absent)}}}}]
 
 
-def list_body(listing: Listing, pit: str | None = None) -> Body:
+def list_body(listing: Listing, pit: str | None = None, *, spread: bool = False) -> Body:
     """One request for a page and one item more, which tells whether there is another page."""
     after = {} if listing.after is None else {"search_after": listing.after}
     return {
@@ -150,7 +155,7 @@ def list_body(listing: Listing, pit: str | None = None) -> Body:
         "track_total_hits": True,
         "_source": _source(listing.fields, ("id",)),
         **after,
-        **aggregations(listing.facets),
+        **aggregations(listing.facets, spread=spread),
         **_point_in_time(pit),
     }
 
@@ -174,10 +179,16 @@ def _point_in_time(pit: str | None) -> Body:
     return {} if pit is None else {"pit": {"id": pit, "keep_alive": KEPT}}
 
 
-def scan_body(pit: str, after: Sequence[Any] | None, *, tombstones: bool) -> Body:
-    """Documents with their versions, in the order that they lie in; vectors stay there."""
+def scan_body(
+    pit: str, after: Sequence[Any] | None, *, tombstones: bool, since: int | None = None
+) -> Body:
+    """Documents with their versions, in the order that they lie in; vectors stay there.
+
+    ``since``: those alone that a shard wrote under this sequence number or a later one.
+    """
+    written = [] if since is None else [{"range": {"_seq_no": {"gte": since}}}]
     return {
-        "query": {"bool": {"filter": [] if tombstones else [ITEMS_ONLY]}},
+        "query": {"bool": {"filter": [*written, *([] if tombstones else [ITEMS_ONLY])]}},
         "size": _SCANNED,
         "sort": ["_shard_doc"],
         "track_total_hits": False,
@@ -224,7 +235,8 @@ def referenced_body(digests: Sequence[str]) -> Body:
 def metadata_body() -> Body:
     """The keys of the metadata, and which kinds of values each has."""
     kinds = {name: {"filter": {"exists": {"field": path}}} for name, path in FACTS.items()}
-    keys = {"terms": {"field": "facts.key", "size": _MAX_KEYS}, "aggs": kinds}
+    terms = {"field": "facts.key", "size": _MAX_KEYS, "shard_size": EVERY_VALUE}
+    keys = {"terms": terms, "aggs": kinds}
     return {"size": 0, "aggs": {"facts": {"nested": {"path": "facts"}, "aggs": {"keys": keys}}}}
 
 

@@ -115,6 +115,13 @@ def read_identity(entry: Response) -> str:
     return str(meta.get("identity") or hashlib.sha256(uuid.encode()).hexdigest()[:16])
 
 
+def read_replicas(entry: Response) -> int | None:
+    """The number of replicas of an index; None if it follows the number of nodes."""
+    now = entry["settings"]["index"]
+    fixed = now.get("auto_expand_replicas", "false") == "false"
+    return int(now["number_of_replicas"]) if fixed else None
+
+
 def read_count(response: Response) -> dict[str, int]:
     """Documents per status, from the response to ``count_body``."""
     buckets = response["aggregations"]["0"]["buckets"]

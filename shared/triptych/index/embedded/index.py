@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from triptych.core.errors import IndexUnavailable, NotFound
+from triptych.core.errors import IndexUnavailable, InvalidInput, NotFound
 from triptych.core.names import is_id, printable
 from triptych.fusion.blocks import Layout
 from triptych.index.documents import DELETED, Document
@@ -72,8 +72,24 @@ class EmbeddedIndex:
         """The names of all collections, sorted."""
         return self._stores.names()
 
-    def ensure(self, collection: str, *, identity: str | None = None) -> str:
-        """Create the collection unless it exists; its identity. Raises FingerprintMismatch."""
+    def ensure(
+        self,
+        collection: str,
+        *,
+        identity: str | None = None,
+        shards: int | None = None,
+        replicas: int | None = None,
+    ) -> str:
+        """Create the collection unless it exists; its identity.
+
+        Raises FingerprintMismatch; InvalidInput for more than one shard, or replicas.
+        """
+        if shards not in {None, 1}:
+            raise InvalidInput(f"{shards} shards: the embedded index has one", field="shards")
+        if replicas not in {None, 0}:
+            raise InvalidInput(
+                f"{replicas} replicas: the embedded index has none", field="replicas"
+            )
         self._stores.create(collection, identity)
         return self.identity(collection)
 

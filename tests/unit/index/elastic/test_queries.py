@@ -164,6 +164,22 @@ def test_a_word_is_the_best_of_its_fields_and_stems():
     ]
 
 
+def test_several_shards_are_asked_for_neighbours_together():
+    """Before the words, so that there are not as many of them from each shard; else the same."""
+    query = IndexQuery(EVERY_KIND, CLASSES, CONDITIONS, facets=FACETS, candidates=40)
+    one, several = search_body(query), search_body(query, spread=True)
+    near = [clause["knn"] for clause in clauses(one) if "knn" in clause]
+    assert str(several["knn"]) == str(near)
+    assert len(near) == len(CLASSES)
+    assert clauses(several) == [clause for clause in clauses(one) if "knn" not in clause]
+    assert several["query"]["bool"]["filter"] == one["query"]["bool"]["filter"]
+    assert (several["size"], several["sort"]) == (one["size"], one["sort"])
+    assert "query" not in search_body(IndexQuery(classes=CLASSES), spread=True)
+    assert search_body(IndexQuery(), spread=True)["query"] == {"match_none": {}}
+    assert not [value for name, value in walk(one) if name == "shard_size"]
+    assert [value for name, value in walk(several) if name == "shard_size"]
+
+
 def test_what_is_fetched():
     """What scores need, and the fields that are asked for; else all but what is hidden."""
     body = search_body(IndexQuery(fields=["tags", "metadata.*"]))
