@@ -29,11 +29,15 @@ def main() -> None:
     def prepare() -> None:
         if os.environ.get("TOY_BROKEN"):
             raise ValueError("the model is broken")
+        time.sleep(float(os.environ.get("TOY_LOADS", "0")))
+
+    kept = []
 
     def work(message: dict[str, Any]) -> None:
         note("started", message["name"])
         if message.get("dies"):
             os.kill(os.getpid(), signal.SIGKILL)
+        kept.append(b"x" * message.get("keeps", 0))
         time.sleep(message.get("seconds", 0))
         note("ended", message["name"])
 

@@ -263,6 +263,16 @@ def test_deaths_are_counted_with_evidence(scene: Scene):
     assert '"rss":' in evidence
 
 
+def test_a_process_that_keeps_memory_is_replaced(scene: Scene):
+    """After its work: nothing is done twice."""
+    scene.toy(TRIPTYCH_PROCESS_MEMORY=str(150 * 2**20))
+    for i in range(6):
+        scene.send(str(i), keeps=40 * 2**20)
+    wait_until(scene.all_done(6))
+    assert set(scene.done().values()) == {1}
+    assert 1 < len({pid for _, pid, *_ in scene.rows("started")}) < 6
+
+
 def test_a_worker_told_to_stop_finishes_its_work(scene: Scene):
     """SIGTERM: what is under way is done, nothing else is begun."""
     for i in range(5):
@@ -274,6 +284,27 @@ def test_a_worker_told_to_stop_finishes_its_work(scene: Scene):
     assert len(scene.rows("started")) == len(scene.done()) == 1
     assert (scene.backlog().messages, scene.backlog().held) == (4, 0)
     assert workers(scene.client) == []
+
+
+def test_a_worker_that_still_loads_stops_soon(scene: Scene):
+    """SIGTERM: it has nothing to finish."""
+    toy = scene.toy(TOY_LOADS="100")
+    scene.ready()
+    toy.terminate()
+    assert toy.wait(19) == 0, "less than the grace for work"
+
+
+def test_what_is_no_message_stops_nobody(scene: Scene):
+    """It is deleted; the messages around it are done."""
+    toy = scene.toy()
+    scene.ready()
+    head = {"key": "k", "group": "", "members": "", "items": 0, "bytes": 0, "deaths": 0}
+    stream: Any = f"triptych:queue:{QUEUE}:{BULK}"
+    scene.client.xadd(stream, {"what": "is this"})
+    scene.client.xadd(stream, {**head, "evidence": "[]", "since": 0, "head": "?", "body": "?"})
+    scene.send("0")
+    wait_until(scene.all_done(1))
+    assert toy.poll() is None
 
 
 def test_work_that_does_not_end_goes_back(scene: Scene):

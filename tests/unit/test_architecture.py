@@ -84,6 +84,7 @@ class System:
         for kind in KINDS:
             worker = Worker(kind, settings)
             worker.app, worker.engine, worker.progress = self._queues, self.engine, progress
+            worker.client = Pipeline()
             tasks = {"fusion": worker.write, "plan": worker.plan}
             self._tasks[jobs.task_name(kind)] = tasks.get(kind, worker.describe)
 

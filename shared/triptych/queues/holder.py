@@ -5,6 +5,7 @@ what has ended waits to be told, and all goes on when Redis is back, also when i
 """
 
 import os
+import signal
 import threading
 import time
 from collections import deque
@@ -79,7 +80,7 @@ class Holder:
         os.set_blocking(self._bell, False)
         os.set_blocking(self._ringer, False)
         self._threads = [
-            threading.Thread(target=target, name=f"messages-{name}", daemon=True)
+            threading.Thread(target=_loudly, args=(target,), name=f"messages-{name}", daemon=True)
             for name, target in (("take", self._take), ("end", self._end), ("keep", self._keep))
         ]
         for thread in self._threads:
@@ -90,6 +91,11 @@ class Holder:
     def fileno(self) -> int:
         """Readable when messages have arrived."""
         return self._bell
+
+    @property
+    def held(self) -> int:
+        """How many messages have not ended."""
+        return len(self._held)
 
     def arrived(self) -> Taken | None:
         """The next message that the worker has not seen, if there is one."""
@@ -297,6 +303,15 @@ class Holder:
         sizes = {pid: size for pid in alive if (size := processes.rss(pid)) is not None}
         gone = {pid: size for pid, size in self._memory.items() if pid not in sizes}
         self._memory = {**dict(list(gone.items())[-8:]), **sizes}
+
+
+def _loudly(run: Callable[[], None]) -> None:
+    """A worker without one of its threads must not seem to work: it ends."""
+    try:
+        run()
+    except Exception:
+        log.critical("a thread of the queues has failed; the worker ends", exc_info=True)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Pauses:

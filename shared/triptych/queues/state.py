@@ -29,11 +29,11 @@ def check_policy(client: redis.Redis) -> None:
 
 
 def count(client: redis.Redis, queue: str, **events: int) -> None:
-    """Count events; raises QueueUnavailable."""
+    """Count what has happened, of EVENTS; raises QueueUnavailable."""
     try:
         pipeline = client.pipeline(transaction=False)
-        for event, number in events.items():
-            pipeline.hincrby(scripts.EVENTS_KEY, f"{queue} {event}", number)
+        for event in filter(events.get, EVENTS):
+            pipeline.hincrby(scripts.EVENTS_KEY, f"{queue} {event}", events[event])
         pipeline.execute()
     except redis.RedisError as error:
         raise QueueUnavailable(f"Redis does not answer: {error}") from error

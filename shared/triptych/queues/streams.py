@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import redis
+import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -21,6 +22,8 @@ from triptych.queues.scripts import GROUP
 URGENT, BULK = "urgent", "bulk"
 LANES = (URGENT, BULK)
 """The streams of a queue, in the order in which they are read."""
+
+log = structlog.get_logger(__name__)
 
 _REAPED_AT_ONCE = 100
 _FORGOTTEN_SECONDS = 600
@@ -117,12 +120,24 @@ class Streams:
             self.make_groups(queue)
             return []
         rows = reply.items() if isinstance(reply, dict) else reply or ()
-        return [
-            _taken(queue, _text(stream), id_, fields)
+        found = (
+            self._readable(queue, _text(stream), id_, fields)
             for stream, entries in rows
             for id_, fields in _pairs(entries)
-            if fields
-        ]
+        )
+        return [taken for taken in found if taken is not None]
+
+    def _readable(
+        self, queue: str, stream: str, id_: bytes, fields: Mapping[bytes, bytes]
+    ) -> Taken | None:
+        """A message; one that is none of ours, or of another version, is deleted."""
+        try:
+            return _taken(queue, stream, id_, fields)
+        except (KeyError, TypeError, ValueError):
+            log.exception("a message can't be read and is deleted", queue=queue)
+            self.client.xack(stream, GROUP, id_)
+            self.client.xdel(stream, id_)
+            return None
 
     def make_groups(self, queue: str) -> None:
         """Make the streams of a queue, each with its group, unless they are there."""
@@ -145,10 +160,13 @@ class Streams:
         ]
         lanes = [stream_key(message.queue, lane) for lane in LANES]
         rows: Any = self._done(keys=[message.stream, *lanes], args=arguments)
-        return [
-            _taken(message.queue, _text(stream), id_, dict(zip(flat[::2], flat[1::2], strict=True)))
+        found = (
+            self._readable(
+                message.queue, _text(stream), id_, dict(zip(flat[::2], flat[1::2], strict=True))
+            )
             for stream, id_, flat in rows
-        ]
+        )
+        return [taken for taken in found if taken is not None]
 
     def put_back(self, message: Taken, death: Death | None = None) -> bool:
         """Add a message again, at the end of its lane. False if it is not ours any more."""

@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 import redis
+import structlog
 from kombu.transport import TRANSPORT_ALIASES, virtual
 
 from triptych.queues import codec, streams
@@ -20,6 +21,9 @@ from triptych.queues.streams import BULK, URGENT, Streams, Taken
 SCHEME = "triptych"
 URL = f"{SCHEME}://redis"
 """The address of Redis is an option: it may hold a password, and Celery logs URLs."""
+
+
+log = structlog.get_logger(__name__)
 
 
 def register_transport() -> None:
@@ -154,7 +158,12 @@ class Transport(virtual.Transport):
 
     def _deliver_arrived(self, channel: Any, holder: Holder, receive: Any) -> None:
         while (taken := holder.arrived()) is not None:
-            receive(channel.Message(_payload(taken), channel=channel))
+            try:
+                receive(channel.Message(_payload(taken), channel=channel))
+            except Exception:
+                # It would kill every worker. The sweep finds what it carried.
+                log.exception("message can't be delivered and is dropped", queue=holder.queue)
+                holder.done(taken.tag)
 
     def close_connection(self, connection: Any) -> None:
         """Close every channel and the client."""

@@ -142,7 +142,7 @@ def test_valkey_never_evicts_and_logs_every_write(tmp_path):
     command = valkey.command(Path("/bin/server"), port=9001, folder=tmp_path)
     options = dict(zip(command[1::2], command[2::2], strict=True))
     assert options["--bind"] == "127.0.0.1"
-    assert options["--appendonly"] == "yes"
+    assert (options["--appendonly"], options["--appendfsync"]) == ("yes", "everysec")
     assert options["--maxmemory-policy"] == "noeviction"
     assert options["--dir"] == str(tmp_path)
 

@@ -1,6 +1,7 @@
 """What a worker does around a step: it counts, waits, and loses no chunk."""
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ from triptych.media.store import MediaStore
 from triptych.queues import jobs
 from triptych.queues.labels import Death, Label
 from triptych.workers import runtime
+from triptych.workers import worker as module
 from triptych.workers.request import cause_of
 from triptych.workers.worker import Worker
 
@@ -79,8 +81,15 @@ def quiet(monkeypatch):
 
 
 @pytest.fixture
-def worker():
+def counted() -> Counter[str]:
+    """What has happened, for the operator."""
+    return Counter()
+
+
+@pytest.fixture
+def worker(counted, monkeypatch):
     """A fusion worker without a server."""
+    monkeypatch.setattr(module, "count", lambda *_, **events: counted.update(events))
     made = Worker("fusion", Settings())
     made.engine = Steps()
     made.progress = Counts()
@@ -255,7 +264,7 @@ def test_two_deaths_are_an_accident(worker, sent):
     assert [(chunk.slip, deaths) for chunk, deaths in sent] == [(("fusion",), 0)]
 
 
-def test_an_item_that_kills_alone_is_stopped(worker, sent):
+def test_an_item_that_kills_alone_is_stopped(worker, sent, counted):
     """Its reason says how the workers died."""
     worker.runtime = Labelled(3)
     single = message()
@@ -265,6 +274,7 @@ def test_an_item_that_kills_alone_is_stopped(worker, sent):
     assert (worker.progress.done, worker.progress.failed) == ({3}, {3})
     assert worker.engine.failures[0].startswith("quarantined: 3 workers died of it: process 7")
     assert "SIGKILL" in worker.engine.failures[0]
+    assert counted == {"failed": 1, "quarantined": 1}
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=9))

@@ -19,10 +19,13 @@ from celery.worker import state
 from triptych.core import logs
 from triptych.core.errors import Unavailable
 from triptych.queues import jobs, processes
+from triptych.queues.holder import Holder
 from triptych.queues.labels import HEADER, Label
 from triptych.workers.request import Request
 
 _PAUSE_SECONDS = 5
+_IDLE_SECONDS = 5
+_STEP_SECONDS = 0.2
 _FAILED = 1
 
 log = structlog.get_logger(__name__)
@@ -95,19 +98,35 @@ class Runtime:
         self._bound_shutdown()
 
     def _bound_shutdown(self, **_: object) -> None:
-        """End in time whatever hangs: work that is still under way then goes back."""
+        """End in time whatever hangs, such as a process that still loads its models."""
         threading.Thread(target=self._end_in_time, daemon=True).start()
 
     def _end_in_time(self) -> None:
-        time.sleep(self._drain)
-        log.warning("work is under way at the end of the grace: it goes back", kind=self.kind)
+        """Give work its time, and what is idle a little; then work goes back."""
+        begun = time.monotonic()
+        while (passed := time.monotonic() - begun) < self._drain:
+            if passed > _IDLE_SECONDS and not self._held():
+                break
+            time.sleep(_STEP_SECONDS)
+        log.warning("not everything has ended in time", kind=self.kind, back=self._held())
         try:
-            if holder := self._controller.consumer.task_consumer.channel.holder:
+            if holder := self._holder:
                 holder.close()
         finally:
             for pid in processes.children():
                 os.kill(pid, signal.SIGKILL)
             os._exit(state.should_stop or 0)
+
+    @property
+    def _holder(self) -> Holder | None:
+        """What this worker holds its messages in; None before it takes and after it has closed."""
+        consumer: Any = getattr(self._controller.consumer, "task_consumer", None)
+        channel: Any = getattr(consumer, "channel", None)
+        return getattr(channel, "holder", None)
+
+    def _held(self) -> int:
+        holder = self._holder
+        return holder.held if holder else 0
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """One kind of worker: a Celery application whose tasks call the steps of an engine."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any
 
@@ -8,7 +9,7 @@ import redis
 import structlog
 from celery import Celery
 
-from triptych.core.errors import NotFound, Unavailable, internal
+from triptych.core.errors import NotFound, QueueUnavailable, Unavailable, internal
 from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import Settings
 from triptych.engine import Engine
@@ -17,6 +18,8 @@ from triptych.ingest.manifest import read_manifest
 from triptych.ingest.planning import WINDOW
 from triptych.queues import jobs
 from triptych.queues.progress import Progress
+from triptych.queues.state import count
+from triptych.queues.streams import connect
 from triptych.text.analysis import terms
 from triptych.workers.runtime import Runtime, patient
 
@@ -51,12 +54,19 @@ class Worker:
         return Engine.open(self.settings)
 
     @cached_property
+    def client(self) -> redis.Redis:
+        """Redis, where things are counted."""
+        return connect(self.settings.redis_url)
+
+    @cached_property
     def progress(self) -> Progress:
         """The batch counters."""
-        client = redis.Redis.from_url(
-            self.settings.redis_url, socket_connect_timeout=3, socket_timeout=30
-        )
-        return Progress(client, ttl=self.settings.batch_ttl)
+        return Progress(self.client, ttl=self.settings.batch_ttl)
+
+    def _count(self, **events: int) -> None:
+        """Count events for ``/metrics``; work does not wait for that."""
+        with suppress(QueueUnavailable):
+            count(self.client, self.kind, **events)
 
     @property
     def _makes_texts(self) -> bool:
@@ -125,6 +135,7 @@ class Worker:
             reason = f"quarantined: {label.deaths} workers died of it: {deaths}"
             log.error("item is quarantined", item=chunk.items[0].id, reason=reason)
             self._finish(chunk, partial(self.engine.fail, reason=reason))
+            self._count(quarantined=1)
             return None
         log.warning("chunk is halved", batch=chunk.batch, items=len(chunk.items))
         for half in chunk.halves():
@@ -167,5 +178,6 @@ class Worker:
         except NotFound as error:
             log.warning("collection is gone", reason=error.reason, batch=chunk.batch)
             failed = chunk.ordinals
+        self._count(failed=len(failed))
         if chunk.batch is not None:
             self.progress.mark(chunk.batch, done=chunk.ordinals, failed=failed)

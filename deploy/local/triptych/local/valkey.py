@@ -32,7 +32,8 @@ def find_server() -> Path:
 def command(server: Path, *, port: int, folder: Path) -> list[str]:
     """The command of a foreground server on loopback that never evicts and logs every write.
 
-    Eviction would lose queued tasks, so a full server must refuse writes.
+    Eviction would lose queued messages, so a full server must refuse writes. It only carries what
+    the media store and the index know, so a power cut may take its last second.
     """
     options = {
         "bind": LOOPBACK,
@@ -42,6 +43,7 @@ def command(server: Path, *, port: int, folder: Path) -> list[str]:
         "dir": str(folder),
         "save": "",
         "appendonly": "yes",
+        "appendfsync": "everysec",
         "maxmemory-policy": "noeviction",
     }
     return [str(server), *(word for key, value in options.items() for word in (f"--{key}", value))]
