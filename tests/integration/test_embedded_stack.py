@@ -99,7 +99,7 @@ def both(
 
 def test_it_is_ready_without_elasticsearch(embedded: Stack, http_of_embedded: httpx.Client):
     """No part of the stack is a Java process, and every part that it needs answers."""
-    assert http_of_embedded.get("/readyz").json()["parts"] == {"redis": "ok", "index": "ok"}
+    assert set(http_of_embedded.get("/readyz").json()["parts"].values()) == {"ok"}
     assert "elasticsearch" not in embedded.running
     programs = {
         Path(f"/proc/{pid}/exe").resolve().name

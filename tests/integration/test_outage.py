@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+import redis
 
 from support import settle, wait_for
 from triptych.client import Client
@@ -72,6 +73,44 @@ def test_redis_away(stack: Stack, http: httpx.Client, client: Client, collection
     assert search.status_code == 200
     assert http.get(f"{base}/items/x").status_code == 404
     assert wait_for(client, client.submit_manifest(collection, manifest(3))["batch"]).done == 3
+
+
+def test_redis_full(stack: Stack, http: httpx.Client, client: Client, collection: str):
+    """Uploads are refused with a reason; searches go on; afterwards all works, nothing was kept."""
+    base = f"/v1/collections/{collection}"
+    client.submit_manifest(collection, manifest(1))
+    server = redis.Redis.from_url(stack.redis_url)
+    server.config_set("maxmemory", 2**20)
+    try:
+        item = http.post(f"{base}/items", json={"id": "x", "text": "a"})
+        batch = http.post(
+            f"{base}/batches",
+            content=manifest(3),
+            headers={"content-type": "application/x-ndjson"},
+        )
+        search = http.post(f"{base}/search", json={"text": "item"})
+        ready = http.get("/readyz")
+    finally:
+        server.config_set("maxmemory", 0)
+    assert [item.status_code, batch.status_code, ready.status_code] == [503] * 3
+    assert all("Redis is full" in answer.text for answer in (item, batch, ready))
+    assert search.status_code == 200
+    assert http.get(f"{base}/items/x").status_code == 404
+    assert wait_for(client, client.submit_manifest(collection, manifest(3))["batch"]).done == 3
+
+
+def test_workers_away(stack: Stack, http: httpx.Client):
+    """The gateway is of use, but says which kind is missing, and counts none of it."""
+    stack.stop("worker-audio")
+    try:
+        ready = http.get("/readyz")
+        figures = http.get("/metrics").text
+    finally:
+        stack.start("worker-audio")
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert ready.json()["parts"]["workers"] == "no worker for audio"
+    assert 'triptych_workers{kind="audio"} 0' in figures
+    assert 'triptych_workers{kind="image"} 1' in figures
 
 
 @pytest.fixture(autouse=True)
