@@ -227,7 +227,8 @@ class Holder:
             for message in taken[len(kept) :]:
                 self._endings.append(_Ending(message, back=True, death=None))
             self._arrived.extend(kept)
-            self._changed.notify_all()
+            if self._endings or self._free() > 0:  # else no thread has anything to do
+                self._changed.notify_all()
         if kept:
             with suppress(BlockingIOError):
                 os.write(self._ringer, b"!")
