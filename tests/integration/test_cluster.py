@@ -1,4 +1,4 @@
-"""Collections of several shards on three real nodes: the same answers on any number of them."""
+"""Collections of several shards on three real nodes: the same answers, and no loss with a node."""
 
 import shutil
 import time
@@ -360,3 +360,25 @@ def test_a_change_that_fails_leaves_all_as_it_was(
     with Elasticsearch(nodes[0].url) as client:
         assert len(client.indices.get(index=f"{PREFIX}-{name}.v*")) == 1
     assert index.bulk(name, [make("i001", version=1)])[0].result == "written"
+
+
+def test_one_of_three_nodes_dies(index: SearchIndex, nodes: list[Node]):
+    """With a replica, nothing that was reported as written is lost, and writing goes on."""
+    name = f"c{uuid.uuid4().hex[:10]}"
+    index.ensure(name, shards=3, replicas=1)
+    with Elasticsearch(nodes[0].url) as client:
+        client.cluster.health(index=f"{PREFIX}-{name}", wait_for_status="green", timeout="60s")
+    write(index, name, documents())
+
+    def kill() -> None:
+        stop([nodes[2].process], grace=0)
+        with Elasticsearch(nodes[0].url) as client:
+            health = {"wait_for_nodes": f"{NODES - 1}", "wait_for_status": "yellow"}
+            client.cluster.health(index=f"{PREFIX}-{name}", timeout="120s", **health)
+
+    written = while_writing(index, name, kill)
+    assert_written(index, name, written)
+    assert len(index.versions(name, [f"i{n:03}" for n in range(ITEMS)])) == ITEMS
+    index.refresh(name)
+    alive_ones = sum(version > 0 for version in written.values())
+    assert len(list(index.scan(name))) == ITEMS + alive_ones
