@@ -85,6 +85,11 @@ class Settings(BaseSettings):
         default=(),
         description="folders that a manifest may name files in, separated by ':'; none by default",
     )
+    import_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="folders of buckets that a manifest may name files in, as s3://bucket/folder, "
+        "separated by ','; none by default",
+    )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="hosts that the gateway answers to, separated by ','; any by default",
@@ -134,7 +139,7 @@ class Settings(BaseSettings):
             value = tuple(Path(part).resolve() for part in value.split(":") if part)
         return value
 
-    @field_validator("trusted_hosts", "fetch_hosts", mode="before")
+    @field_validator("import_urls", "trusted_hosts", "fetch_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -69,7 +69,11 @@ class Planner:
         return item
 
     def _read_bounded(self, name: str) -> bytes:
-        """Read a file under one of the roots, checked at the moment it is opened."""
+        """Read a file elsewhere, or under one of the roots, checked when it is opened."""
+        if "://" in name:
+            from triptych.ingest.remote_files import read_remote  # which needs an HTTP client
+
+            return read_remote(self.settings, name)
         limit = self.settings.limits.file_bytes
         with open_inside(self.settings.import_roots, name) as file:
             data = file.read(limit + 1)

@@ -13,9 +13,9 @@ from triptych.fusion.blocks import Layout
 from triptych.fusion.query import AGAINST, KEYWORD, FusedQuery, fuse_query
 from triptych.index.model import Words
 from triptych.media.audio import decode_audio
+from triptych.media.fetching import fetch, is_url
 from triptych.media.image import decode_image
 from triptych.media.text import clean_text
-from triptych.search.fetching import fetch, is_url
 from triptych.search.parts import (
     EncodedPart,
     Items,

@@ -59,6 +59,8 @@ def test_files_are_imported(store, root):
         ("large.ogg", "larger than the limit of 10 bytes"),
         ("../secret", "outside the allowed import roots"),
         (".", "not a regular file"),
+        ("https://nowhere.example/a.ogg", "host 'nowhere.example' is not allowed"),
+        ("s3://bucket/a.ogg", "none of the folders that TRIPTYCH_IMPORT_URLS allows"),
     ],
 )
 def test_a_file_that_can_not_be_imported_is_a_failure_of_that_part(store, root, name, reason):

@@ -9,8 +9,8 @@ from typing import ClassVar
 import pytest
 
 from triptych.core.errors import InvalidInput, MediaError, TooLarge
-from triptych.search import fetching
-from triptych.search.fetching import fetch, is_url
+from triptych.media import fetching
+from triptych.media.fetching import fetch, is_url
 from triptych.search.request import SearchRequest
 
 

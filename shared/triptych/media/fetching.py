@@ -1,4 +1,4 @@
-"""Fetch the media of a query by URL.
+"""Fetch media by URL, of queries and of manifest lines.
 
 Disabled by default, because a server that fetches URLs can be made to reach internal services.
 Operators list the allowed hosts in TRIPTYCH_FETCH_HOSTS. No other host is contacted, redirects are
