@@ -16,8 +16,9 @@ from tests.support import layout
 
 from triptych.core.item import MODALITIES, Item, Modality
 from triptych.core.settings import Settings
+from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extractor, load_extractor
-from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.blocks import fuse
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
 from triptych.media.audio import decode_audio
@@ -81,7 +82,7 @@ def _write(index: str, lines: Sequence[Line]) -> float:
     """Decode, encode, fuse and index a few lines; the CPU seconds that took."""
     started = sum(os.times()[:2])
     found = _loaded[0]
-    items, features = _encode(found, lines)
+    items, blocks = _encode(found, lines)
     chunk = Chunk("bare", 1, layout().fingerprint, (), tuple(items), batch="bare")
     actions = (
         {
@@ -89,13 +90,13 @@ def _write(index: str, lines: Sequence[Line]) -> float:
             "_id": item.id,
             "_source": document(chunk, item, vector),
         }
-        for item, vector in zip(items, fuse(features, len(items), layout()), strict=True)
+        for item, vector in zip(items, fuse(blocks, layout()), strict=True)
     )
     helpers.bulk(found.client, actions)
     return sum(os.times()[:2]) - started
 
 
-def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], dict[str, Rows]]:
+def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], list[dict[str, Vectors]]]:
     items: list[Item] = []
     media: dict[Modality, dict[int, Any]] = {modality: {} for modality in MODALITIES}
     for row, line in enumerate(lines):
@@ -120,12 +121,10 @@ def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], dict[str
             facts["audio"] = hashlib.sha256(data).hexdigest()
             facts["names"]["audio"] = Path(line["audio"]).name
         items.append(Item(id=line["id"], ordinal=row, fields=fields, **facts))
-    features = {
-        block: Rows(tuple(media[modality]), vectors)
-        for modality in MODALITIES
-        if media[modality]
-        for block, vectors in found.extractors[modality](
-            list(media[modality].values())
-        ).blocks.items()
-    }
-    return items, features
+    blocks: list[dict[str, Vectors]] = [{} for _ in items]
+    for modality, decoded in media.items():
+        if decoded:
+            extracted = found.extractors[modality](list(decoded.values())).blocks
+            for position, row in enumerate(decoded):
+                blocks[row] |= {name: rows[position] for name, rows in extracted.items()}
+    return items, blocks

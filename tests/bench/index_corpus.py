@@ -24,7 +24,7 @@ from triptych.core.settings import Settings
 from triptych.corpora import tuxpaint
 from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extractor, load_extractor
-from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.blocks import fuse
 from triptych.media.audio import decode_audio
 from triptych.media.image import decode_image
 from triptych.media.store import MediaStore
@@ -150,16 +150,13 @@ class Stamps:
     @cached_property
     def documents(self) -> Documents:
         """All stamps."""
-        features: dict[str, Rows] = {}
+        blocks: list[dict[str, Vectors]] = [{} for _ in self._lines]
         for modality in MODALITIES:
-            rows = tuple(row for row, line in enumerate(self._lines) if modality in line)
-            batches = [
-                self._extractors[modality]([self._decode(modality, self._lines[row])]).blocks
-                for row in rows
-            ]
-            for block in batches[0]:
-                features[block] = Rows(rows, np.concatenate([found[block] for found in batches]))
-        fused = fuse(features, len(self._lines), layout())
+            for row, line in enumerate(self._lines):
+                if modality in line:
+                    found = self._extractors[modality]([self._decode(modality, line)]).blocks
+                    blocks[row] |= {name: vectors[0] for name, vectors in found.items()}
+        fused = fuse(blocks, layout())
         return Documents(
             [line["id"] for line in self._lines],
             fused.astype(np.float16).astype(np.float32),

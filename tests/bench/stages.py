@@ -18,11 +18,12 @@ from tests.bench.figures import Floats, emit, resampled, say
 from tests.bench.setting import Line, Setting
 from tests.support import layout
 
-from triptych.core.item import Item
+from triptych.core.item import Item, Modality
 from triptych.encoders.encoder import Headed
-from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.blocks import fuse
 from triptych.index.model import Versioned
-from triptych.ingest.chunk import FUSION, Chunk, submission_sequence
+from triptych.ingest.chunk import FUSION, Chunk
+from triptych.ingest.derived import Derived, DerivedStore, content_digest, described
 from triptych.ingest.documents import document
 from triptych.media.audio import decode_audio
 from triptych.media.image import decode_image
@@ -96,6 +97,7 @@ class _Steps:
     def __init__(self, setting: Setting, store: MediaStore) -> None:
         self._setting = setting
         self._store = store
+        self._kept = DerivedStore.of(store, setting.services.engine.settings, layout())
         extractors = setting.services.engine.extractors.values()
         encoders = {block: e for found in extractors for block, e in found.encoders.items()}
         concept, visual = encoders["concept"], encoders["visual"]
@@ -111,17 +113,22 @@ class _Steps:
     def run(self, clock: Clock, lines: Sequence[Line]) -> None:
         """All stages over one chunk."""
         items = self._stored(clock, lines)
-        items, features = self._encoded(clock, items)
+        made = self._encoded(clock, items)
+        with clock.stage("keep"):
+            for modality, derived in made.items():
+                found = {content_digest(items[row], modality): one for row, one in derived.items()}
+                self._kept.write(self._kept.kinds[modality], found)
         chunk = Chunk(
             collection=_COLLECTION,
-            sequence=submission_sequence(),
+            sequence=time.time_ns() // 1000,
             fingerprint=layout().fingerprint,
             slip=("image", "text", "audio", FUSION),
             items=tuple(items),
             batch="stages",
+            derived=self._kept.kinds,
         )
-        self._travel(clock, chunk, features)
-        self._index(clock, chunk, features)
+        self._travel(clock, chunk)
+        self._index(clock, chunk)
 
     def _stored(self, clock: Clock, lines: Sequence[Line]) -> list[Item]:
         items = [
@@ -142,10 +149,8 @@ class _Steps:
                         items[row] = items[row].with_media(part, digest)
         return items
 
-    def _encoded(
-        self, clock: Clock, items: list[Item]
-    ) -> tuple[list[Item], dict[str, dict[str, Rows]]]:
-        """The items with their words, and the blocks by the queue that makes them."""
+    def _encoded(self, clock: Clock, items: Sequence[Item]) -> dict[Modality, dict[int, Derived]]:
+        """What the steps of each modality make of the items, by their rows."""
         pictures = {row: item for row, item in enumerate(items) if item.image}
         texts = {row: item for row, item in enumerate(items) if item.text}
         sounds = {row: item for row, item in enumerate(items) if item.audio}
@@ -164,37 +169,37 @@ class _Steps:
             concept, visual = self._concept.head(pooled), self._visual.head(pooled)
         with clock.stage("terms"):
             clean = [clean_text(str(i.text), max_chars=_NO_LIMIT) for i in texts.values()]
-            for row, text in zip(texts, clean, strict=True):
-                language = detect(text)
-                item = replace(items[row], text=text).noting({"language": language})
-                items[row] = item.with_words("text", analyse(text, language))
+            languages = [detect(text) for text in clean]
+            words = [analyse(*pair) for pair in zip(clean, languages, strict=True)]
         with clock.stage("minilm"):
             semantic = self._text.encode(clean)
         with clock.stage("audio_decode"):
             samples = [decode_audio(d, max_seconds=_NO_LIMIT) for d in data["audio"]]
         with clock.stage("mfcc"):
             acoustic = self._audio.encode(samples)
-        return items, {
+        return {
             "image": {
-                "concept": Rows(tuple(pictures), concept),
-                "visual": Rows(tuple(pictures), visual),
+                row: Derived({"concept": one, "visual": other})
+                for row, one, other in zip(pictures, concept, visual, strict=True)
             },
-            "text": {"semantic": Rows(tuple(texts), semantic)},
-            "audio": {"acoustic": Rows(tuple(sounds), acoustic)},
+            "text": {
+                row: Derived({"semantic": one}, {"language": language}, {"text": found})
+                for row, one, language, found in zip(texts, semantic, languages, words, strict=True)
+            },
+            "audio": {
+                row: Derived({"acoustic": one}) for row, one in zip(sounds, acoustic, strict=True)
+            },
         }
 
     def _loaded(self, part: str, items: Mapping[int, Item]) -> list[bytes]:
         return [self._store.get(getattr(item, part)) for item in items.values()]
 
-    def _travel(
-        self, clock: Clock, chunk: Chunk, features: Mapping[str, Mapping[str, Rows]]
-    ) -> None:
+    def _travel(self, clock: Clock, chunk: Chunk) -> None:
         """To every queue of the slip; items without a part do not visit its queue."""
         codec_cpu = codec_wall = queue_cpu = queue_wall = 0.0
         for queue in chunk.slip:
             hop = Clock()
-            here = [row for row, item in enumerate(chunk.items) if _visits(item, queue)]
-            part = _only(replace(chunk, slip=(queue,)), here)
+            part = replace(chunk.of([i for i in chunk.items if _visits(i, queue)]), slip=(queue,))
             with hop.stage("codec"):
                 data = codec.dumps(part.to_message())
             with hop.stage("queue"):
@@ -208,7 +213,7 @@ class _Steps:
             codec_wall += sum(hop.wall["codec"])
             queue_cpu += sum(hop.cpu["queue"])
             queue_wall += sum(hop.wall["queue"])
-            chunk = chunk.advance(chunk.items, features.get(queue, {}))
+            chunk = chunk.advance("0" * 16)
         for name, cpu, wall in (
             ("codec", codec_cpu, codec_wall),
             ("queue", queue_cpu, queue_wall),
@@ -216,16 +221,16 @@ class _Steps:
             clock.cpu[name].append(cpu)
             clock.wall[name].append(wall)
 
-    def _index(
-        self, clock: Clock, chunk: Chunk, features: Mapping[str, Mapping[str, Rows]]
-    ) -> None:
-        blocks = {name: rows for part in features.values() for name, rows in part.items()}
+    def _index(self, clock: Clock, chunk: Chunk) -> None:
+        """Derived data that the steps kept is read, and the documents are written."""
+        with clock.stage("derived"):
+            described_items = described(chunk, self._kept)
         with clock.stage("fuse"):
-            fused = fuse(blocks, len(chunk.items), layout())
+            fused = fuse([blocks for _, blocks in described_items], layout())
         with clock.stage("document"):
             documents: list[dict[str, Any]] = [
                 document(chunk, item, vector)
-                for item, vector in zip(chunk.items, fused, strict=True)
+                for (item, _), vector in zip(described_items, fused, strict=True)
             ]
         with clock.stage("json"):
             for body in documents:
@@ -238,13 +243,3 @@ class _Steps:
 
 def _visits(item: Item, queue: str) -> bool:
     return queue == FUSION or getattr(item, queue) is not None
-
-
-def _only(chunk: Chunk, rows: Sequence[int]) -> Chunk:
-    """The chunk with some of its items, and their features."""
-    place = {row: number for number, row in enumerate(rows)}
-    features = {}
-    for name, part in chunk.features.items():
-        kept = [i for i, row in enumerate(part.rows) if row in place]
-        features[name] = Rows(tuple(place[part.rows[i]] for i in kept), part.vectors[kept])
-    return replace(chunk, items=tuple(chunk.items[row] for row in rows), features=features)

@@ -12,7 +12,7 @@ from support import layout, make_item
 from triptych.core.fields import FIELDS
 from triptych.core.item import Item
 from triptych.encoders.cards import unit_rows
-from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.blocks import fuse
 from triptych.index import SearchIndex
 from triptych.index.model import Clause, IndexQuery, Match, Versioned, Words
 from triptych.ingest.chunk import Chunk
@@ -31,14 +31,12 @@ def random_block(name: str) -> np.ndarray:
 
 def make(item_id: str, *, parts: str = "text", version: int = 1, **fields: Any) -> Versioned:
     """A document with random features for some parts."""
-    blocks = {
-        name: Rows((0,), random_block(name)[None]) for part in parts.split() for name in PARTS[part]
-    }
+    blocks = {name: random_block(name) for part in parts.split() for name in PARTS[part]}
     media = {part: "0" * 64 for part in parts.split() if part != "text"}
     text = {"text": "words", "words": {"text": "word"}} if "text" in parts else {}
     item = _with_plain_words(make_item(item_id, **{**text, **media, **fields}))
     chunk = Chunk("any", version, layout().fingerprint, (), (item,), batch="b")
-    return Versioned(document(chunk, item, fuse(blocks, 1, layout())[0]), version)
+    return Versioned(document(chunk, item, fuse([blocks], layout())[0]), version)
 
 
 def _with_plain_words(item: Item) -> Item:

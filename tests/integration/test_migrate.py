@@ -18,7 +18,7 @@ from support import layout, make_item
 from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.core.settings import Settings, index_folder
 from triptych.encoders.cards import unit_rows
-from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.blocks import fuse
 from triptych.index import SearchIndex, migration, open_index
 from triptych.index.migration import Difference, compare, copy, prune
 from triptych.index.model import Outcome, Versioned
@@ -42,13 +42,13 @@ def make(number: int, *, version: int = 1000, **fields: Any) -> Versioned:
         names={"text": "a.txt"},
         language="en",
     )
-    vectors = {"semantic": Rows((0,), random_block("semantic"))}
+    vectors = {"semantic": random_block("semantic")[0]}
     if number % 11 == 3:
         item, vectors = replace(item, text=None, words={}).failing("text", "broken"), {}
     elif number % 11 == 5:
         item = replace(item, image="0" * 64).failing("image", "broken")
     chunk = Chunk("any", version, layout().fingerprint, (), (replace(item, **fields),), batch="b")
-    return Versioned(document(chunk, chunk.items[0], fuse(vectors, 1, layout())[0]), version)
+    return Versioned(document(chunk, chunk.items[0], fuse([vectors], layout())[0]), version)
 
 
 def random_block(name: str) -> np.ndarray:

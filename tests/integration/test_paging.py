@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from support import changed, ids, layout, make_item
 from triptych.core.errors import NotFound
 from triptych.core.settings import Settings
-from triptych.fusion.blocks import Rows, fuse
+from triptych.fusion.blocks import fuse
 from triptych.gateway.app import create_app
 from triptych.gateway.services import Services, make_services
 from triptych.index import SearchIndex, open_index
@@ -80,7 +80,7 @@ def write(services: Services, index: SearchIndex, name: str) -> Write:
 
     def send(texts: dict[str, str], version: int) -> None:
         vectors = services.engine.extractors["text"](list(texts.values())).blocks["semantic"]
-        rows = {"semantic": Rows(tuple(range(len(texts))), vectors)}
+        blocks = [{"semantic": vector} for vector in vectors]
         items = tuple(
             make_item(
                 item,
@@ -92,7 +92,7 @@ def write(services: Services, index: SearchIndex, name: str) -> Write:
             for number, (item, text) in enumerate(texts.items())
         )
         chunk = Chunk("any", version, layout().fingerprint, (), items)
-        fused = fuse(rows, len(items), layout())
+        fused = fuse(blocks, layout())
         index.bulk(
             name,
             [

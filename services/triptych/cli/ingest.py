@@ -48,7 +48,7 @@ def ingest(
 
         def look() -> None:
             for batch, status in statuses.items():
-                if status.state != "done":
+                if not status.ended:
                     statuses[batch] = client.batch(batch)
             done = sum(status.done for status in statuses.values())
             bar.update(
@@ -62,7 +62,7 @@ def ingest(
             batch = submit()["batch"]
             statuses[batch] = client.batch(batch)
             look()
-        while any(status.state != "done" for status in statuses.values()):
+        while not all(status.ended for status in statuses.values()):
             pause(0.2)
             look()
     return Report(

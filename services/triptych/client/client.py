@@ -32,12 +32,24 @@ class BatchStatus:
     """The progress of a batch; see ``GET /v1/batches/{batch}``."""
 
     batch: str
+    collection: str
     state: str
+    """``running``, ``paused``, ``cancelling``; or at the end ``done`` or ``cancelled``."""
     total: int
     done: int
     failed: int
     rate: float
+    """Items per second."""
     eta_seconds: float | None
+    accepted: float
+    """Seconds since 1970."""
+    outcomes: Mapping[str, int] | None = None
+    """At the end, when all is written down: the number of items by what became of them."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to it."""
+        return self.state in {"done", "cancelled"}
 
 
 class Client:
@@ -98,14 +110,58 @@ class Client:
         while True:
             status = self.batch(batch)
             yield status
-            if status.state == "done":
+            if status.ended:
                 return
             time.sleep(_POLL_SECONDS)
 
+    def batches(
+        self, collection: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[BatchStatus]:
+        """The batches that are kept, the latest first."""
+        wanted = {"collection": collection, "state": state, "limit": limit}
+        query = {name: value for name, value in wanted.items() if value is not None}
+        found = self._call("GET", "/v1/batches", params=query)["batches"]
+        return [BatchStatus(**one) for one in found]
+
+    def pause(self, batch: str) -> BatchStatus:
+        """Plan nothing more of a batch; what is under way is finished."""
+        return BatchStatus(**self._call("POST", f"/v1/batches/{batch}/pause"))
+
+    def resume(self, batch: str) -> BatchStatus:
+        """Go on with a batch that was paused."""
+        return BatchStatus(**self._call("POST", f"/v1/batches/{batch}/resume"))
+
+    def cancel(self, batch: str) -> BatchStatus:
+        """End a batch: what is indexed stays, the rest is not done."""
+        return BatchStatus(**self._call("POST", f"/v1/batches/{batch}/cancel"))
+
+    def retry(
+        self, batch: str, *, ids: Sequence[str] | None = None, reason: str | None = None
+    ) -> str:
+        """Add failed items of a batch again; the new batch.
+
+        Args:
+            batch: one that has ended.
+            ids: only these items.
+            reason: only those of which a reason contains this text.
+        """
+        wanted = {"ids": None if ids is None else list(ids), "reason": reason}
+        return str(self._call("POST", f"/v1/batches/{batch}/retry", json=wanted)["batch"])
+
+    def reconcile(self) -> dict[str, int]:
+        """Look now for items that got lost on their way; what was found."""
+        return self._call("POST", "/v1/reconcile")
+
     def failures(self, batch: str) -> list[dict[str, Any]]:
-        """Items of a batch that are failed or partial."""
-        found: list[dict[str, Any]] = self._call("GET", f"/v1/batches/{batch}/failures")["failures"]
-        return found
+        """Items of a batch that are failed, partial or quarantined, all of them."""
+        found: list[dict[str, Any]] = []
+        query: dict[str, str] = {}
+        while True:
+            page = self._call("GET", f"/v1/batches/{batch}/failures", params=query)
+            found += page["failures"]
+            if "after" not in page:
+                return found
+            query = {"after": page["after"]}
 
     def search(
         self, collection: str, fields: Mapping[str, Any], media: Media | None = None

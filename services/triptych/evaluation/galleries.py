@@ -6,10 +6,12 @@ from pathlib import Path
 
 from triptych.core.errors import InvalidInput
 from triptych.core.item import MEDIA, MODALITIES, Item, Modality
+from triptych.encoders.cards import Vectors
 from triptych.engine import Engine
 from triptych.evaluation.judged import share
-from triptych.fusion.blocks import Layout, Rows, fuse
+from triptych.fusion.blocks import Layout, fuse
 from triptych.index.documents import Document
+from triptych.index.model import Versioned
 from triptych.ingest.chunk import FUSION, Chunk
 from triptych.ingest.documents import document
 from triptych.ingest.manifest import ItemLine
@@ -22,27 +24,28 @@ COLLECTION = "judged"
 
 _CHUNK = 32
 
+Described = tuple[Item, Mapping[str, Vectors]]
+"""An item after the steps of an engine, and its blocks."""
+
 
 @dataclass(frozen=True)
 class Gallery:
     """Items after the steps of an engine, ready to be written."""
 
-    chunks: Sequence[Chunk]
+    described: Sequence[Described]
     layout: Layout
 
     @property
     def items(self) -> list[Item]:
         """All items, in the order of the set."""
-        return [item for chunk in self.chunks for item in chunk.items]
+        return [item for item, _ in self.described]
 
     def documents(self) -> list[Document]:
         """The documents of all items, in the order of their ids."""
+        chunk = Chunk(COLLECTION, 1, self.layout.fingerprint, (FUSION,), ())
+        fused = fuse([blocks for _, blocks in self.described], self.layout)
         documents = [
-            document(chunk, item, vector)
-            for chunk in self.chunks
-            for item, vector in zip(
-                chunk.items, fuse(chunk.features, len(chunk.items), self.layout), strict=True
-            )
+            document(chunk, item, vector) for item, vector in zip(self.items, fused, strict=True)
         ]
         return sorted(documents, key=lambda entry: str(entry["id"]))
 
@@ -59,22 +62,30 @@ def encode_items(engine: Engine, lines: Sequence[ItemLine]) -> Gallery:
         InvalidInput: a part of an item can't be used.
         StoreUnavailable: the media can't be stored.
     """
-    chunks = [
-        _encoded(engine, lines[start : start + _CHUNK]) for start in range(0, len(lines), _CHUNK)
+    described = [
+        one
+        for start in range(0, len(lines), _CHUNK)
+        for one in _described(engine, lines[start : start + _CHUNK])
     ]
-    return Gallery(chunks, engine.layout)
+    return Gallery(described, engine.layout)
 
 
-def _encoded(engine: Engine, lines: Sequence[ItemLine]) -> Chunk:
+def _described(engine: Engine, lines: Sequence[ItemLine]) -> list[Described]:
     items = tuple(_stored(engine, line, ordinal) for ordinal, line in enumerate(lines))
     modalities = [part for part in MODALITIES if any(item.has(part) for item in items)]
-    chunk = Chunk(COLLECTION, 1, engine.layout.fingerprint, (*modalities, FUSION), items)
-    while chunk.slip[0] != FUSION:
-        chunk = engine.step(chunk)
-    for item in chunk.items:
+    waiting = [Chunk(COLLECTION, 1, engine.layout.fingerprint, (*modalities, FUSION), items)]
+    described = []
+    while waiting:
+        chunk = waiting.pop()
+        if chunk.slip[0] == FUSION:
+            described += engine.described(chunk)
+        else:
+            stepped = engine.step(chunk)
+            waiting += filter(None, (stepped.rest, stepped.chunk))
+    for item, _ in described:
         if item.errors:
             raise InvalidInput(f"item {item.id}: {dict(item.errors)}")
-    return chunk
+    return described
 
 
 def _stored(engine: Engine, line: ItemLine, ordinal: int) -> Item:
@@ -92,38 +103,27 @@ def losing(gallery: Gallery, loss: float) -> Gallery:
     at 60 %.
     """
     whole = [
-        (number, row)
-        for number, chunk in enumerate(gallery.chunks)
-        for row, item in enumerate(chunk.items)
+        row
+        for row, (item, _) in enumerate(gallery.described)
         if item.has("text") and item.has("image")
     ]
-    whole.sort(key=lambda entry: share(f"lose {gallery.chunks[entry[0]].items[entry[1]].id}"))
-    lost: list[dict[int, Modality]] = [{} for _ in gallery.chunks]
-    for turn, (number, row) in enumerate(whole[: round(loss * len(whole))]):
-        lost[number][row] = "image" if turn % 2 else "text"
-    chunks = [
-        _losing(chunk, rows, gallery.layout)
-        for chunk, rows in zip(gallery.chunks, lost, strict=True)
+    whole.sort(key=lambda row: share(f"lose {gallery.described[row][0].id}"))
+    lost: dict[int, Modality] = {
+        row: "image" if turn % 2 else "text"
+        for turn, row in enumerate(whole[: round(loss * len(whole))])
+    }
+    described = [
+        _losing(one, lost[row], gallery.layout) if row in lost else one
+        for row, one in enumerate(gallery.described)
     ]
-    return Gallery(chunks, gallery.layout)
+    return Gallery(described, gallery.layout)
 
 
-def _losing(chunk: Chunk, lost: Mapping[int, Modality], layout: Layout) -> Chunk:
-    """A copy of a chunk in which the items of these rows lack a part."""
-    items = tuple(
-        _without(item, lost[row]) if row in lost else item for row, item in enumerate(chunk.items)
-    )
-    features = {}
-    for name, block in chunk.features.items():
-        remaining = [
-            position
-            for position, row in enumerate(block.rows)
-            if lost.get(row) != layout.modalities[name]
-        ]
-        features[name] = Rows(
-            tuple(block.rows[position] for position in remaining), block.vectors[remaining]
-        )
-    return replace(chunk, items=items, features=features)
+def _losing(described: Described, part: Modality, layout: Layout) -> Described:
+    """A copy that lacks a part."""
+    item, blocks = described
+    left = {name: vector for name, vector in blocks.items() if layout.modalities[name] != part}
+    return _without(item, part), left
 
 
 def _without(item: Item, part: Modality) -> Item:
@@ -140,7 +140,10 @@ def _without(item: Item, part: Modality) -> Item:
 def fill(engine: Engine, gallery: Gallery) -> None:
     """Write a gallery into the engine's collection ``judged``, and make it visible to search."""
     engine.index.ensure(COLLECTION)
-    for chunk in gallery.chunks:
-        if failed := engine.write(chunk):
-            raise RuntimeError(f"{len(failed)} items of the gallery can't be indexed")
+    documents = gallery.documents()
+    for start in range(0, len(documents), _CHUNK):
+        some = [Versioned(one, 1) for one in documents[start : start + _CHUNK]]
+        outcomes = engine.index.bulk(COLLECTION, some)
+        if refused := [outcome for outcome in outcomes if outcome.result != "written"]:
+            raise RuntimeError(f"items of the gallery can't be indexed: {refused}")
     engine.index.refresh(COLLECTION)

@@ -11,6 +11,7 @@ from triptych.core.answers import Described, Omissible
 from triptych.engine.collections import CollectionSummary
 from triptych.index.item_document import ItemDocument
 from triptych.ingest.manifest import Rejection
+from triptych.queues.batches import BatchState
 
 
 def _problem_types() -> list[str]:
@@ -96,23 +97,19 @@ class AcceptedBatch(Described):
 
 
 @dataclass(frozen=True)
-class BatchProgress(Described):
-    """The progress of a batch."""
+class BatchList(Described):
+    """Batches, the latest first."""
 
-    batch: str
-    state: Literal["running", "done"]
-    total: int
-    done: int
-    """Items that are dealt with, failed ones included."""
-    failed: int
-    rate: float
-    """Items per second."""
-    eta_seconds: float | None
+    batches: Sequence[BatchState]
 
 
 @dataclass(frozen=True)
 class BatchFailures(Described):
-    """The items of a batch that are failed or partial."""
+    """Items of a batch that are failed, partial or quarantined."""
 
     batch: str
+    total: int
+    """All of them."""
     failures: Sequence[ItemDocument]
+    after: Omissible[str] = None
+    """What to send as ``after`` for the next ones; absent at the end."""

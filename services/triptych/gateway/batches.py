@@ -1,27 +1,53 @@
 """Batches: accepted, counted, their failures listed."""
 
-from flask import Blueprint, jsonify, request, url_for
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+
+from flask import Blueprint, Response, current_app, jsonify, request, url_for
+from flask.ctx import AppContext
 from flask.typing import ResponseReturnValue
 
-from triptych.core.errors import InvalidInput, NotFound, Unavailable
-from triptych.gateway.answers import AcceptedBatch, BatchFailures, BatchProgress
+from triptych.core.errors import Busy, Conflict, InvalidInput, NotFound, Unavailable
+from triptych.gateway.answers import AcceptedBatch, BatchFailures, BatchList
 from triptych.gateway.forms import BatchForm
 from triptych.gateway.ingest import enqueue
-from triptych.gateway.openapi import MANIFEST_TYPE, READ, UPLOAD, Manifest, operation
+from triptych.gateway.openapi import (
+    CHANGE,
+    EVENTS_TYPE,
+    MANIFEST_TYPE,
+    READ,
+    UPLOAD,
+    Events,
+    Manifest,
+    operation,
+)
 from triptych.gateway.requests import (
+    BatchesQuery,
+    FailuresQuery,
+    RetryRequest,
     batch_id,
     collection_name,
     read_body,
+    read_json,
     read_upload,
     refuse_when_busy,
 )
 from triptych.gateway.services import engine, services
+from triptych.index.documents import public
+from triptych.index.model import Page
 from triptych.ingest.accepting import Accepted
+from triptych.queues.batches import BatchState
+from triptych.queues.reconciling import Reconciler, Sweep
+from triptych.search.answer import dumps
 
 blueprint = Blueprint("batches", __name__, url_prefix="/v1")
 
 _MANIFEST_TYPES = {MANIFEST_TYPE, "application/jsonl", "application/jsonlines"}
 _MAX_REJECTED = 100
+_PAGE = 1000
+_LOOK_SECONDS, _KEEP_ALIVE = 0.5, 15.0
 
 
 @blueprint.post("/collections/<collection>/batches")
@@ -75,34 +101,142 @@ def _accept_form(collection: str) -> Accepted:
     return engine().accept_manifest(collection, manifest, uploads or None)
 
 
+@blueprint.get("/batches")
+@operation("list_batches", {200: BatchList}, *READ, query=BatchesQuery)
+def index() -> ResponseReturnValue:
+    """The batches that are kept, the latest first."""
+    query = BatchesQuery.model_validate(request.args.to_dict())
+    found = services().batches.list(query.collection, query.state)
+    return jsonify(BatchList(list(islice(found, query.limit))))
+
+
 @blueprint.get("/batches/<batch>")
-@operation("get_batch", {200: BatchProgress}, NotFound, Unavailable)
+@operation("get_batch", {200: BatchState}, *READ, NotFound)
 def show(batch: str) -> ResponseReturnValue:
-    """How far a batch is."""
+    """How far a batch is, or what became of it."""
+    return jsonify(services().batches.state(batch_id(batch)))
+
+
+@blueprint.get("/batches/<batch>/events")
+@operation("watch_batch", {200: Events}, *READ, NotFound, Busy)
+def events(batch: str) -> ResponseReturnValue:
+    """The states of a batch as Server-Sent Events, one at each change; the last one has ended."""
     known = batch_id(batch)
-    status = services().progress.status(known)
-    if status is None:
-        manifest = engine().manifest(known)
-        raise NotFound(
-            f"the progress of batch {known} ({manifest.total} items) is no longer kept: "
-            f"its items are in collection {manifest.collection!r}"
-        )
-    eta = status.eta
-    progress = BatchProgress(
-        known,
-        state=status.state,
-        total=status.total,
-        done=status.done,
-        failed=status.failed,
-        rate=round(status.rate, 2),
-        eta_seconds=None if eta is None else round(eta, 1),
-    )
-    return jsonify(progress)
+    first = services().batches.state(known)
+    if not services().waiters.acquire(blocking=False):
+        raise Busy("too many requests wait for batches")
+    stream = _events(current_app.app_context(), first)
+    return Response(stream, mimetype=EVENTS_TYPE, headers={"Cache-Control": "no-store"})
+
+
+def _events(context: AppContext, state: BatchState) -> Iterator[bytes]:
+    """At least a comment every fifteen seconds, so that nothing between takes it for dead."""
+    with context:
+        found = services()
+        try:
+            sent, quiet = None, 0.0
+            while True:
+                if state != sent:
+                    yield b"event: state\ndata: " + dumps(state) + b"\n\n"
+                    sent, quiet = state, 0.0
+                elif quiet >= _KEEP_ALIVE:
+                    yield b": waiting\n\n"
+                    quiet = 0.0
+                if state.state in {"done", "cancelled"}:
+                    return
+                time.sleep(_LOOK_SECONDS)
+                quiet += _LOOK_SECONDS
+                with suppress(Unavailable):  # what is away comes back
+                    state = found.batches.state(state.batch)
+        finally:
+            found.waiters.release()
 
 
 @blueprint.get("/batches/<batch>/failures")
-@operation("list_batch_failures", {200: BatchFailures}, *READ, NotFound)
+@operation("list_batch_failures", {200: BatchFailures}, *READ, NotFound, query=FailuresQuery)
 def failures(batch: str) -> ResponseReturnValue:
-    """The items of a batch that are failed or partial, each with its reasons."""
+    """The items of a batch that are failed, partial or quarantined, each with its reasons.
+
+    With ``Accept: application/x-ndjson`` all of them, a line each.
+    """
     known = batch_id(batch)
-    return jsonify(BatchFailures(known, engine().failures(known)))
+    query = FailuresQuery.model_validate(request.args.to_dict())
+    if request.accept_mimetypes.best == MANIFEST_TYPE:
+        pages = _pages(known, engine().failures(known, _PAGE))
+        lines = (dumps(public(one)) + b"\n" for page in pages for one in page.documents)
+        return Response(lines, mimetype=MANIFEST_TYPE)
+    page = engine().failures(known, query.limit, query.position)
+    after = None if page.last is None else dumps(page.last).decode()
+    return jsonify(BatchFailures(known, page.total, [public(one) for one in page.documents], after))
+
+
+def _pages(batch: str, page: Page) -> Iterator[Page]:
+    found = engine()
+    while True:
+        yield page
+        if page.last is None:
+            return
+        page = found.failures(batch, _PAGE, page.last)
+
+
+@blueprint.post("/batches/<batch>/pause")
+@operation("pause_batch", {200: BatchState}, *CHANGE, NotFound, Conflict)
+def pause(batch: str) -> ResponseReturnValue:
+    """Plan nothing more of a batch; what is under way is finished."""
+    return jsonify(services().batches.pause(batch_id(batch)))
+
+
+@blueprint.post("/batches/<batch>/resume")
+@operation("resume_batch", {200: BatchState}, *CHANGE, NotFound, Conflict)
+def resume(batch: str) -> ResponseReturnValue:
+    """Go on with a batch that was paused."""
+    return jsonify(services().batches.resume(batch_id(batch)))
+
+
+@blueprint.post("/batches/<batch>/cancel")
+@operation("cancel_batch", {200: BatchState}, *CHANGE, NotFound, Conflict)
+def cancel(batch: str) -> ResponseReturnValue:
+    """End a batch: what is indexed stays, the rest is not done."""
+    return jsonify(services().batches.cancel(batch_id(batch)))
+
+
+@blueprint.post("/batches/<batch>/retry")
+@operation(
+    "retry_batch",
+    {202: AcceptedBatch},
+    *CHANGE,
+    NotFound,
+    Conflict,
+    json=RetryRequest,
+    body_required=False,
+)
+def retry(batch: str) -> ResponseReturnValue:
+    """Add the items again that failed in part or altogether, as a batch of their own."""
+    wanted = RetryRequest.model_validate(read_json(request))
+    known = batch_id(batch)
+    chosen = set(wanted.ids) if wanted.ids is not None else None
+    if wanted.reason is not None:
+        documents = (
+            one for page in _pages(known, engine().failures(known, _PAGE)) for one in page.documents
+        )
+        matching = {
+            str(one["id"])
+            for one in documents
+            if any(wanted.reason in reason for reason in one.get("errors", {}).values())
+        }
+        chosen = matching if chosen is None else chosen & matching
+    manifest, total = services().batches.retry(
+        known, lambda entry: chosen is None or entry.item.id in chosen
+    )
+    url = url_for("batches.show", batch=manifest.batch)
+    answer = AcceptedBatch(
+        manifest.batch, total=total, status_url=url, rejected=[], rejected_total=0
+    )
+    return jsonify(answer), 202, {"Location": url}
+
+
+@blueprint.post("/reconcile")
+@operation("reconcile", {200: Sweep}, *CHANGE)
+def reconcile() -> ResponseReturnValue:
+    """Look now for accepted items that got lost on their way, and plan them again."""
+    return jsonify(Reconciler(services().batches).sweep())

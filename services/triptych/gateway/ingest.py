@@ -1,10 +1,11 @@
-"""From an accepted batch to its first message: either all of it or nothing."""
+"""From an accepted batch or item to its first message: either all of it or nothing."""
 
 from contextlib import suppress
 
 from triptych.core.errors import QueueUnavailable, TriptychError
 from triptych.gateway.services import Services
 from triptych.ingest.accepting import Accepted
+from triptych.ingest.chunk import Chunk
 from triptych.queues import jobs
 
 
@@ -17,10 +18,23 @@ def enqueue(services: Services, accepted: Accepted) -> Accepted:
     manifest = accepted.manifest
     try:
         services.progress.start(manifest.batch, manifest.total)
-        jobs.send_plan(services.queue, {"batch": manifest.batch})
+        jobs.send_plan(services.queue, manifest.batch)
     except TriptychError:
-        services.engine.withdraw(manifest)
+        services.engine.withdraw(manifest.batch)
         with suppress(QueueUnavailable):
             services.progress.forget(manifest.batch)
         raise
     return accepted
+
+
+def enqueue_item(services: Services, chunk: Chunk) -> None:
+    """Send a stored item on its way.
+
+    Raises:
+        QueueUnavailable: the item is forgotten.
+    """
+    try:
+        jobs.send(services.queue, chunk)
+    except TriptychError:
+        services.engine.withdraw(chunk.batch)
+        raise

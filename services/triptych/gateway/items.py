@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from triptych.core.errors import NotFound
 from triptych.gateway.answers import AcceptedItem
 from triptych.gateway.forms import ItemForm
+from triptych.gateway.ingest import enqueue_item
 from triptych.gateway.openapi import CHANGE, READ, UPLOAD, operation
 from triptych.gateway.requests import (
     WaitQuery,
@@ -18,7 +19,6 @@ from triptych.gateway.services import engine, services
 from triptych.index.item_document import ItemDocument
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.manifest import ItemRequest
-from triptych.queues import jobs
 
 blueprint = Blueprint("items", __name__, url_prefix="/v1/collections/<collection>/items")
 
@@ -39,7 +39,7 @@ def create(collection: str) -> ResponseReturnValue:
     refuse_when_busy()
     upload = read_item(request)
     chunk = engine().accept_item(name, upload.fields, upload.files, upload.names)
-    jobs.send(services().queue, chunk)
+    enqueue_item(services(), chunk)
     (item,) = chunk.items
     url = url_for("items.show", collection=name, item=item.id)
     document = _await_document(chunk, wait) if wait else None
@@ -58,7 +58,7 @@ def show(collection: str, item: str) -> ResponseReturnValue:
 @blueprint.delete("/<path:item>")
 @operation("delete_item", {204: None}, *CHANGE, NotFound)
 def delete(collection: str, item: str) -> ResponseReturnValue:
-    """Delete an item from the index; its media stay in the store."""
+    """Delete an item, and soon its media, if no other item has them."""
     engine().delete_item(collection_name(collection), item_id(item))
     return "", 204
 

@@ -44,6 +44,7 @@ Schema = dict[str, Any]
 
 MANIFEST_TYPE = "application/x-ndjson"
 METRICS_TYPE = "text/plain"
+EVENTS_TYPE = "text/event-stream"
 _PATH: Mapping[str, Schema] = {
     "collection": TypeAdapter(CollectionName).json_schema(),
     "item": TypeAdapter(ItemId).json_schema(),
@@ -77,6 +78,10 @@ class Manifest(RootModel[list[ItemLine]]):
             "contentMediaType": MANIFEST_TYPE,
             "contentSchema": lines["items"],
         }
+
+
+class Events(RootModel[str]):
+    """Server-Sent Events."""
 
 
 class Metrics(RootModel[str]):
@@ -197,6 +202,7 @@ def _document() -> dict[str, Any]:
             for response in described["responses"].values():
                 _name_type(response, Problem, "application/problem+json")
                 _name_type(response, Metrics, METRICS_TYPE)
+                _name_type(response, Events, EVENTS_TYPE)
             _name_type(described.get("requestBody", {}), Manifest, MANIFEST_TYPE)
     return found
 

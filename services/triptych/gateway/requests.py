@@ -1,6 +1,7 @@
 """From a Flask request to checked values: JSON or multipart, whichever was sent."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from triptych.gateway.forms import REPEATABLE, UNLIKE, json_fields
 from triptych.gateway.services import engine, services
 from triptych.ingest.manifest import ItemRequest
 from triptych.queues import jobs
+from triptych.queues.batches import State
 from triptych.queues.state import check_room
 from triptych.search.request import (
     CollectionName,
@@ -51,6 +53,41 @@ class CollectionRequest(BaseModel):
         None, ge=0, le=100,
         description="How many copies of each part there are; at first one if there are two nodes.",
     )  # fmt: skip
+
+
+class BatchesQuery(BaseModel):
+    """Which batches are listed."""
+
+    collection: CollectionName | None = Field(None, description="only those of this collection")
+    state: State | None = Field(None, description="only those in this state")
+    limit: int = Field(100, ge=1, le=1000, description="at most so many")
+
+
+class FailuresQuery(BaseModel):
+    """Which failures are listed."""
+
+    limit: int = Field(1000, ge=1, le=1000, description="at most so many")
+    after: str | None = Field(None, description="what the page before said")
+
+    @property
+    def position(self) -> list[Any] | None:
+        """Where the page begins. Raises InvalidInput."""
+        if self.after is None:
+            return None
+        with suppress(ValueError):
+            found = read_value(self.after)
+            if isinstance(found, list):
+                return found
+        raise InvalidInput("after: not what a page before said", field="after")
+
+
+class RetryRequest(BaseModel):
+    """Which of the failed items are added again; all by default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[str] | None = Field(None, description="only these items")
+    reason: str | None = Field(None, description="only those of which a reason contains this text")
 
 
 _options: dict[str, Any] = {

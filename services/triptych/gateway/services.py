@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 
 import redis
 from celery import Celery
@@ -11,6 +12,8 @@ from triptych.core.item import MODALITIES
 from triptych.core.settings import Settings
 from triptych.engine import Engine
 from triptych.queues import jobs
+from triptych.queues.batches import Batches
+from triptych.queues.clock import RedisClock
 from triptych.queues.progress import Progress
 from triptych.text.analysis import terms
 
@@ -26,21 +29,27 @@ class Services:
     waiters: threading.Semaphore
     """Held by each request that waits for its item: others must find a thread, too."""
 
+    @property
+    def batches(self) -> Batches:
+        """What users see of batches, and do with them."""
+        return Batches(self.engine, self.queue, self.redis, self.progress)
+
 
 def make_services(settings: Settings) -> Services:
     """Connect, and load every model: the first query is as fast as the tenth."""
     terms("the first call loads the stemmer")
-    engine = Engine.open(settings)
-    engine.load(*MODALITIES)
-    engine.searcher  # noqa: B018  # made before several threads ask for it
     client = redis.Redis.from_url(
         settings.redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
     )
+    engine = Engine.open(settings, clock=partial(RedisClock, client))
+    engine.load(*MODALITIES)
+    engine.searcher  # noqa: B018  # made before several threads ask for it
+    queue, progress = jobs.make_celery(settings), Progress(client, ttl=settings.batch_ttl)
     return Services(
         engine=engine,
-        queue=jobs.make_celery(settings),
+        queue=queue,
         redis=client,
-        progress=Progress(client, ttl=settings.batch_ttl),
+        progress=progress,
         waiters=threading.Semaphore(max(1, settings.gateway_threads // 2)),
     )
 

@@ -58,6 +58,20 @@ class NotFound(TriptychError):
     status = 404
 
 
+class MediaUnreadable(NotFound):
+    """Stored bytes that can't be read, though their store is there: a damaged disk, say."""
+
+    slug = "media-unreadable"
+    status = 500
+
+
+class Conflict(TriptychError):
+    """What was asked does not go with the state that something is in."""
+
+    slug = "conflict"
+    status = 409
+
+
 class CursorExpired(InvalidInput):
     """The snapshot that the cursor belongs to is no longer kept."""
 

@@ -14,6 +14,10 @@ Part = Literal["text", "image", "audio", "speech", "writing"]
 """What an item can have: the three that it is sent with, and the two that may be found in them."""
 
 
+Place = tuple[int, int]
+"""Where the entry of an item lies in its manifest: the first byte, and the number of bytes."""
+
+
 class Words(NamedTuple):
     """The words of a text as indexes look them up, separated by spaces."""
 
@@ -43,6 +47,9 @@ class Item:
     """File name per modality, as the uploader called it."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """Reason per modality (or ``item``) why that part is not searchable."""
+    place: Place | None = None
+    size: int = 0
+    """Bytes of its media and text."""
 
     @property
     def language(self) -> str | None:
@@ -54,9 +61,10 @@ class Item:
         """Whether the item has this part and nothing went wrong with it so far."""
         return getattr(self, modality) is not None and not {modality, "item"} & set(self.errors)
 
-    def with_media(self, part: str, digest: str) -> Self:
-        """A copy whose image or audio is this one of the media store."""
-        return replace(self, image=digest) if part == "image" else replace(self, audio=digest)
+    def with_media(self, part: str, digest: str, size: int = 0) -> Self:
+        """A copy whose image or audio is this one of the media store, of so many bytes."""
+        larger = replace(self, size=self.size + size)
+        return replace(larger, image=digest) if part == "image" else replace(larger, audio=digest)
 
     def noting(self, note: Mapping[str, Any]) -> Self:
         """A copy with what was found in it: a language, keywords, a transcript, writing."""

@@ -106,6 +106,20 @@ class Settings(BaseSettings):
     gateway_threads: int = Field(16, ge=1, description="requests that one gateway works on at once")
     index_prefix: str = Field("triptych", pattern=r"^[a-z][a-z0-9]*$")
     chunk_items: int = Field(32, ge=1, le=256, description="items that travel together")
+    plan_ahead_items: int = Field(
+        10_000, ge=1, description="waiting in a queue above which no more of a batch is planned"
+    )
+    plan_ahead_bytes: int = Field(4 * 2**30, ge=1, description="of their media, likewise")
+    chunk_bytes: int = Field(16 * 2**20, ge=1, description="of media and texts together")
+    step_seconds: float = Field(
+        10, gt=0, description="after which a step of a chunk lets others go first"
+    )
+    media_grace: int = Field(
+        3600, ge=0, description="seconds that media stay in the store without an item"
+    )
+    reconcile_seconds: int = Field(
+        30, ge=1, description="between two looks for items that got lost on their way"
+    )
     queue_bound: int = Field(10_000, ge=1, description="waiting chunks; above it uploads get a 429")
     lease: float = Field(
         30, ge=1, description="seconds after which others take over what a silent worker holds"

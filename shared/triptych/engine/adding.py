@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triptych.ingest.accepting import Accepted
-from triptych.ingest.planning import WINDOW
+from triptych.ingest.planning import BEGINNING, Position
 from triptych.ingest.uploads import Upload, uploads_of
 
 if TYPE_CHECKING:
@@ -99,21 +99,24 @@ def adding(
     sources = [source] if isinstance(source, str | Path | Mapping) else source
     skipped: dict[str, str] = {}
     report = Report()
-    engine.index.ensure(collection)
     for accepted in _batches(engine, collection, sources, skipped):
         manifest = accepted.manifest
         report = replace(report, total=report.total + manifest.total)
         yield report
-        for start in range(0, manifest.total, WINDOW):
-            for chunk in engine.plan(manifest, start):
-                failed = engine.process(chunk)
+        position: Position | None = BEGINNING
+        while position is not None:
+            plan = engine.plan(manifest, position)
+            for chunk in plan.chunks:
+                written = engine.process(chunk)
                 report = replace(
                     report,
-                    done=report.done + len(chunk.items),
-                    failed=report.failed + len(failed),
+                    done=report.done + len(written.done),
+                    failed=report.failed + len(written.failed),
                     seconds=time.monotonic() - started,
                 )
                 yield report
+            position = plan.after
+        engine.settle(manifest.batch)
         documents = engine.index.failures(collection, manifest.batch, _MAX_FAILURES).documents
         failures = [Failure(body["id"], body["status"], body["errors"]) for body in documents]
         report = replace(report, failures=(*report.failures, *failures))

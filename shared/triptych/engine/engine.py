@@ -5,14 +5,16 @@ and the search of a query are its methods over plain types. Gateway, workers, co
 evaluation and notebooks are shells over it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from triptych.core.item import Modality
+from triptych.core.item import Item, Modality
 from triptych.core.settings import Settings
+from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extractor, Extractors
 from triptych.engine.collections import Collection, CollectionSummary, describe, summaries
 from triptych.engine.waiting import await_document
@@ -21,13 +23,26 @@ from triptych.fusion.layout import make_layout
 from triptych.index import SearchIndex, open_index
 from triptych.index.documents import public
 from triptych.index.item_document import ItemDocument
-from triptych.ingest import indexing, single
-from triptych.ingest.accepting import Accepted, Acceptor
-from triptych.ingest.chunk import Chunk, submission_sequence
+from triptych.index.model import Page
+from triptych.ingest import indexing
+from triptych.ingest.accepting import Accepted, Acceptor, Target
+from triptych.ingest.chunk import Chunk
+from triptych.ingest.clock import Clock, StoreClock
+from triptych.ingest.collecting import ERASED, Collected, Collector
 from triptych.ingest.decoding import decoder
-from triptych.ingest.manifest import ItemFields, Manifest, delete_manifest, read_manifest
-from triptych.ingest.planning import Planner
-from triptych.ingest.steps import Step
+from triptych.ingest.derived import DerivedMissing, DerivedStore, described
+from triptych.ingest.indexing import Written
+from triptych.ingest.ledger import Ledger, Settlement
+from triptych.ingest.manifest import (
+    Entry,
+    ItemFields,
+    Manifest,
+    delete_manifest,
+    read_entries,
+    read_manifest,
+)
+from triptych.ingest.planning import BEGINNING, Plan, Planner, Position
+from triptych.ingest.steps import Step, Stepped
 from triptych.media.store import MediaStore
 
 if TYPE_CHECKING:  # a worker does not search, and has no library for it
@@ -48,6 +63,7 @@ class Engine:
         layout: Layout,
         extractors: Mapping[Modality, Extractor],
         index: SearchIndex | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -55,16 +71,25 @@ class Engine:
         self.extractors = extractors
         if index is not None:
             self.index = index
-        self._acceptor = Acceptor(store, settings.limits, layout.fingerprint)
+        self.clock = clock or StoreClock(store)
+        self._acceptor = Acceptor(store, settings.limits, layout.fingerprint, self.clock)
         self._planner = Planner(store, settings)
+        self._kept = DerivedStore.of(store, settings, layout)
 
     @classmethod
-    def open(cls, settings: Settings | str | Path) -> Self:
+    def open(
+        cls,
+        settings: Settings | str | Path,
+        *,
+        clock: Callable[[MediaStore], Clock] = StoreClock,
+    ) -> Self:
         """Open the store that the settings name; index and encoders are opened when first used.
 
         Args:
             settings: all of them; or a folder for media and index, which ``triptych up --data``
                 serves, with the other settings of the environment.
+            clock: what orders the submissions; where several processes accept items for one
+                store, they need one that they share.
 
         Raises:
             InvalidInput: an encoder of the settings does not exist or does not fit its role.
@@ -75,7 +100,12 @@ class Engine:
         store = MediaStore(settings.media_url)
         layout = make_layout(settings.encoders, store)
         extractors = Extractors(settings.encoders, threads=settings.compute_threads, store=store)
-        return cls(settings, store=store, layout=layout, extractors=extractors)
+        engine = cls(
+            settings, store=store, layout=layout, extractors=extractors, clock=clock(store)
+        )
+        # An empty folder may be one that is not mounted: where there are collections, it is.
+        store.may_begin = lambda: not engine.index.collections()
+        return engine
 
     @cached_property
     def index(self) -> SearchIndex:
@@ -139,7 +169,12 @@ class Engine:
         return describe(self.index, self.layout, name)
 
     def delete_collection(self, name: str) -> None:
-        """Delete a collection with everything in it. Raises NotFound."""
+        """Delete a collection with everything in it. Raises NotFound.
+
+        Its media go with the next ``collect``.
+        """
+        identity = self.index.identity(name)
+        self.store.write_document(ERASED, identity, b"")
         self.index.drop(name)
 
     # Accept
@@ -163,70 +198,175 @@ class Engine:
             InvalidInput, TooLarge: nothing is accepted.
             StoreUnavailable: nothing is accepted.
         """
-        self.index.ensure(collection)
-        max_chars = self.settings.limits.text_chars
-        item = single.make_item(self.store, fields, files, names, max_chars=max_chars)
-        return single.make_chunk(collection, item, self.layout.fingerprint)
+        return self._acceptor.single(self._target(collection), fields, files, names)
 
     def accept_manifest(
         self, collection: str, data: bytes, uploads: Mapping[str, bytes] | None = None
     ) -> Accepted:
         """Store a batch of a JSONL manifest; ``plan`` and ``step`` work it off."""
-        self.index.ensure(collection)
-        return self._acceptor.manifest(collection, data, uploads)
+        return self._acceptor.manifest(self._target(collection), data, uploads)
 
     def accept_files(self, collection: str, uploads: Mapping[str, bytes]) -> Accepted:
         """Store a batch of files by name; those of one stem are one item."""
-        self.index.ensure(collection)
-        return self._acceptor.files(collection, uploads)
+        return self._acceptor.files(self._target(collection), uploads)
 
     def accept_items(self, collection: str, items: Iterable[Mapping[str, Any]]) -> Accepted:
         """Store a batch of items with their media: bytes, or paths of this machine."""
-        self.index.ensure(collection)
-        return self._acceptor.items(collection, items)
+        return self._acceptor.items(self._target(collection), items)
 
-    def withdraw(self, manifest: Manifest) -> None:
-        """Forget a batch that was not accepted after all."""
-        delete_manifest(self.store, manifest.batch)
+    def accept_again(self, collection: str, entries: Iterable[Entry]) -> Manifest:
+        """Store a batch of entries of an earlier one."""
+        return self._acceptor.again(self._target(collection), entries)
+
+    def _target(self, collection: str) -> Target:
+        self.store.begin()  # before there is a collection, of which it would have to know
+        return Target(collection, self.index.ensure(collection))
+
+    def withdraw(self, batch: str) -> None:
+        """Forget a batch, or a single item, that was not accepted after all."""
+        delete_manifest(self.store, batch)
 
     # Index
 
-    def plan(self, manifest: Manifest, start: int = 0) -> list[Chunk]:
-        """Cut the next ``WINDOW`` items of a batch into chunks. Raises StoreUnavailable."""
-        return self._planner.plan(manifest, start)
+    def plan(
+        self,
+        manifest: Manifest,
+        position: Position = BEGINNING,
+        *,
+        under_way: Container[int] | None = None,
+    ) -> Plan:
+        """Cut the next ``WINDOW`` items of an open batch into chunks.
 
-    def step(self, chunk: Chunk) -> Chunk:
+        Args:
+            manifest: the batch.
+            position: where to begin.
+            under_way: to plan again what got lost: the ordinals of what did not. What the index
+                has is left out, too.
+
+        Raises:
+            NotFound: the batch is not open any more.
+            StoreUnavailable, IndexUnavailable: try again.
+        """
+        if under_way is None:
+            return self._planner.plan(manifest, position)
+
+        def skip(items: Sequence[Item]) -> Container[int]:
+            left = [item for item in items if item.ordinal not in under_way]
+            settled = self.ledger.settled(manifest, left)
+            return {item.ordinal for item in items if item not in left} | settled.keys()
+
+        return self._planner.plan(manifest, position, skip)
+
+    def step(self, chunk: Chunk) -> Stepped:
         """Take the first step of a chunk's slip, unless that is the last: describe a modality.
 
         Raises:
+            NotFound: the batch is not open any more, so that every item is dealt with.
             StoreUnavailable: the media can't be read now.
             ValueError: only the last step is left.
         """
         if (modality := chunk.modality) is None:
             raise ValueError("every modality is described: write the chunk")
+        if modality == "text":
+            chunk = self._filled(chunk)
         extractor = self.extractors[modality]
         side = extractor.side if modality == "image" else 0
         decode = decoder(modality, self.settings, self.store, side=side)
-        return Step(modality, decode, extractor, self.layout)(chunk)
+        seconds = self.settings.step_seconds
+        return Step(modality, decode, extractor, self.layout, self._kept, seconds)(chunk)
 
-    def write(self, chunk: Chunk) -> frozenset[int]:
-        """Take the last step: write a document per item; return the ordinals that failed.
+    def write(self, chunk: Chunk) -> Written:
+        """Take the last step: write a document per item.
 
         Raises:
-            NotFound: the collection was deleted meanwhile.
-            IndexUnavailable: nothing is known of the items; send the chunk again.
+            NotFound: the collection was deleted meanwhile, or the batch is not open any more.
+            DerivedMissing: a step has to be done again.
+            IndexUnavailable, StoreUnavailable: send the chunk again.
         """
-        return indexing.write(chunk, self.index, self.layout)
+        return indexing.write(self._filled(chunk), self.index, self.layout, self._kept)
 
-    def fail(self, chunk: Chunk, reason: str) -> frozenset[int]:
+    def described(self, chunk: Chunk) -> list[tuple[Item, Mapping[str, Vectors]]]:
+        """The items before the last step, and the blocks of each. Raises as ``write``."""
+        return described(self._filled(chunk), self._kept)
+
+    def fail(self, chunk: Chunk, reason: str) -> Written:
         """End a chunk that can't go on: a failure document per item. Raises as ``write``."""
-        return indexing.fail(chunk, self.index, reason)
+        return indexing.fail(self._filled(chunk), self.index, reason)
 
-    def process(self, chunk: Chunk) -> frozenset[int]:
-        """Take every step of a chunk here and now; return the ordinals that failed."""
-        while chunk.modality is not None:
-            chunk = self.step(chunk)
-        return self.write(chunk)
+    def quarantine(self, chunk: Chunk, evidence: str) -> Written:
+        """End items that killed their workers again and again. Raises as ``write``."""
+        return indexing.fail(self._filled(chunk), self.index, evidence, "quarantined")
+
+    def process(self, chunk: Chunk) -> Written:
+        """Take every step of a chunk here and now."""
+        done: set[int] = set()
+        failed: set[int] = set()
+        waiting = [chunk]
+        while waiting:
+            one = waiting.pop()
+            if one.modality is not None:
+                stepped = self.step(one)
+                waiting += filter(None, (stepped.rest, stepped.chunk))
+                continue
+            try:
+                written = self.write(one)
+            except DerivedMissing as error:
+                waiting.append(one.again(error.modalities))
+                continue
+            done |= written.done
+            failed |= written.failed
+        return Written(frozenset(done), frozenset(failed))
+
+    def _filled(self, chunk: Chunk) -> Chunk:
+        """The chunk with what its items have; messages bring references to the manifest alone."""
+        if not any(item.place for item in chunk.items):
+            return chunk
+        entries = read_entries(self.store, chunk.batch, chunk.items)
+        return chunk.of(
+            [
+                replace(
+                    entry.item,
+                    ordinal=item.ordinal,
+                    image=item.image,
+                    audio=item.audio,
+                    errors=item.errors,
+                    size=item.size,
+                    place=item.place,
+                )
+                for entry, item in zip(entries, chunk.items, strict=True)
+            ]
+        )
+
+    # The ledger
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What was accepted, beside what became of it."""
+        return Ledger(self.store, self.index)
+
+    def settle(self, batch: str) -> Settlement:
+        """Compare an open batch with the index, and close it if nothing is missing.
+
+        Raises:
+            NotFound: it is not open.
+            IndexUnavailable, StoreUnavailable: try again.
+        """
+        manifest = read_manifest(self.store, batch)
+        settlement = self.ledger.settle(manifest)
+        if not settlement.missing:
+            self.ledger.close(manifest, settlement)
+        return settlement
+
+    def collect(self, *, everything: bool = False) -> Collected:
+        """Remove what deleted items and collections left behind; or whatever nothing refers to.
+
+        Raises IndexUnavailable, StoreUnavailable.
+        """
+        settings = self.settings
+        collector = Collector(
+            self.store, self.index, self.ledger, settings.media_grace, settings.batch_ttl
+        )
+        return collector.collect(everything=everything)
 
     def add(
         self,
@@ -273,17 +413,19 @@ class Engine:
         return None if document is None else public(document)
 
     def delete_item(self, collection: str, item: str) -> None:
-        """Delete an item from the index; its media stay in the store. Raises NotFound."""
-        self.index.delete(collection, item, submission_sequence())
+        """Delete an item. Raises NotFound. Its media go with the next ``collect``."""
+        self.index.delete(collection, item, self.clock.next())
 
     def manifest(self, batch: str) -> Manifest:
         """A batch that was accepted. Raises NotFound."""
-        return read_manifest(self.store, batch)
+        return self.ledger.manifest(batch)
 
-    def failures(self, batch: str, limit: int = 1000) -> list[ItemDocument]:
-        """The items of a batch that are not whole. Raises NotFound."""
-        page = self.index.failures(self.manifest(batch).collection, batch, limit)
-        return [public(document) for document in page.documents]
+    def failures(self, batch: str, limit: int = 1000, after: Sequence[Any] | None = None) -> Page:
+        """The items of a batch that are failed, partial or quarantined, a page of them.
+
+        Raises NotFound.
+        """
+        return self.index.failures(self.manifest(batch).collection, batch, limit, after)
 
     # Ask
 

@@ -5,12 +5,11 @@ similarity, a query whose blocks are scaled by weights scores ``Σ w_b · cos_b`
 index field serves every mix and every weighting, and the terms of the sum explain it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from triptych.core.item import Modality, Part
 from triptych.encoders.cards import Card, Vectors, fingerprint
@@ -79,25 +78,18 @@ class Layout:
         return slices_by_name
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Vectors of some items of a chunk: ``vectors[i]`` belongs to item ``rows[i]``."""
-
-    rows: tuple[int, ...]
-    vectors: NDArray[np.floating]
-
-
-def fuse(features: Mapping[str, Rows], count: int, layout: Layout) -> Vectors:
-    """Put the blocks of ``count`` items side by side; float32 (count, layout.dims).
+def fuse(items: Sequence[Mapping[str, Vectors]], layout: Layout) -> Vectors:
+    """Put the blocks of each item side by side; float32 (len(items), layout.dims).
 
     Raises:
         ValueError: a block that the layout lacks, or of another width.
     """
-    fused = np.zeros((count, layout.dims), np.float32)
-    for name, part in features.items():
-        where = layout.slices.get(name)
-        if where is None or part.vectors.shape[1:] != (where.stop - where.start,):
-            known = ", ".join(f"{block.name}: {block.dims}" for block in layout.blocks)
-            raise ValueError(f"block {name} of {part.vectors.shape[1:]} does not fit ({known})")
-        fused[list(part.rows), where] = part.vectors
+    fused = np.zeros((len(items), layout.dims), np.float32)
+    for row, blocks in enumerate(items):
+        for name, vector in blocks.items():
+            where = layout.slices.get(name)
+            if where is None or vector.shape != (where.stop - where.start,):
+                known = ", ".join(f"{block.name}: {block.dims}" for block in layout.blocks)
+                raise ValueError(f"block {name} of {vector.shape} does not fit ({known})")
+            fused[row, where] = vector
     return fused

@@ -41,13 +41,13 @@ def kind(value: str | float | bool) -> str:  # noqa: FBT001
 
 def with_digests(document: Document) -> Document:
     """A document as an index keeps it: what it refers to in the media store can be looked up."""
-    digests = sorted(set(document.get("media", {}).values()))
+    digests = sorted({*document.get("digests", ()), *document.get("media", {}).values()})
     return {**document, "digests": digests} if digests else document
 
 
 def tombstone(item_id: str, version: int, last: Document | None) -> Document:
     """What takes the place of a deleted item: its last document's batch and media, no contents."""
-    kept = {name: last[name] for name in ("batch", "media") if last and name in last}
+    kept = {name: last[name] for name in ("batch", "media", "digests") if last and name in last}
     return with_digests({"id": item_id, "status": DELETED, "sequence": version, **kept})
 
 

@@ -16,18 +16,28 @@ from triptych.core.item import MEDIA, Item, Modality
 from triptych.core.names import derive_id, is_id, printable
 from triptych.core.settings import Limits
 from triptych.core.values import describe
-from triptych.ingest.chunk import submission_sequence
+from triptych.ingest.chunk import Chunk, common, route
+from triptych.ingest.clock import Clock
 from triptych.ingest.grouping import group_files
 from triptych.ingest.manifest import (
     Entry,
+    ItemFields,
     ItemLine,
     Manifest,
     Rejection,
     read_lines,
     write_manifest,
 )
+from triptych.ingest.single import make_item, read_text
 from triptych.media.store import MediaStore
-from triptych.media.text import clean_text, decode_text
+
+
+@dataclass(frozen=True)
+class Target:
+    """The collection that items are for."""
+
+    name: str
+    identity: str | None
 
 
 @dataclass(frozen=True)
@@ -46,9 +56,28 @@ class Acceptor:
     limits: Limits
     fingerprint: str
     """Of the layout that the items will be encoded for."""
+    clock: Clock
+
+    def single(
+        self,
+        target: Target,
+        fields: ItemFields,
+        files: Mapping[Modality, bytes],
+        names: Mapping[Modality, str],
+    ) -> Chunk:
+        """Accept one item, which is a batch of its own; its chunk.
+
+        Raises:
+            InvalidInput, TooLarge: nothing is accepted.
+            StoreUnavailable: nothing is accepted.
+        """
+        item = make_item(self.store, fields, files, names, max_chars=self.limits.text_chars)
+        manifest = self._manifest(target, 1, single=True)
+        (entry,) = write_manifest(self.store, manifest, [Entry(item)])
+        return Chunk(slip=route(entry.item), items=(entry.item,), **common(manifest))
 
     def manifest(
-        self, collection: str, data: bytes, uploads: Mapping[str, bytes] | None = None
+        self, target: Target, data: bytes, uploads: Mapping[str, bytes] | None = None
     ) -> Accepted:
         """Accept a JSONL manifest whose files are uploads, or on the server under a root.
 
@@ -59,21 +88,21 @@ class Acceptor:
         rejected: list[Rejection] = []
 
         def entries() -> Iterator[Entry]:
-            for number, line in read_lines(data):
+            for _, line in read_lines(data):
                 if isinstance(line, Rejection):
                     rejected.append(line)
                     yield _rejected_entry(line)
                     continue
-                item = _item(line, number, self.limits.text_chars)
+                item = _item(line, self.limits.text_chars)
                 files: dict[Modality, str] = {p: name for p in MEDIA if (name := getattr(line, p))}
                 if uploads is None:
                     yield Entry(item, dict(files.items()))
                 else:
                     yield Entry(self._with_files(item, files, uploads))
 
-        return Accepted(self._stored(collection, entries()), rejected)
+        return Accepted(self._stored(target, entries()), rejected)
 
-    def files(self, collection: str, uploads: Mapping[str, bytes]) -> Accepted:
+    def files(self, target: Target, uploads: Mapping[str, bytes]) -> Accepted:
         """Accept files by name; those of one stem are one item. Raises as ``manifest``."""
         groups, unknown = group_files(uploads)
         entries = [Entry(self._with_files(Item(id=g.id), g.files, uploads)) for g in groups]
@@ -85,9 +114,9 @@ class Acceptor:
             rejection = Rejection(0, reason, None if item_id in taken else item_id)
             rejected.append(rejection)
             entries.append(_rejected_entry(rejection, name))
-        return Accepted(self._stored(collection, entries), rejected)
+        return Accepted(self._stored(target, entries), rejected)
 
-    def items(self, collection: str, items: Iterable[Mapping[str, Any]]) -> Accepted:
+    def items(self, target: Target, items: Iterable[Mapping[str, Any]]) -> Accepted:
         """Accept items with their media: ``image`` and ``audio`` are bytes, or paths here.
 
         The other fields are those of a manifest line. Raises as ``manifest``.
@@ -102,13 +131,17 @@ class Acceptor:
                     yield _rejected_entry(line)
                 else:
                     media = {part: fields[part] for part in MEDIA if fields.get(part) is not None}
-                    yield Entry(self._with_media(line, number, media))
+                    yield Entry(self._with_media(line, media))
 
-        return Accepted(self._stored(collection, entries()), rejected)
+        return Accepted(self._stored(target, entries()), rejected)
 
-    def _with_media(self, line: ItemLine, number: int, media: Mapping[Modality, Any]) -> Item:
+    def again(self, target: Target, entries: Iterable[Entry]) -> Manifest:
+        """Accept entries of another batch once more. Raises as ``manifest``."""
+        return self._stored(target, entries)
+
+    def _with_media(self, line: ItemLine, media: Mapping[Modality, Any]) -> Item:
         """Store the media of an item; what can't be read, or is too large, is a failure."""
-        item = _item(line, number, self.limits.text_chars)
+        item = _item(line, self.limits.text_chars)
         for part, value in media.items():
             if not isinstance(value, bytes):
                 item = replace(item, names={**item.names, part: printable(Path(value).name)})
@@ -130,9 +163,9 @@ class Acceptor:
             return item.failing(part, reason)
         if part == "text":
             return _with_text(item, data, self.limits.text_chars)
-        return item.with_media(part, self.store.put(data))
+        return item.with_media(part, self.store.put(data), len(data))
 
-    def _stored(self, collection: str, entries: Iterable[Entry]) -> Manifest:
+    def _stored(self, target: Target, entries: Iterable[Entry]) -> Manifest:
         limit = self.limits.batch_items
         numbered = [
             replace(entry, item=replace(entry.item, ordinal=ordinal))
@@ -142,16 +175,21 @@ class Acceptor:
             raise InvalidInput("batch is empty")
         if len(numbered) > limit:
             raise TooLarge(f"batch has more than {limit} items")
-        manifest = Manifest(
-            batch=uuid.uuid4().hex,
-            collection=collection,
-            sequence=submission_sequence(),
-            fingerprint=self.fingerprint,
-            total=len(numbered),
-            entries=numbered,
-        )
-        write_manifest(self.store, manifest)
+        self.store.keep({d for one in numbered for d in (one.item.image, one.item.audio) if d})
+        manifest = self._manifest(target, len(numbered))
+        write_manifest(self.store, manifest, numbered)
         return manifest
+
+    def _manifest(self, target: Target, total: int, *, single: bool = False) -> Manifest:
+        return Manifest(
+            batch=uuid.uuid4().hex,
+            collection=target.name,
+            identity=target.identity,
+            sequence=self.clock.next(total),
+            fingerprint=self.fingerprint,
+            total=total,
+            single=single,
+        )
 
     def _with_files(
         self, item: Item, files: Mapping[Modality, str], uploads: Mapping[str, bytes]
@@ -195,10 +233,15 @@ def _new_id(line: int) -> str:
     return f"line-{line}-{uuid.uuid4().hex[:8]}"
 
 
-def _item(line: ItemLine, number: int, max_chars: int) -> Item:
+def _content_id(line: ItemLine) -> str:
+    """So that a line that is sent twice is one item."""
+    return hashlib.sha256(line.model_dump_json().encode()).hexdigest()[:32]
+
+
+def _item(line: ItemLine, max_chars: int) -> Item:
     files = "+".join(filter(None, (line.image, line.audio)))
     item = Item(
-        id=line.id or (derive_id(files) if files else _new_id(number)),
+        id=line.id or (derive_id(files) if files else _content_id(line)),
         fields=line.values(),
     )
     return item if line.text is None else _with_text(item, line.text, max_chars)
@@ -207,13 +250,7 @@ def _item(line: ItemLine, number: int, max_chars: int) -> Item:
 def _with_text(item: Item, given: str | bytes, max_chars: int) -> Item:
     """A copy with this text; one that can't be used is a failure, and goes no further."""
     try:
-        return replace(item, text=read_text(given, max_chars))
+        text = read_text(given, max_chars)
+        return replace(item, text=text, size=item.size + len(text.encode()))
     except (MediaError, TooLarge) as error:
         return item.failing("text", error.reason)
-
-
-def read_text(given: str | bytes, max_chars: int) -> str:
-    """The clean text of a field or a file. Raises MediaError, TooLarge."""
-    if isinstance(given, bytes):
-        return decode_text(given, max_chars=max_chars)
-    return clean_text(given, max_chars=max_chars)

@@ -1,12 +1,11 @@
 """Chunks: items that pass the steps together, and the routing slip that says which steps."""
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self
 
 from triptych.core.item import MODALITIES, Item, Modality
-from triptych.fusion.blocks import Rows
+from triptych.ingest.manifest import Manifest
 
 FUSION: Final = "fusion"
 """The last step: its worker fuses the features and writes the documents."""
@@ -20,18 +19,25 @@ URGENT, BULK = 0, 9
 
 @dataclass(frozen=True)
 class Chunk:
-    """A routing slip and what it carries: each worker adds its features and passes it on."""
+    """A routing slip and the items that it is for; each worker does its step and passes it on.
+
+    What an item has lies in the manifest of its batch, what the steps made of it in the derived
+    data; so a message is small whatever the items are.
+    """
 
     collection: str
     sequence: int
-    """Microseconds since 1970 at submission; the external version of each document."""
+    """Of the batch; with the ordinal of an item the external version of its document."""
     fingerprint: str
     slip: tuple[Stop, ...]
     """The queues that it still has to visit, in order; the last is FUSION."""
     items: tuple[Item, ...]
-    batch: str | None = None
-    priority: int = 9
-    features: Mapping[str, Rows] = field(default_factory=dict)
+    batch: str = ""
+    identity: str | None = None
+    """Of the collection: another one of the same name does not get the items."""
+    priority: int = BULK
+    derived: Mapping[Modality, str] = field(default_factory=dict)
+    """By modality that was described: the kind of derived data that it made."""
 
     @property
     def modality(self) -> Modality | None:
@@ -40,77 +46,68 @@ class Chunk:
         return None if stop == FUSION else stop
 
     @property
+    def single(self) -> bool:
+        """Whether it is an item that was sent alone."""
+        return self.priority == URGENT
+
+    @property
     def ordinals(self) -> frozenset[int]:
         """The positions of its items in their batch."""
         return frozenset(item.ordinal for item in self.items)
 
-    def advance(self, items: Sequence[Item], features: Mapping[str, Rows]) -> Self:
-        """The chunk after the first queue of its slip did its work."""
-        return replace(
-            self, slip=self.slip[1:], items=tuple(items), features={**self.features, **features}
-        )
+    @property
+    def size(self) -> int:
+        """Bytes of the media and texts of its items."""
+        return sum(item.size for item in self.items)
+
+    def of(self, items: Sequence[Item]) -> Self:
+        """The chunk with some of its items alone."""
+        return replace(self, items=tuple(items))
+
+    def advance(self, kind: str | None = None) -> Self:
+        """The chunk after the first queue of its slip, which made derived data of this kind."""
+        derived = self.derived
+        if kind is not None and self.modality is not None:
+            derived = {**derived, self.modality: kind}
+        return replace(self, slip=self.slip[1:], derived=derived)
 
     def failing(self, reason: str) -> Self:
         """The chunk after the first queue of its slip could do nothing for any of the items."""
-        return self.advance([item.failing(self.slip[0], reason) for item in self.items], {})
+        items = tuple(item.failing(self.slip[0], reason) for item in self.items)
+        return replace(self, items=items).advance()
 
-    def halves(self) -> tuple[Self, Self]:
-        """Two chunks with the items of this one, of at least two items."""
-        middle = len(self.items) // 2
-        return self._cut(0, middle), self._cut(middle, len(self.items))
-
-    def _cut(self, start: int, end: int) -> Self:
-        kept = {
-            name: [i for i, row in enumerate(part.rows) if start <= row < end]
-            for name, part in self.features.items()
-        }
-        features = {
-            name: Rows(tuple(part.rows[i] - start for i in kept[name]), part.vectors[kept[name]])
-            for name, part in self.features.items()
-        }
-        return replace(self, items=self.items[start:end], features=features)
+    def again(self, modalities: Collection[Modality]) -> Self:
+        """The chunk back on its way to these modalities, whose derived data is gone."""
+        steps = (one for one in MODALITIES if one in modalities)
+        return replace(self, slip=(*steps, FUSION))
 
     def to_message(self) -> dict[str, Any]:
-        """Plain values and arrays, as the codec takes them."""
+        """Plain values: references alone."""
         return {
             **vars(self),
             "slip": list(self.slip),
-            "items": [vars(item) for item in self.items],
-            "features": {
-                name: [list(part.rows), part.vectors] for name, part in self.features.items()
-            },
+            "items": [
+                {
+                    "ordinal": item.ordinal,
+                    "place": item.place,
+                    "image": item.image,
+                    "audio": item.audio,
+                    "errors": dict(item.errors),
+                    "size": item.size,
+                }
+                for item in self.items
+            ],
+            "derived": dict(self.derived),
         }
 
     @classmethod
-    def of_unreadable(cls, message: Mapping[str, Any]) -> Self:
-        """The items of a message that ``from_message`` refuses, without anything that they have.
-
-        Raises:
-            KeyError, TypeError: not even that can be read.
-        """
-        return cls(
-            collection=message["collection"],
-            sequence=message["sequence"],
-            fingerprint=message["fingerprint"],
-            slip=(FUSION,),
-            items=tuple(Item(item["id"], item["ordinal"]) for item in message["items"]),
-            batch=message["batch"],
-        )
-
-    @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
-        """Rebuild what ``to_message`` made."""
-        return cls(
-            **{
-                **message,
-                "slip": tuple(message["slip"]),
-                "items": tuple(Item(**item) for item in message["items"]),
-                "features": {
-                    name: Rows(tuple(rows), vectors)
-                    for name, (rows, vectors) in message["features"].items()
-                },
-            }
+        """Rebuild what ``to_message`` made; the items have references alone."""
+        items = (
+            Item(id="", **{**item, "place": item["place"] and tuple(item["place"])})
+            for item in message["items"]
         )
+        return cls(**{**message, "slip": tuple(message["slip"]), "items": tuple(items)})
 
 
 def route(item: Item) -> tuple[Stop, ...]:
@@ -118,20 +115,40 @@ def route(item: Item) -> tuple[Stop, ...]:
     return (*(modality for modality in MODALITIES if item.has(modality)), FUSION)
 
 
-def chunks(items: Iterable[Item], *, size: int, common: Mapping[str, Any]) -> Iterator[Chunk]:
-    """Group items of one route into chunks of at most ``size``; nothing is held back for long."""
+@dataclass(frozen=True)
+class Bounds:
+    """The most that travels together."""
+
+    items: int
+    size: int
+    """Bytes of media and texts; an item alone may have more."""
+
+
+def common(manifest: Manifest) -> dict[str, Any]:
+    """What all chunks of a batch have in common."""
+    return {
+        "collection": manifest.collection,
+        "identity": manifest.identity,
+        "sequence": manifest.sequence,
+        "fingerprint": manifest.fingerprint,
+        "batch": manifest.batch,
+        "priority": URGENT if manifest.single else BULK,
+    }
+
+
+def chunks(items: Iterable[Item], *, bounds: Bounds, common: Mapping[str, Any]) -> Iterator[Chunk]:
+    """Group items of one route into chunks; nothing is held back for long."""
     waiting: dict[tuple[Stop, ...], list[Item]] = {}
     for item in items:
-        group = waiting.setdefault(route(item), [])
+        slip = route(item)
+        group = waiting.setdefault(slip, [])
+        if group and sum(other.size for other in group) + item.size > bounds.size:
+            yield Chunk(slip=slip, items=tuple(group), **common)
+            group.clear()
         group.append(item)
-        if len(group) == size:
-            yield Chunk(slip=route(item), items=tuple(group), **common)
+        if len(group) == bounds.items:
+            yield Chunk(slip=slip, items=tuple(group), **common)
             group.clear()
     for slip, group in waiting.items():
         if group:
             yield Chunk(slip=slip, items=tuple(group), **common)
-
-
-def submission_sequence() -> int:
-    """A number that grows with time: microseconds since 1970."""
-    return time.time_ns() // 1000

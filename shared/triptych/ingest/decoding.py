@@ -3,16 +3,15 @@
 The libraries of a modality are imported where it is decoded: a worker has those of its own alone.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from triptych.core.item import Item, Modality
 from triptych.core.settings import Settings
 from triptych.media.store import MediaStore
 
-Decode = Callable[[Item], tuple[Item, Any]]
-"""From an item to the item (perhaps with more known of it) and its decoded media."""
+Decode = Callable[[Item], tuple[Mapping[str, Any], Any]]
+"""From an item to what decoding tells of it (fields), and its decoded media."""
 
 
 def decoder(modality: Modality, settings: Settings, store: MediaStore, *, side: int) -> Decode:
@@ -40,8 +39,8 @@ def decoder(modality: Modality, settings: Settings, store: MediaStore, *, side: 
 def _image(settings: Settings, store: MediaStore, side: int) -> Decode:
     from triptych.media.image import decode_image
 
-    def decode(item: Item) -> tuple[Item, Any]:
-        return item, decode_image(
+    def decode(item: Item) -> tuple[Mapping[str, Any], Any]:
+        return {}, decode_image(
             store.get(str(item.image)),
             side=side,
             max_pixels=settings.limits.image_pixels,
@@ -55,10 +54,9 @@ def _text(settings: Settings) -> Decode:
     from triptych.media.text import clean_text
     from triptych.text.languages import detect
 
-    def decode(item: Item) -> tuple[Item, str]:
+    def decode(item: Item) -> tuple[Mapping[str, Any], str]:
         cleaned = clean_text(str(item.text), max_chars=settings.limits.text_chars)
-        item = replace(item, text=cleaned)
-        return item.noting({"language": item.language or detect(cleaned)}), cleaned
+        return {"language": item.language or detect(cleaned)}, cleaned
 
     return decode
 
@@ -66,8 +64,8 @@ def _text(settings: Settings) -> Decode:
 def _audio(settings: Settings, store: MediaStore) -> Decode:
     from triptych.media.audio import decode_audio
 
-    def decode(item: Item) -> tuple[Item, Any]:
+    def decode(item: Item) -> tuple[Mapping[str, Any], Any]:
         seconds = settings.limits.audio_seconds
-        return item, decode_audio(store.get(str(item.audio)), max_seconds=seconds)
+        return {}, decode_audio(store.get(str(item.audio)), max_seconds=seconds)
 
     return decode

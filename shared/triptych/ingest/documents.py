@@ -9,6 +9,7 @@ from triptych.core.item import MEDIA, MODALITIES, Item
 from triptych.encoders.cards import Vectors
 from triptych.index.documents import facts, pack_features
 from triptych.ingest.chunk import Chunk
+from triptych.ingest.derived import digests
 
 _POSITIONS = {field.name: position for position, field in enumerate(FIELDS.stored)}
 
@@ -21,7 +22,7 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
         "id": item.id,
         "status": status(item),
         "modalities": modalities,
-        "batch": chunk.batch,
+        "batch": _batch(chunk),
         "sequence": chunk.sequence,
         "text": item.text,
         "words": dict(item.words),
@@ -53,15 +54,24 @@ def status(item: Item) -> str:
     return "partial" if any(item.has(modality) for modality in MODALITIES) else "failed"
 
 
-def failure(chunk: Chunk, item: Item, reason: str) -> dict[str, Any]:
-    """The document of an item that the index does not take: without what it may have choked on."""
+def _batch(chunk: Chunk) -> str | None:
+    """A single item has no batch that anyone could look at."""
+    return None if chunk.single else chunk.batch
+
+
+def failure(chunk: Chunk, item: Item, reason: str, status: str = "failed") -> dict[str, Any]:
+    """The document of an item that the index does not take: without what it may have choked on.
+
+    One that killed its worker again and again is ``quarantined``.
+    """
     body = {
         "id": item.id,
-        "status": "failed",
-        "batch": chunk.batch,
+        "status": status,
+        "batch": _batch(chunk),
         "sequence": chunk.sequence,
+        "digests": item.fields.get("digests") or digests(item),
         "names": dict(item.names),
-        "errors": {"index": reason},
+        "errors": {"index" if status == "failed" else "item": reason},
         "fingerprint": chunk.fingerprint,
     }
     return _without_empty(body)

@@ -5,35 +5,45 @@ nothing is lost without a trace, and one item does not stop the others.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import structlog
 
-from triptych.core.errors import IndexUnavailable, TriptychError, internal
+from triptych.core.errors import IndexUnavailable, TriptychError, Unavailable, internal
 from triptych.core.item import Item
 from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout, fuse
 from triptych.index import SearchIndex
 from triptych.index.model import Outcome, Versioned
 from triptych.ingest.chunk import Chunk
+from triptych.ingest.derived import DerivedStore, described
 from triptych.ingest.documents import document, failure
 
 log = structlog.get_logger(__name__)
 
 
-def write(chunk: Chunk, index: SearchIndex, layout: Layout) -> frozenset[int]:
-    """Write one document per item; return the ordinals of those that failed.
+@dataclass(frozen=True)
+class Written:
+    """What became of the items of a chunk, by their ordinals."""
 
-    Doing it twice changes nothing.
+    done: frozenset[int]
+    failed: frozenset[int] = frozenset()
+    """Those of which nothing is searchable; they are done, too."""
+
+
+def write(chunk: Chunk, index: SearchIndex, layout: Layout, kept: DerivedStore) -> Written:
+    """Write one document per item of a chunk whose steps are done. Twice changes nothing.
 
     Raises:
         IndexUnavailable: the index does not answer, or does not even take the failure document of
             an item; send the chunk again.
+        StoreUnavailable: derived data can't be read now.
+        DerivedMissing: a step has to be done again.
         NotFound: the collection was deleted meanwhile.
     """
-    chunk, fused = _fused(chunk, layout)
+    chunk, fused = _fused(chunk, layout, kept)
     documents = [
         _document(chunk, item, vector) for item, vector in zip(chunk.items, fused, strict=True)
     ]
@@ -43,30 +53,34 @@ def write(chunk: Chunk, index: SearchIndex, layout: Layout) -> frozenset[int]:
         if outcome.result == "refused"
     }
     _write_failures(chunk, index, refused)
-    return frozenset(
+    failed = frozenset(
         item.ordinal
         for row, (item, body) in enumerate(zip(chunk.items, documents, strict=True))
         if body["status"] == "failed" or row in refused
     )
+    return Written(chunk.ordinals, failed)
 
 
-def fail(chunk: Chunk, index: SearchIndex, reason: str) -> frozenset[int]:
-    """Write a failure document for every item; return the ordinals. Raises as ``write``."""
-    _write_failures(chunk, index, dict.fromkeys(range(len(chunk.items)), reason))
-    return chunk.ordinals
+def fail(chunk: Chunk, index: SearchIndex, reason: str, status: str = "failed") -> Written:
+    """Write a failure document for every item. Raises as ``write``."""
+    _write_failures(chunk, index, dict.fromkeys(range(len(chunk.items)), reason), status)
+    return Written(chunk.ordinals, chunk.ordinals)
 
 
-def _fused(chunk: Chunk, layout: Layout) -> tuple[Chunk, Vectors]:
+def _fused(chunk: Chunk, layout: Layout, kept: DerivedStore) -> tuple[Chunk, Vectors]:
     """The chunk and the fused vectors; where these can't be had, every item with the reason."""
     reason = f"made by models {chunk.fingerprint}, this worker has {layout.fingerprint}"
-    if not chunk.features or chunk.fingerprint == layout.fingerprint:
+    if not chunk.derived or chunk.fingerprint == layout.fingerprint:
         try:
-            return chunk, fuse(chunk.features, len(chunk.items), layout)
+            items, blocks = zip(*described(chunk, kept), strict=True)
+            return replace(chunk, items=items), fuse(blocks, layout)
+        except Unavailable:
+            raise
         except Exception as error:
             log.exception("chunk can't be fused", collection=chunk.collection, batch=chunk.batch)
             reason = internal(error)
-    items = tuple(item.failing("item", reason) for item in chunk.items)
-    return replace(chunk, items=items, features={}), np.zeros((len(items), layout.dims), np.float32)
+    failed = tuple(item.failing("item", reason) for item in chunk.items)
+    return replace(chunk, items=failed), np.zeros((len(failed), layout.dims), np.float32)
 
 
 def _document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
@@ -77,13 +91,15 @@ def _document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
         return failure(chunk, item, internal(error))
 
 
-def _write_failures(chunk: Chunk, index: SearchIndex, reasons: Mapping[int, str]) -> None:
+def _write_failures(
+    chunk: Chunk, index: SearchIndex, reasons: Mapping[int, str], status: str = "failed"
+) -> None:
     """Write the failure documents of these rows. Raises IndexUnavailable, NotFound."""
     if not reasons:
         return
     failed = replace(chunk, items=tuple(chunk.items[row] for row in reasons))
     bodies = [
-        failure(chunk, item, reason)
+        failure(chunk, item, reason, status)
         for item, reason in zip(failed.items, reasons.values(), strict=True)
     ]
     for outcome in _bulk(failed, index, bodies):
@@ -104,20 +120,21 @@ def _bulk(chunk: Chunk, index: SearchIndex, bodies: Sequence[dict[str, Any]]) ->
         for item, body in zip(chunk.items, bodies, strict=True)
     ]
     try:
-        return index.bulk(chunk.collection, documents)
+        return index.bulk(chunk.collection, documents, identity=chunk.identity)
     except TriptychError:
         raise
     except Exception:
         log.exception("chunk can't be written", collection=chunk.collection, batch=chunk.batch)
-    return [_write_alone(index, chunk.collection, entry) for entry in documents]
+    return [_write_alone(chunk, index, entry) for entry in documents]
 
 
-def _write_alone(index: SearchIndex, collection: str, entry: Versioned) -> Outcome:
+def _write_alone(chunk: Chunk, index: SearchIndex, entry: Versioned) -> Outcome:
     try:
-        (outcome,) = index.bulk(collection, [entry])
+        (outcome,) = index.bulk(chunk.collection, [entry], identity=chunk.identity)
     except TriptychError:
         raise
     except Exception as error:
-        log.exception("document can't be written", id=entry.document["id"], collection=collection)
-        return Outcome(entry.document["id"], "refused", internal(error))
+        item = entry.document["id"]
+        log.exception("document can't be written", id=item, collection=chunk.collection)
+        return Outcome(item, "refused", internal(error))
     return outcome

@@ -1,16 +1,15 @@
 """The planner: a stored manifest to chunks, reading server-side files into the media store."""
 
-from dataclasses import dataclass, replace
-from itertools import islice
-from pathlib import Path
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from triptych.core.errors import InvalidInput, TooLarge, Unavailable, internal
 from triptych.core.item import Item
 from triptych.core.settings import Settings
-from triptych.ingest.chunk import BULK, Chunk, chunks
-from triptych.ingest.manifest import Entry, Manifest
+from triptych.ingest.chunk import Bounds, Chunk, chunks, common
+from triptych.ingest.manifest import Entry, Manifest, read_window
 from triptych.ingest.server_files import open_inside
 from triptych.media.store import MediaStore
 
@@ -21,31 +20,65 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
+class Position:
+    """How far a batch is planned."""
+
+    ordinal: int = 0
+    """Of the entry that is next."""
+    place: int | None = None
+    """Where it begins in the manifest, in bytes; None: at the first."""
+
+
+BEGINNING = Position()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The chunks of some entries."""
+
+    chunks: Sequence[Chunk]
+    after: Position | None
+    """Where to go on; None at the end of the batch."""
+
+
+@dataclass(frozen=True)
 class Planner:
     """Cuts manifests into chunks."""
 
     store: MediaStore
     settings: Settings
 
-    def plan(self, manifest: Manifest, start: int) -> list[Chunk]:
-        """The chunks of ``WINDOW`` entries from ``start`` on, their files in the media store.
+    def plan(
+        self,
+        manifest: Manifest,
+        position: Position,
+        skip: Callable[[Sequence[Item]], Container[int]] = lambda _: (),
+    ) -> Plan:
+        """The chunks of ``WINDOW`` entries from a position on, their files in the media store.
 
         All files are read before anything is returned, so that a store that fails half-way leaves
         nothing half sent.
 
+        Args:
+            manifest: the header of the batch.
+            position: where to begin.
+            skip: the ordinals of these items that need no chunk.
+
         Raises:
-            StoreUnavailable: files can't be stored now.
+            NotFound: the batch is not open any more.
+            StoreUnavailable: files can't be read or stored now.
         """
-        window = islice(manifest.entries, start, start + WINDOW)
-        items = [self._item(entry) for entry in window]
-        common = {
-            "collection": manifest.collection,
-            "sequence": manifest.sequence,
-            "fingerprint": manifest.fingerprint,
-            "batch": manifest.batch,
-            "priority": BULK,
-        }
-        return list(chunks(items, size=self.settings.chunk_items, common=common))
+        window = read_window(self.store, manifest.batch, position.place, position.ordinal, WINDOW)
+        skipped = skip([entry.item for entry in window.entries])
+        wanted = [entry for entry in window.entries if entry.item.ordinal not in skipped]
+        items = [self._item(entry) for entry in wanted]
+        bounds = Bounds(self.settings.chunk_items, self.settings.chunk_bytes)
+        after = window.after
+        ordinal = position.ordinal + len(window.entries)
+        return Plan(
+            list(chunks(items, bounds=bounds, common=common(manifest))),
+            None if after is None or ordinal >= manifest.total else Position(ordinal, after),
+        )
 
     def _item(self, entry: Entry) -> Item:
         """The item of an entry, with its files in the store; a defect is its failure alone."""
@@ -61,9 +94,9 @@ class Planner:
         """Copy the files that an entry names into the media store; one that fails is a failure."""
         item = entry.item
         for part, name in entry.paths.items():
-            item = replace(item, names={**item.names, part: Path(name).name})
             try:
-                item = item.with_media(part, self.store.put(self._read_bounded(name)))
+                data = self._read_bounded(name)
+                item = item.with_media(part, self.store.put(data), len(data))
             except InvalidInput as error:
                 item = item.failing(part, error.reason)
         return item

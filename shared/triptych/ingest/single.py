@@ -1,4 +1,4 @@
-"""A single item: its media are stored, and it becomes a chunk of its own, ahead of batches."""
+"""A single item, whose media are stored."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from triptych.core.errors import InvalidInput, MediaError, TooLarge
 from triptych.core.item import MEDIA, Item, Modality
 from triptych.core.names import printable
-from triptych.ingest.accepting import read_text
-from triptych.ingest.chunk import URGENT, Chunk, route, submission_sequence
 from triptych.ingest.manifest import ItemFields
 from triptych.media.store import MediaStore
+from triptych.media.text import clean_text, decode_text
 
 
 def make_item(
@@ -57,16 +56,12 @@ def make_item(
         names={part: printable(name) for part, name in names.items()},
         image=digests.get("image"),
         audio=digests.get("audio"),
+        size=sum(len(files[part]) for part in digests) + len((text or "").encode()),
     )
 
 
-def make_chunk(collection: str, item: Item, fingerprint: str) -> Chunk:
-    """The chunk of one item, which no batch delays."""
-    return Chunk(
-        collection=collection,
-        sequence=submission_sequence(),
-        fingerprint=fingerprint,
-        slip=route(item),
-        items=(item,),
-        priority=URGENT,
-    )
+def read_text(given: str | bytes, max_chars: int) -> str:
+    """The clean text of a field or a file. Raises MediaError, TooLarge."""
+    if isinstance(given, bytes):
+        return decode_text(given, max_chars=max_chars)
+    return clean_text(given, max_chars=max_chars)

@@ -11,7 +11,8 @@ from kombu.exceptions import OperationalError
 from triptych.core.errors import QueueUnavailable
 from triptych.core.item import MODALITIES
 from triptych.core.settings import Settings
-from triptych.ingest.chunk import BULK, FUSION, Chunk
+from triptych.ingest.chunk import BULK, FUSION, URGENT, Chunk
+from triptych.ingest.planning import BEGINNING, Position
 from triptych.queues import codec, labels, scripts, transport
 from triptych.queues.labels import HEADER, Death, Label
 from triptych.queues.streams import LANES, flight_key, stream_key
@@ -59,18 +60,48 @@ def make_celery(settings: Settings) -> Celery:
 def send(app: Celery, chunk: Chunk, *, deaths: int = 0, evidence: tuple[Death, ...] = ()) -> None:
     """Put a chunk into the first queue of its slip. Raises QueueUnavailable."""
     label = Label(
-        group=chunk.batch or "",
-        members=chunk.ordinals if chunk.batch else frozenset(),
+        group=chunk.batch,
+        members=chunk.ordinals,
         items=len(chunk.items),
+        bytes=chunk.size,
         deaths=deaths,
         evidence=evidence,
     )
     send_task(app, chunk.slip[0], chunk.to_message(), priority=chunk.priority, label=label)
 
 
-def send_plan(app: Celery, message: Mapping[str, Any]) -> None:
-    """Ask for a batch, named in the message, to be planned. Raises QueueUnavailable."""
-    send_task(app, PLAN, message, priority=BULK, label=Label(group=message["batch"]))
+def send_plan(
+    app: Celery, batch: str, position: Position = BEGINNING, *, repair: bool = False
+) -> None:
+    """Ask for a batch to be planned from a position on. Raises QueueUnavailable.
+
+    Args:
+        app: whose queues.
+        batch: which.
+        position: where to begin.
+        repair: whether to leave out what is under way or dealt with.
+    """
+    message = {"batch": batch, **vars(position), "repair": repair}
+    send_task(app, PLAN, message, priority=BULK, label=Label(group=batch))
+
+
+def send_closing(app: Celery, batch: str) -> None:
+    """Ask for a batch that is dealt with to be closed. Raises QueueUnavailable."""
+    send_task(app, PLAN, {"close": batch}, priority=URGENT, label=Label(group=batch))
+
+
+def send_sweep(app: Celery, *, everything: bool) -> None:
+    """Ask for a look at all open batches, and at what can be collected. Raises QueueUnavailable."""
+    send_task(app, PLAN, {"sweep": everything}, priority=URGENT, label=Label())
+
+
+def check_plan_room(client: redis.Redis, settings: Settings) -> None:
+    """Raise QueueUnavailable while the queues behind the planner hold enough."""
+    for queue, held in backlog(client).items():
+        if queue != PLAN and (
+            held.items >= settings.plan_ahead_items or held.bytes >= settings.plan_ahead_bytes
+        ):
+            raise QueueUnavailable(f"{held.items} items wait in queue {queue!r}")
 
 
 def send_task(

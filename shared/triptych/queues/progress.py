@@ -11,6 +11,7 @@ from typing import Any, Literal
 import redis
 
 from triptych.core.errors import QueueUnavailable
+from triptych.ingest.ledger import Settlement
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,23 @@ class Progress:
         commands += [("setbit", _key(batch, "failed"), i, 1) for i in failed]
         commands.append(("hset", _key(batch), {"updated": time.time()}))
         self._run(commands, batch)
+
+    def restore(self, batch: str, total: int, started: float, settled: Settlement) -> None:
+        """Count a batch anew, by what the index has of it."""
+        now = time.time()
+        header = {"total": total, "started": started, "updated": now}
+        self._run([("hset", _key(batch), header)], batch)
+        self.mark(batch, done=settled.outcomes, failed=settled.failed)
+
+    def dealt_with(self, batch: str) -> set[int]:
+        """The ordinals of the items that are dealt with."""
+        (bits,) = self._run([("get", _key(batch, "done"))], batch)[:1]
+        return {
+            8 * byte + bit
+            for byte, value in enumerate(bits or b"")
+            for bit in range(8)
+            if value & (128 >> bit)
+        }
 
     def status(self, batch: str) -> Status | None:
         """The counts of a batch, or None if Redis does not know it."""

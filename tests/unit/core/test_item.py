@@ -1,25 +1,23 @@
 """Items and chunks survive their journey."""
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from triptych.core.item import Item
-from triptych.fusion.blocks import Rows
 from triptych.ingest.chunk import Chunk
 from triptych.queues.codec import dumps, loads
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-METADATA = st.dictionaries(TEXT, TEXT | st.integers(-9, 9) | st.booleans(), max_size=3)
 ITEMS = st.builds(
     Item,
-    id=TEXT,
+    id=st.just(""),
     ordinal=st.integers(0, 10**6),
-    text=st.none() | TEXT,
     image=st.none() | TEXT,
-    fields=st.dictionaries(TEXT, st.lists(TEXT, max_size=3) | METADATA, max_size=3),
     errors=st.dictionaries(st.sampled_from(["image", "text"]), TEXT),
+    place=st.tuples(st.integers(0, 10**9), st.integers(1, 10**6)),
+    size=st.integers(0, 10**9),
 )
+"""Items as messages carry them: references alone."""
 
 
 def chunk(*items: Item, **options: object) -> Chunk:
@@ -30,25 +28,26 @@ def chunk(*items: Item, **options: object) -> Chunk:
 
 @given(st.lists(ITEMS, max_size=4))
 def test_a_chunk_comes_out_as_it_went_in(items):
-    """Through the codec, its features bit by bit."""
-    vectors = np.arange(6, dtype=np.float32).reshape(2, 3)
-    sent = chunk(*items, batch="b", priority=0, features={"semantic": Rows((0, 3), vectors)})
-    found = Chunk.from_message(loads(dumps(sent.to_message())))
-    assert found.items == sent.items
-    assert {**vars(found), "features": 0, "items": 0} == {**vars(sent), "features": 0, "items": 0}
-    assert found.features["semantic"].rows == (0, 3)
-    assert np.array_equal(found.features["semantic"].vectors, vectors)
+    """Through the codec."""
+    sent = chunk(*items, batch="b", identity="id", priority=0, derived={"image": "kind"})
+    assert Chunk.from_message(loads(dumps(sent.to_message()))) == sent
+
+
+def test_a_message_carries_references_alone():
+    """Neither texts nor fields, however long."""
+    item = Item("a", text="long", fields={"tags": ["t"]}, words={"text": "w"}, place=(3, 4))
+    (found,) = Chunk.from_message(chunk(item).to_message()).items
+    assert found == Item("", place=(3, 4))
 
 
 def test_a_step_takes_one_queue_from_the_slip():
-    """And adds its features to those of earlier steps; the chunk before is not changed."""
-    rows = Rows((0,), np.zeros((1, 2), np.float32))
-    before = chunk(Item("a"), features={"old": rows})
-    after = before.advance([Item("b")], {"new": rows})
+    """And says which derived data it made; the chunk before is not changed."""
+    before = chunk(Item("a"), derived={"image": "old"})
+    after = before.advance("new")
     assert after.slip == ("fusion",)
-    assert [item.id for item in after.items] == ["b"]
-    assert set(after.features) == {"old", "new"}
-    assert (before.slip, set(before.features)) == (("text", "fusion"), {"old"})
+    assert after.derived == {"image": "old", "text": "new"}
+    assert (before.slip, before.derived) == (("text", "fusion"), {"image": "old"})
+    assert after.again({"text", "image"}).slip == ("image", "text", "fusion")
 
 
 def test_a_part_that_failed_is_not_had():

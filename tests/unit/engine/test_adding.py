@@ -10,6 +10,7 @@ from triptych.engine import Engine
 from triptych.engine.adding import Report
 from triptych.engine.asking import search_request, similar_request
 from triptych.ingest import accepting
+from triptych.ingest.manifest import read_window
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +132,12 @@ def test_many_items_are_several_batches(engine, monkeypatch):
 
 def test_a_file_above_the_limit_is_a_failure(engine):
     """Of that part alone."""
-    acceptor = accepting.Acceptor(engine.store, Limits(file_bytes=3), "print")
-    accepted = acceptor.items("c", [{"id": "a", "text": "x", "image": b"1234"}])
-    (entry,) = accepted.manifest.entries
+    acceptor = accepting.Acceptor(engine.store, Limits(file_bytes=3), "print", engine.clock)
+    accepted = acceptor.items(
+        accepting.Target("c", engine.index.ensure("c")),
+        [{"id": "a", "text": "x", "image": b"1234"}],
+    )
+    (entry,) = read_window(engine.store, accepted.manifest.batch, None, 0, 9).entries
     assert entry.item.errors == {"image": "4 bytes, the limit is 3"}
 
 

@@ -13,12 +13,10 @@ from triptych.core.settings import Settings
 from triptych.encoders.cards import unit_rows
 from triptych.engine import Engine
 from triptych.evaluation import judged
-from triptych.evaluation.galleries import COLLECTION, Gallery
+from triptych.evaluation.galleries import Gallery
 from triptych.evaluation.judged import Query
 from triptych.evaluation.queries import EncodedQuery
-from triptych.fusion.blocks import Block, Rows
 from triptych.index.embedded import EmbeddedIndex
-from triptych.ingest.chunk import FUSION, Chunk
 from triptych.media.store import MediaStore
 from triptych.search.encoding import EncodedRequest
 from triptych.search.parts import EncodedPart
@@ -65,28 +63,18 @@ def gallery() -> Gallery:
         for block in layout().blocks:
             if block.part in parts:
                 fused[row, layout().slices[block.name]] = _near_one(draw, block.dims)
-    chunks = [
-        Chunk(
-            COLLECTION,
-            1,
-            layout().fingerprint,
-            (FUSION,),
-            tuple(items[start : start + 20]),
-            features={
-                block.name: _rows(block, items, fused, range(start, start + 20))
-                for block in layout().blocks
-            },
-        )
-        for start in (0, 20)
-    ]
-    return Gallery(chunks, layout())
+    return Gallery(
+        [(item, _blocks(item, row)) for item, row in zip(items, fused, strict=True)], layout()
+    )
 
 
-def _rows(block: Block, items: list[Item], fused: np.ndarray, rows: range) -> Rows:
-    """The vectors of a block, of those items that have its part."""
-    has = [row for row in rows if getattr(items[row], block.part, None) is not None]
-    vectors = fused[has][:, layout().slices[block.name]]
-    return Rows(tuple(row - rows.start for row in has), vectors)
+def _blocks(item: Item, fused: np.ndarray) -> dict[str, np.ndarray]:
+    """The blocks of the parts that an item has."""
+    return {
+        block.name: fused[layout().slices[block.name]]
+        for block in layout().blocks
+        if getattr(item, block.part, None) is not None
+    }
 
 
 @pytest.fixture(scope="session")

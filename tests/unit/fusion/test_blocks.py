@@ -5,7 +5,7 @@ import pytest
 
 from support import layout
 from triptych.encoders.cards import Card
-from triptych.fusion.blocks import Block, Layout, Rows, fuse
+from triptych.fusion.blocks import Block, Layout, fuse
 
 
 def small_layout(**change: object) -> Layout:
@@ -31,26 +31,24 @@ def test_slices_cover_the_vector_in_order():
 
 def test_blocks_lie_where_their_items_and_names_are():
     """Items without a part have zeros there."""
-    features = {
-        "sounds": Rows((2,), np.array([[1, 2, 3]], np.float32)),
-        "words": Rows((0, 2), np.array([[4, 5], [6, 7]], np.float16)),
-    }
-    fused = fuse(features, 3, small_layout())
+    first = {"words": np.array([4, 5], np.float32)}
+    last = {"sounds": np.array([1, 2, 3], np.float32), "words": np.array([6, 7], np.float16)}
+    fused = fuse([first, {}, last], small_layout())
     assert fused.dtype == np.float32
     assert fused.tolist() == [[4, 5, 0, 0, 0], [0, 0, 0, 0, 0], [6, 7, 1, 2, 3]]
 
 
 def test_no_features_are_zeros():
     """Items of which every part failed."""
-    assert fuse({}, 2, small_layout()).tolist() == [[0] * 5] * 2
-    assert fuse({}, 0, small_layout()).shape == (0, 5)
+    assert fuse([{}, {}], small_layout()).tolist() == [[0] * 5] * 2
+    assert fuse([], small_layout()).shape == (0, 5)
 
 
 @pytest.mark.parametrize(("name", "width"), [("words", 3), ("sounds", 1), ("smells", 2)])
 def test_a_block_that_does_not_fit_is_refused(name, width):
     """With the names and widths that would."""
     with pytest.raises(ValueError, match=rf"block {name} .*words: 2, sounds: 3"):
-        fuse({name: Rows((0,), np.zeros((1, width), np.float32))}, 1, small_layout())
+        fuse([{name: np.zeros(width, np.float32)}], small_layout())
 
 
 def test_the_fingerprint_is_of_every_model():

@@ -12,7 +12,9 @@ from triptych.media.store import MediaStore
 @pytest.fixture
 def store(tmp_path) -> MediaStore:
     """An empty store."""
-    return MediaStore(tmp_path.as_uri())
+    made = MediaStore(tmp_path.as_uri())
+    made.begin()
+    return made
 
 
 def test_the_default_settings_are_right(store):

@@ -20,10 +20,12 @@ from triptych.search.request import SearchRequest
 
 METHODS = {"GET", "PUT", "POST", "DELETE", "PATCH"}
 OPERATION_IDS = [
-    "create_batch", "create_collection", "create_item", "delete_collection", "delete_item",
-    "get_about", "get_batch", "get_collection", "get_health", "get_item", "get_metrics",
-    "get_openapi", "get_readiness", "list_batch_failures", "list_collections",
-    "list_similar_items", "search", "similar_items",
+    "cancel_batch", "create_batch", "create_collection", "create_item", "delete_collection",
+    "delete_item", "get_about", "get_batch", "get_collection", "get_health", "get_item",
+    "get_metrics",
+    "get_openapi", "get_readiness", "list_batch_failures", "list_batches", "list_collections",
+    "list_similar_items", "pause_batch", "reconcile", "resume_batch", "retry_batch", "search",
+    "similar_items", "watch_batch",
 ]  # fmt: skip
 
 
@@ -40,7 +42,8 @@ def test_it_is_a_valid_document(document):
     schemathesis.openapi.from_dict(document).validate()
     schemas = document["components"]["schemas"]
     named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
-    assert named | {"SimilarQuery", "WaitQuery"} == set(schemas)  # whose fields are parameters
+    parameters = {"BatchesQuery", "FailuresQuery", "SimilarQuery", "WaitQuery"}
+    assert named | parameters == set(schemas)
     for schema in schemas.values():
         Draft202012Validator.check_schema(schema)
 
@@ -79,8 +82,8 @@ def test_every_answer_has_a_type(document):
             if status == "204":
                 assert not content
             elif int(status) < 400 or (one["operationId"] == "get_readiness" and status == "503"):
-                text = one["operationId"] == "get_metrics"
-                assert set(content) == {"text/plain" if text else "application/json"}
+                types = {"get_metrics": "text/plain", "watch_batch": "text/event-stream"}
+                assert set(content) == {types.get(one["operationId"], "application/json")}
             else:
                 assert content == {
                     "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}

@@ -86,7 +86,8 @@ def test_what_the_index_refused_becomes_a_failure():
     found = failure(chunk, WHOLE, "number expected")
     assert found["status"] == "failed"
     assert found["errors"] == {"index": "number expected"}
-    assert set(found) == {"id", "batch", "sequence", "fingerprint", "status", "errors"}
+    known = {"id", "batch", "sequence", "digests", "fingerprint", "status", "errors"}
+    assert set(found) == known
 
 
 def test_features_are_packed_within_a_thousandth():

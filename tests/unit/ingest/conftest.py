@@ -19,7 +19,13 @@ class Index:
         self.refused: set[str] = set()
         """Ids of which it takes no document at all."""
 
-    def bulk(self, _: str, documents: Sequence[Versioned]) -> list[Outcome]:
+    def bulk(
+        self,
+        _: str,
+        documents: Sequence[Versioned],
+        *,
+        identity: str | None = None,  # noqa: ARG002
+    ) -> list[Outcome]:
         """Write the documents, newest version last."""
         if self.error is not None:
             raise self.error

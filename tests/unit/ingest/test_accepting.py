@@ -10,22 +10,25 @@ import pytest
 from triptych.core.errors import InvalidInput, TooLarge
 from triptych.core.settings import Limits
 from triptych.ingest import accepting
-from triptych.ingest.accepting import Accepted, Acceptor
-from triptych.ingest.manifest import Rejection, read_manifest
+from triptych.ingest.accepting import Accepted, Acceptor, Target
+from triptych.ingest.clock import StoreClock
+from triptych.ingest.manifest import ItemFields, Rejection, read_window
 from triptych.media.store import MediaStore
+
+C = Target("c", "0" * 16)
 
 
 @pytest.fixture
 def acceptor() -> Acceptor:
     """A batch is ten items, a text ten characters."""
     store = MediaStore(f"memory://{uuid.uuid4().hex}")
-    return Acceptor(store, Limits(batch_items=10, text_chars=10), "print")
+    return Acceptor(store, Limits(batch_items=10, text_chars=10), "print", StoreClock(store))
 
 
 def stored(acceptor: Acceptor, accepted: Accepted) -> list:
     """The items of a batch as the planner will read them."""
-    manifest = read_manifest(acceptor.store, accepted.manifest.batch)
-    return [entry.item for entry in manifest.entries]
+    window = read_window(acceptor.store, accepted.manifest.batch, None, 0, 100)
+    return [entry.item for entry in window.entries]
 
 
 def test_too_many_lines_are_refused_at_the_limit(acceptor, monkeypatch):
@@ -39,38 +42,38 @@ def test_too_many_lines_are_refused_at_the_limit(acceptor, monkeypatch):
 
     monkeypatch.setattr(accepting, "read_lines", lines)
     with pytest.raises(TooLarge, match="more than 10 items"):
-        acceptor.manifest("c", b"")
+        acceptor.manifest(C, b"")
     assert len(read) == 11
 
 
 def test_exactly_the_limit_is_accepted_and_nothing_is_not(acceptor):
     """Ordinals count from nought."""
-    accepted = acceptor.manifest("c", b'{"text":"a"}\n' * 10)
+    accepted = acceptor.manifest(C, b'{"text":"a"}\n' * 10)
     assert accepted.manifest.total == 10
     assert [item.ordinal for item in stored(acceptor, accepted)] == list(range(10))
     with pytest.raises(InvalidInput, match="empty"):
-        acceptor.manifest("c", b"\n")
+        acceptor.manifest(C, b"\n")
 
 
 def test_a_text_above_the_limit_goes_no_further(acceptor):
     """As a line and as a file: the item does, with the reason."""
     line = json.dumps({"id": "a", "text": "x" * 11, "image": "p.png"}).encode()
-    (item,) = stored(acceptor, acceptor.manifest("c", line))
+    (item,) = stored(acceptor, acceptor.manifest(C, line))
     assert (item.text, "limit is 10" in item.errors["text"]) == (None, True)
-    (item,) = stored(acceptor, acceptor.files("c", {"a.txt": b"x" * 11}))
+    (item,) = stored(acceptor, acceptor.files(C, {"a.txt": b"x" * 11}))
     assert (item.text, "limit is 10" in item.errors["text"]) == (None, True)
 
 
 def test_bad_ids_become_good_ones(acceptor):
     """Of lines and of files, which keep their names."""
     lines = b'{"id":"..","text":"a"}\n{"image":"/data/p.png"}\n{"image":"p.png"}'
-    refused, hashed, plain = stored(acceptor, acceptor.manifest("c", lines))
+    refused, hashed, plain = stored(acceptor, acceptor.manifest(C, lines))
     assert refused.id.startswith("line-1-")
     assert "id:" in refused.errors["item"]
     assert re.fullmatch("[0-9a-f]{32}", hashed.id)
     assert plain.id == "p.png"
     names = {"/a\n.txt": b"a", "\ud800.exe": b"b"}
-    text, unknown = stored(acceptor, acceptor.files("c", names))
+    text, unknown = stored(acceptor, acceptor.files(C, names))
     assert all(re.fullmatch("[0-9a-f]{32}", item.id) for item in (text, unknown))
     assert (text.names, unknown.names) == ({"text": "/a\\n.txt"}, {"item": "\\ud800.exe"})
     assert "\\ud800.exe" in unknown.errors["item"]
@@ -78,7 +81,31 @@ def test_bad_ids_become_good_ones(acceptor):
 
 def test_a_file_of_no_kind_does_not_replace_an_item(acceptor):
     """README beside README.txt."""
-    accepted = acceptor.files("c", {"README": b"a", "README.txt": b"b"})
+    accepted = acceptor.files(C, {"README": b"a", "README.txt": b"b"})
     good, failed = stored(acceptor, accepted)
     assert (good.id, good.errors) == ("README", {})
     assert failed.id.startswith("line-0-")
+
+
+def test_a_line_of_text_alone_is_one_item_however_often_it_is_sent(acceptor):
+    """Its id comes from all that it says, so that lines that differ in a tag are two."""
+    line, other = b'{"text":"a"}', b'{"text":"a","tags":["t"]}'
+    first = stored(acceptor, acceptor.manifest(C, line + b"\n" + other))
+    (again,) = stored(acceptor, acceptor.manifest(C, line))
+    assert first[0].id == again.id != first[1].id
+
+
+def test_a_single_item_is_a_batch_of_its_own(acceptor):
+    """Its manifest is stored before it is sent anywhere, and its chunk refers to it."""
+    chunk = acceptor.single(C, ItemFields(id="a", text="abc"), {"image": b"12345"}, {"image": "p"})
+    window = read_window(acceptor.store, chunk.batch, None, 0, 100)
+    assert [entry.item for entry in window.entries] == list(chunk.items)
+    assert chunk.single
+    assert (chunk.items[0].size, chunk.slip) == (8, ("image", "text", "fusion"))
+
+
+def test_what_is_accepted_later_has_higher_versions(acceptor):
+    """Every item of the batch before is below."""
+    first = acceptor.manifest(C, b'{"text":"a"}\n' * 10).manifest
+    second = acceptor.manifest(C, b'{"text":"a"}').manifest
+    assert second.sequence >= first.sequence + 10

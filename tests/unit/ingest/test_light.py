@@ -23,7 +23,7 @@ from triptych.queues import codec
 
 message, media, index = sys.argv[1:]
 engine = Engine.open(Settings(media_url=media, index_url=index))
-assert engine.write(Chunk.from_message(codec.loads(Path(message).read_bytes()))) == set()
+assert not engine.write(Chunk.from_message(codec.loads(Path(message).read_bytes()))).failed
 """
 
 
@@ -34,9 +34,9 @@ def test_a_text_is_written_without_the_library_of_its_analysis(tmp_path):
         manifest = engine.accept_manifest(
             "c", b'{"id": "a", "text": "The owls were hunting."}'
         ).manifest
-        (chunk,) = engine.plan(manifest)
+        (chunk,) = engine.plan(manifest).chunks
         message = tmp_path / "message"
-        message.write_bytes(codec.dumps(engine.step(chunk).to_message()))
+        message.write_bytes(codec.dumps(engine.step(chunk).chunk.to_message()))
         arguments = [sys.executable, "-c", WRITE, str(message), *urls.values()]
         subprocess.run(arguments, check=True)
         document = engine.index.get("c", "a")

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,8 +16,10 @@ from triptych.ingest.manifest import (
     Manifest,
     Rejection,
     delete_manifest,
+    read_entries,
     read_lines,
     read_manifest,
+    read_window,
     write_manifest,
 )
 from triptych.media.store import MediaStore
@@ -129,7 +132,6 @@ ENTRIES = st.lists(
             fields=st.dictionaries(TEXT, st.lists(TEXT, max_size=3) | METADATA, max_size=3),
             errors=st.dictionaries(TEXT, TEXT, max_size=2),
         ),
-        st.dictionaries(st.sampled_from(["image", "audio"]), TEXT),
     ),
     max_size=5,
 )
@@ -139,17 +141,55 @@ ENTRIES = st.lists(
 def test_a_stored_manifest_is_read_as_it_was_written(entries):
     """Any character in any field, also those that end lines elsewhere and lone surrogates."""
     store = MediaStore("memory://manifests")
-    manifest = Manifest("b1", "photos", 42, "print", len(entries), entries)
-    write_manifest(store, manifest)
-    found = read_manifest(store, "b1")
-    assert list(found.entries) == entries
-    assert {**vars(found), "entries": 0} == {**vars(manifest), "entries": 0}
+    manifest = Manifest("b1", "photos", "id", 42, "print", len(entries))
+    placed = write_manifest(store, manifest, entries)
+    assert read_manifest(store, "b1") == manifest
+    window = read_window(store, "b1", None, 0, 100)
+    assert window.entries == placed
+    assert window.after is None
+    bare = [replace(entry, item=replace(entry.item, place=None)) for entry in placed]
+    assert bare == entries
+
+
+def test_entries_are_read_some_at_a_time():
+    """Each window says where the next one begins."""
+    store = MediaStore(f"memory://{uuid.uuid4().hex}")
+    entries = [Entry(Item(str(n), n, text="x" * n)) for n in range(10)]
+    placed = write_manifest(store, Manifest("b", "c", "id", 1, "print", 10), entries)
+    found, place = [], None
+    for first in (0, 4, 8):
+        window = read_window(store, "b", place, first, 4)
+        found.append(window.entries)
+        place = window.after
+    assert [len(entries) for entries in found] == [4, 4, 2]
+    assert [entry for entries in found for entry in entries] == placed
+
+
+def test_entries_are_found_by_their_places(monkeypatch):
+    """In the order of the items, near ones read together and far ones apart."""
+    store = MediaStore(f"memory://{uuid.uuid4().hex}")
+    entries = [Entry(Item(str(n), n, text="ü" * 300)) for n in range(50)]
+    placed = write_manifest(store, Manifest("b", "c", "id", 1, "print", 50), entries)
+    wanted = [placed[n].item for n in (40, 3, 4, 49)]
+    for near in (0, 2**16):
+        monkeypatch.setattr("triptych.ingest.manifest._NEAR", near)
+        found = read_entries(store, "b", wanted)
+        assert [entry.item.id for entry in found] == ["40", "3", "4", "49"]
+
+
+def test_a_file_of_the_server_is_called_as_there():
+    """Without its folders."""
+    store = MediaStore(f"memory://{uuid.uuid4().hex}")
+    entry = Entry(Item("a"), {"image": "2023/p.png"})
+    write_manifest(store, Manifest("b", "c", "id", 1, "print", 1), [entry])
+    (found,) = read_window(store, "b", None, 0, 9).entries
+    assert found.item.names == {"image": "p.png"}
 
 
 def test_a_deleted_manifest_is_not_found():
     """Neither is one of a hostile name."""
     store = MediaStore("memory://manifests")
-    write_manifest(store, Manifest("b2", "photos", 1, "print", 0, []))
+    write_manifest(store, Manifest("b2", "photos", "id", 1, "print", 0), [])
     delete_manifest(store, "b2")
     for name in ("b2", "../b2", ""):
         with pytest.raises(NotFound):
@@ -159,21 +199,22 @@ def test_a_deleted_manifest_is_not_found():
 def test_the_header_is_the_first_line():
     """A person can read what a batch holds."""
     store = MediaStore("memory://manifests")
-    write_manifest(store, Manifest("b3", "photos", 1, "print", 1, [Entry(Item("a"))]))
-    first, second = store.read_document("batches", "b3.jsonl").decode().split("\n")
+    write_manifest(store, Manifest("b3", "photos", "id", 1, "print", 1), [Entry(Item("a"))])
+    first, second, end = store.read_document("batches", "b3.jsonl").decode().split("\n")
     assert json.loads(first)["total"] == 1
-    assert json.loads(second) == {"item": {"id": "a", "ordinal": 0}, "paths": {}}
+    assert json.loads(second) == {"item": {"id": "a", "ordinal": 0, "size": 0}, "paths": {}}
+    assert end == "", "a line that was cut has no end"
 
 
 def test_a_stored_line_that_can_not_be_read_is_a_failed_item():
     """As one that another version wrote: it is told of, and its neighbours are read."""
     store = MediaStore(f"memory://{uuid.uuid4().hex}")
     entries = [Entry(Item(name, ordinal, text="x")) for ordinal, name in enumerate("abc")]
-    write_manifest(store, Manifest("b", "c", 1, "print", 3, entries))
-    header, first, _, last = store.read_document("batches", "b.jsonl").split(b"\n")
+    write_manifest(store, Manifest("b", "c", "id", 1, "print", 3), entries)
+    header, first, _, last, _ = store.read_document("batches", "b.jsonl").split(b"\n")
     other = b'{"item": {"id": "b", "colour": "red"}, "paths": {}}'
-    store.write_document("batches", "b.jsonl", b"\n".join([header, first, other, last]))
-    items = [entry.item for entry in read_manifest(store, "b").entries]
+    store.write_document("batches", "b.jsonl", b"\n".join([header, first, other, last, b""]))
+    items = [entry.item for entry in read_window(store, "b", None, 0, 9).entries]
     assert [item.ordinal for item in items] == [0, 1, 2]
     assert [bool(item.errors) for item in items] == [False, True, False]
     assert "the stored line can't be read" in items[1].errors["item"]

@@ -9,8 +9,8 @@ import structlog
 from triptych.core.errors import StoreUnavailable
 from triptych.core.item import Item
 from triptych.core.settings import Limits, Settings
-from triptych.ingest.manifest import Entry, Manifest
-from triptych.ingest.planning import WINDOW, Planner
+from triptych.ingest.manifest import Entry, Manifest, write_manifest
+from triptych.ingest.planning import BEGINNING, WINDOW, Planner
 from triptych.media.store import MediaStore
 
 MAX_BYTES = 10
@@ -35,10 +35,11 @@ def root(tmp_path):
 
 def planned(store, root, *entries: Entry, size: int = 10):
     """The chunks of a batch of these entries."""
-    manifest = Manifest("b", "photos", 42, "print", len(entries), entries)
+    manifest = Manifest("b", "photos", "id", 42, "print", len(entries))
+    write_manifest(store, manifest, entries)
     roots = () if root is None else (root,)
     settings = Settings(import_roots=roots, chunk_items=size, limits=Limits(file_bytes=MAX_BYTES))
-    return Planner(store, settings).plan(manifest, 0)
+    return Planner(store, settings).plan(manifest, BEGINNING).chunks
 
 
 def test_files_are_imported(store, root):
@@ -47,7 +48,7 @@ def test_files_are_imported(store, root):
     (item,) = chunk.items
     assert item.image == hashlib.sha256(b"x" * MAX_BYTES).hexdigest()
     assert store.get(item.image) == b"x" * MAX_BYTES
-    assert item.names == {"image": "small.png"}
+    assert item.size == MAX_BYTES
     assert chunk.slip == ("image", "text", "fusion")
     assert not item.errors
 
@@ -101,14 +102,34 @@ def test_a_rejected_line_goes_straight_to_the_index(store, root):
 def test_a_batch_is_planned_in_windows(store, root):
     """Each window is planned by itself, and together they are the batch."""
     entries = [Entry(Item(f"{n}", ordinal=n, text="x")) for n in range(2 * WINDOW + 3)]
-    manifest = Manifest("b", "photos", 42, "print", len(entries), entries)
-    found = [
-        item.ordinal
-        for start in range(0, len(entries), WINDOW)
-        for chunk in Planner(store, Settings(chunk_items=10)).plan(manifest, start)
-        for item in chunk.items
-    ]
-    assert found == list(range(len(entries)))
+    manifest = Manifest("b", "photos", "id", 42, "print", len(entries))
+    write_manifest(store, manifest, entries)
+    planner = Planner(store, Settings(chunk_items=10))
+    windows, position = [], BEGINNING
+    while position is not None:
+        plan = planner.plan(manifest, position)
+        windows.append([item.ordinal for chunk in plan.chunks for item in chunk.items])
+        position = plan.after
+    assert [len(window) for window in windows] == [WINDOW, WINDOW, 3]
+    assert [ordinal for window in windows for ordinal in window] == list(range(len(entries)))
+
+
+def test_what_needs_no_chunk_is_left_out(store, root):
+    """By the ordinals."""
+    manifest = Manifest("b", "photos", "id", 42, "print", 5)
+    write_manifest(store, manifest, [Entry(Item(str(n), n, text="x")) for n in range(5)])
+    plan = Planner(store, Settings()).plan(manifest, BEGINNING, lambda _: {0, 3})
+    assert [item.ordinal for chunk in plan.chunks for item in chunk.items] == [1, 2, 4]
+
+
+def test_what_is_heavy_travels_in_smaller_chunks(store, root):
+    """An item alone may be heavier than the bound."""
+    manifest = Manifest("b", "photos", "id", 42, "print", 5)
+    sizes = [4, 4, 4, 20, 1]
+    entries = [Entry(Item(str(n), n, text="x", size=size)) for n, size in enumerate(sizes)]
+    write_manifest(store, manifest, entries)
+    chunks = Planner(store, Settings(chunk_bytes=10)).plan(manifest, BEGINNING).chunks
+    assert [[item.ordinal for item in chunk.items] for chunk in chunks] == [[0, 1], [2], [3], [4]]
 
 
 def test_a_defect_of_one_item_is_its_own(store, root, monkeypatch):

@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from triptych.core.errors import QueueUnavailable
 from triptych.core.item import Item
 from triptych.core.settings import Settings
-from triptych.ingest.chunk import chunks, route, submission_sequence
+from triptych.ingest.chunk import Bounds, chunks, route
 from triptych.queues import jobs
 
 COMMON = {"collection": "c", "sequence": 1, "fingerprint": "f"}
@@ -43,7 +43,7 @@ def test_a_slip_names_the_queues_an_item_needs(parts, failed, expected):
 def test_chunks_lose_nothing(drawn, size):
     """Every item once, in order within its slip, none above the size, all of one slip."""
     items = [item(str(i), parts) for i, parts in enumerate(drawn)]
-    found = list(chunks(iter(items), size=size, common=COMMON))
+    found = list(chunks(iter(items), bounds=Bounds(size, 100), common=COMMON))
     assert sorted(int(i.id) for chunk in found for i in chunk.items) == list(range(len(items)))
     for chunk in found:
         assert 1 <= len(chunk.items) <= size
@@ -57,7 +57,7 @@ def test_chunks_lose_nothing(drawn, size):
 def test_a_full_chunk_is_not_held_back():
     """It leaves before the items behind it are read."""
     items = iter([item("a", {"text"}), item("b", {"text"}), item("c", {"text"})])
-    first = next(chunks(items, size=2, common=COMMON))
+    first = next(chunks(items, bounds=Bounds(2, 100), common=COMMON))
     assert [i.id for i in first.items] == ["a", "b"]
     assert next(items).id == "c"
 
@@ -95,9 +95,3 @@ def test_messages_are_never_pickled_and_never_lost():
     assert conf.task_acks_late
     assert conf.task_reject_on_worker_lost
     assert conf.task_routes == {f"triptych.{queue}": {"queue": queue} for queue in jobs.QUEUES}
-
-
-def test_sequences_grow():
-    """Also from one call to the next."""
-    first, second = submission_sequence(), submission_sequence()
-    assert second >= first > 1.7e15

@@ -4,23 +4,25 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 import structlog
 from celery.exceptions import Reject, WorkerLostError
-from hypothesis import given
-from hypothesis import strategies as st
 
 from support import layout
-from triptych.core.errors import IndexUnavailable, NotFound, StoreUnavailable
+from triptych.core.errors import IndexUnavailable, NotFound, QueueUnavailable, StoreUnavailable
 from triptych.core.item import Item
 from triptych.core.settings import Settings
-from triptych.fusion.blocks import Rows
-from triptych.ingest.chunk import Chunk
+from triptych.ingest.chunk import URGENT, Chunk
+from triptych.ingest.derived import DerivedMissing
+from triptych.ingest.indexing import Written
 from triptych.ingest.manifest import Entry, Manifest, write_manifest
+from triptych.ingest.planning import Plan, Position
+from triptych.ingest.steps import Stepped
 from triptych.media.store import MediaStore
 from triptych.queues import jobs
+from triptych.queues.batches import CONTROL
 from triptych.queues.labels import Death, Label
+from triptych.queues.progress import Status
 from triptych.workers import runtime
 from triptych.workers import worker as module
 from triptych.workers.request import cause_of
@@ -31,8 +33,13 @@ class Counts:
     """Remembers which ordinals are done and failed."""
 
     def __init__(self) -> None:
+        self.known: Status | None = None
         self.done: set[int] = set()
         self.failed: set[int] = set()
+
+    def status(self, _: str) -> Status | None:
+        """Redis has forgotten the batch, unless it is told otherwise."""
+        return self.known
 
     def mark(self, _: str, *, done: Sequence[int], failed: Sequence[int]) -> None:
         """Add the ordinals."""
@@ -46,30 +53,38 @@ class Steps:
     error: Exception | None = None
 
     def __init__(self) -> None:
-        self.failures: list[str] = []
+        self.withdrawn: list[str] = []
+        self.under_way: list[object] = []
+        self.evidence: list[str] = []
 
-    def plan(self, _: Manifest, start: int) -> list[str]:
-        """One chunk."""
+    def quarantine(self, chunk: Chunk, evidence: str) -> Written:
+        """It is kept why."""
+        self.evidence.append(evidence)
+        return Written(chunk.ordinals, chunk.ordinals)
+
+    def plan(self, _: Manifest, position: Position, *, under_way: object) -> Plan:
+        """A chunk, and two places more."""
         if self.error is not None:
             raise self.error
-        return [f"chunk at {start}"]
+        self.under_way.append(under_way)
+        after = Position(position.ordinal + 1, 100) if position.ordinal < 2 else None
+        return Plan([f"chunk at {position.ordinal}"], after)
 
-    def fail(self, chunk: Chunk, reason: str) -> frozenset[int]:
-        """Every item has failed."""
-        self.failures.append(reason)
-        return chunk.ordinals
+    def withdraw(self, batch: str) -> None:
+        """It is forgotten."""
+        self.withdrawn.append(batch)
 
-    def write(self, chunk: Chunk) -> frozenset[int]:
+    def write(self, chunk: Chunk) -> Written:
         """The second item fails."""
         if self.error is not None:
             raise self.error
-        return frozenset(item.ordinal for item in chunk.items[1:2])
+        return Written(chunk.ordinals, frozenset(item.ordinal for item in chunk.items[1:2]))
 
-    def step(self, chunk: Chunk) -> Chunk:
-        """Nothing is found."""
+    def step(self, chunk: Chunk) -> Stepped:
+        """There was time for the first item."""
         if self.error is not None:
             raise self.error
-        return chunk.advance(chunk.items, {})
+        return Stepped(chunk.of(chunk.items[:1]).advance("kind"), chunk.of(chunk.items[1:]))
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +113,7 @@ def worker(counted, monkeypatch):
 
 def message(**changes: object) -> dict:
     """A chunk of two items."""
-    items = (Item("a", 3, text="x"), Item("b", 5, text="y"))
+    items = (Item("", 3, place=(0, 1)), Item("", 5, place=(2, 3)))
     facts = {"slip": ("text", "fusion"), "batch": "b", **changes}
     return Chunk("c", 1, layout().fingerprint, items=items, **facts).to_message()
 
@@ -109,10 +124,21 @@ def test_written_items_are_counted(worker):
     assert (worker.progress.done, worker.progress.failed) == ({3, 5}, {5})
 
 
-def test_a_single_item_has_no_batch_to_count(worker):
-    """It is written all the same."""
-    worker.write(message(batch=None))
+def test_a_batch_that_is_dealt_with_is_closed(worker, monkeypatch):
+    """By a message of its own; not before its last item."""
+    sent = []
+    monkeypatch.setattr(jobs, "send_closing", lambda _, batch: sent.append(batch))
+    for done in (1, 2):
+        worker.progress.known = Status(2, done, 0, started=0.0, updated=1.0)
+        worker.write(message())
+    assert sent == ["b"]
+
+
+def test_a_single_item_is_not_counted(worker):
+    """Its document says what became of it, so that its manifest has done its work."""
+    worker.write(message(priority=URGENT))
     assert not worker.progress.done
+    assert worker.engine.withdrawn == ["b"]
 
 
 def test_an_index_that_is_away_counts_nothing(worker):
@@ -124,10 +150,10 @@ def test_an_index_that_is_away_counts_nothing(worker):
 
 
 def test_a_batch_ends_where_its_collection_is_gone(worker, quiet):
-    """There is no place for documents, so its items are counted as failed; the log says why."""
+    """There is no place for documents, so its items are dealt with; the log says why."""
     worker.engine.error = NotFound("collection is gone")
     worker.write(message())
-    assert (worker.progress.done, worker.progress.failed) == ({3, 5}, {3, 5})
+    assert (worker.progress.done, worker.progress.failed) == ({3, 5}, set())
     assert quiet[0]["log_level"] == "warning"
 
 
@@ -141,41 +167,58 @@ def test_a_defect_that_leaves_no_documents_counts_nothing(worker, quiet):
     assert quiet[0]["log_level"] == "error"
 
 
-def test_a_chunk_that_can_not_travel_ends_with_its_reason(worker, monkeypatch):
-    """Its items have failure documents, and are counted."""
-
-    def unable(*_):
-        raise TypeError("an array of dtype object can't travel in a message")
-
-    monkeypatch.setattr(jobs, "send", unable)
-    worker.describe(message())
-    assert (worker.progress.done, worker.progress.failed) == ({3, 5}, {3, 5})
-    assert "dtype object" in worker.engine.failures[0]
-
-
 @pytest.fixture
 def planner(worker, monkeypatch):
     """A worker with a stored batch of three windows, and what it sends."""
     worker.sent = []
     monkeypatch.setattr(jobs, "send", lambda _, chunk: worker.sent.append(chunk))
-    monkeypatch.setattr(jobs, "send_plan", lambda _, after: worker.sent.append(after))
+    monkeypatch.setattr(jobs, "send_task", lambda *task, **_: worker.sent.append(task[1:]))
+    monkeypatch.setattr(jobs, "check_plan_room", lambda *_: None)
+    monkeypatch.setattr(jobs, "in_flight", lambda *_: jobs.InFlight(frozenset({2}), planning=True))
     worker.engine.store = MediaStore(f"memory://{uuid.uuid4().hex}")
     entries = [Entry(Item(str(number), number, text="x")) for number in range(3)]
-    write_manifest(worker.engine.store, Manifest("b", "c", 1, "print", 3, entries))
-    monkeypatch.setattr("triptych.workers.worker.WINDOW", 1)
+    write_manifest(worker.engine.store, Manifest("b", "c", "id", 1, "print", 3), entries)
     return worker
 
 
 def test_a_part_of_a_batch_is_planned_and_the_next_is_requested(planner):
     """Up to the last part."""
-    for start in range(3):
-        planner.plan({"batch": "b", "start": start})
-    chunk, after, _, last, end = planner.sent
-    assert (chunk, end) == ("chunk at 0", "chunk at 2")
-    assert (after, last) == (
-        {"batch": "b", "start": 1},
-        {"batch": "b", "start": 2},
-    )
+    planner.plan({"batch": "b"})
+    for _ in range(2):
+        planner.plan(planner.sent[-1][1])
+    assert planner.sent[::2] == ["chunk at 0", "chunk at 1", "chunk at 2"]
+    assert planner.sent[1::2] == [
+        ("plan", {"batch": "b", "ordinal": ordinal, "place": 100, "repair": False})
+        for ordinal in (1, 2)
+    ]
+    assert planner.engine.under_way == [None] * 3
+
+
+def test_what_got_lost_is_planned_again(planner):
+    """Without what is dealt with already."""
+    planner.progress.dealt_with = lambda _: {1}
+    planner.plan({"batch": "b", "repair": True})
+    planner.plan(planner.sent[-1][1])
+    assert planner.engine.under_way == [{1, 2}] * 2
+
+
+def test_nothing_is_planned_while_the_next_queues_are_full(planner, monkeypatch):
+    """The message comes again."""
+
+    def full(*_: object) -> None:
+        raise QueueUnavailable("10000 items wait")
+
+    monkeypatch.setattr(jobs, "check_plan_room", full)
+    with pytest.raises(Reject):
+        planner.plan({"batch": "b"})
+    assert planner.sent == []
+
+
+def test_a_batch_that_is_paused_is_not_planned(planner):
+    """Until it is resumed, which asks for a plan again."""
+    planner.engine.store.write_document(CONTROL, "b", b"paused")
+    planner.plan({"batch": "b"})
+    assert planner.sent == []
 
 
 def test_a_part_that_can_not_be_planned_comes_again(planner):
@@ -192,16 +235,33 @@ def test_a_batch_that_was_withdrawn_is_not_planned(planner):
     assert planner.sent == []
 
 
+def test_derived_data_that_is_gone_is_made_again(worker, monkeypatch):
+    """The chunk goes back to the step that makes it, and nothing is counted."""
+    sent: list[Chunk] = []
+    monkeypatch.setattr(jobs, "send", lambda _, chunk: sent.append(chunk))
+    worker.engine.error = DerivedMissing({"text"})
+    worker.write(message(slip=("fusion",)))
+    assert [chunk.slip for chunk in sent] == [("text", "fusion")]
+    assert not worker.progress.done
+
+
 def test_a_step_passes_the_chunk_on(worker, monkeypatch):
-    """To the next queue; after a defect too, with every item failed."""
+    """What is done to the next queue, the rest to the same; after a defect all, failed."""
     sent: list[Chunk] = []
     monkeypatch.setattr(jobs, "send", lambda _, chunk: sent.append(chunk))
     worker.describe(message())
     worker.engine.error = RuntimeError("a defect")
     worker.describe(message())
-    assert [chunk.slip for chunk in sent] == [("fusion",), ("fusion",)]
-    assert not sent[0].items[0].errors
-    assert "a defect" in sent[1].items[1].errors["text"]
+    assert [chunk.slip for chunk in sent] == [("fusion",), ("text", "fusion"), ("fusion",)]
+    assert [[item.ordinal for item in chunk.items] for chunk in sent] == [[3], [5], [3, 5]]
+    assert "a defect" in sent[2].items[1].errors["text"]
+
+
+def test_a_batch_that_is_closed_needs_no_step(worker, monkeypatch):
+    """A message that came twice."""
+    monkeypatch.setattr(jobs, "send", lambda *_: pytest.fail("it was sent on"))
+    worker.engine.error = NotFound("no such batch")
+    worker.describe(message())
 
 
 def test_a_store_that_is_away_keeps_the_chunk(worker):
@@ -212,20 +272,11 @@ def test_a_store_that_is_away_keeps_the_chunk(worker):
 
 
 @pytest.mark.parametrize("task", ["describe", "write"])
-def test_a_message_of_another_version_ends_with_its_reason(worker, task):
-    """It never becomes readable, and would keep all others waiting if it came again."""
-    sent = message()
-    sent["items"] = [{**item, "language": "en"} for item in sent["items"]]
-    getattr(worker, task)(sent)
-    assert (worker.progress.done, worker.progress.failed) == ({3, 5}, {3, 5})
-    assert "another version" in worker.engine.failures[0]
-
-
-def test_a_message_without_items_is_dropped(worker, quiet):
-    """Nothing is known of it."""
-    worker.write({"slip": ["fusion"]})
-    assert worker.engine.failures == []
-    assert [entry["log_level"] for entry in quiet] == ["error", "error"]
+def test_a_message_of_another_version_is_dropped(worker, task, quiet):
+    """It never becomes readable, and would keep others waiting; its items are planned again."""
+    getattr(worker, task)({**message(), "colour": "red"})
+    assert not worker.progress.done
+    assert [entry["log_level"] for entry in quiet] == ["error"]
 
 
 class Labelled:
@@ -261,7 +312,7 @@ def test_two_deaths_are_an_accident(worker, sent):
     """The chunk is worked on as ever."""
     worker.runtime = Labelled(2)
     worker.describe(message())
-    assert [(chunk.slip, deaths) for chunk, deaths in sent] == [(("fusion",), 0)]
+    assert [(chunk.slip[0], deaths) for chunk, deaths in sent] == [("fusion", 0), ("text", 0)]
 
 
 def test_an_item_that_kills_alone_is_stopped(worker, sent, counted):
@@ -272,27 +323,9 @@ def test_an_item_that_kills_alone_is_stopped(worker, sent, counted):
     worker.describe(single)
     assert sent == []
     assert (worker.progress.done, worker.progress.failed) == ({3}, {3})
-    assert worker.engine.failures[0].startswith("quarantined: 3 workers died of it: process 7")
-    assert "SIGKILL" in worker.engine.failures[0]
+    assert worker.engine.evidence[0].startswith("3 workers died of it: process 7")
+    assert "SIGKILL" in worker.engine.evidence[0]
     assert counted == {"failed": 1, "quarantined": 1}
-
-
-@given(st.lists(st.booleans(), min_size=2, max_size=9))
-def test_halves_have_the_features_of_their_items(has):
-    """Every vector stays with its item."""
-    items = tuple(Item(str(i), i, text="x") for i in range(len(has)))
-    rows = tuple(i for i, it_has in enumerate(has) if it_has)
-    part = Rows(rows, np.array([[float(row)] for row in rows], np.float32).reshape(-1, 1))
-    chunk = Chunk("c", 1, "f", ("fusion",), items, features={"block": part})
-    found = {
-        half.items[row].ordinal: vector[0]
-        for half in chunk.halves()
-        for row, vector in zip(
-            half.features["block"].rows, half.features["block"].vectors, strict=True
-        )
-    }
-    assert found == {row: float(row) for row in rows}
-    assert [item for half in chunk.halves() for item in half.items] == list(items)
 
 
 def test_the_cause_of_a_death_is_read_from_the_pool():

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     from triptych.core.settings import Settings
     from triptych.workers.worker import Worker
 
-    Worker(options.kind, Settings()).runtime.run(options.concurrency)
+    Worker(options.kind, Settings()).run(options.concurrency)
 
 
 if __name__ == "__main__":

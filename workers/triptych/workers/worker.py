@@ -1,5 +1,7 @@
 """One kind of worker: a Celery application whose tasks call the steps of an engine."""
 
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial
@@ -14,10 +16,15 @@ from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import Settings
 from triptych.engine import Engine
 from triptych.ingest.chunk import FUSION, Chunk
+from triptych.ingest.derived import DerivedMissing
+from triptych.ingest.indexing import Written
 from triptych.ingest.manifest import read_manifest
-from triptych.ingest.planning import WINDOW
+from triptych.ingest.planning import Position
+from triptych.ingest.steps import Stepped
 from triptych.queues import jobs
+from triptych.queues.batches import Batches
 from triptych.queues.progress import Progress
+from triptych.queues.reconciling import Reconciler
 from triptych.queues.state import count
 from triptych.queues.streams import connect
 from triptych.text.analysis import terms
@@ -25,6 +32,8 @@ from triptych.workers.runtime import Runtime, patient
 
 DEADLY = 3
 """So many deaths are no accident."""
+_COLLECT_SECONDS = 3600
+"""Between two looks at everything that may be collected."""
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +72,29 @@ class Worker:
         """The batch counters."""
         return Progress(self.client, ttl=self.settings.batch_ttl)
 
+    @property
+    def batches(self) -> Batches:
+        """The batches, to be looked after."""
+        return Batches(self.engine, self.app, self.client, self.progress)
+
+    def run(self, concurrency: int) -> None:
+        """Take messages until told to stop; exits like a command."""
+        if self.kind == jobs.PLAN:
+            threading.Thread(target=self._remind, daemon=True).start()
+        self.runtime.run(concurrency)
+
+    def _remind(self) -> None:
+        """Ask for a sweep now and then; of all planners that live one does."""
+        client, every = connect(self.settings.redis_url), self.settings.reconcile_seconds
+        while True:
+            time.sleep(every)
+            try:
+                if client.set("triptych:sweep", 1, nx=True, ex=every):
+                    everything = client.set("triptych:collect", 1, nx=True, ex=_COLLECT_SECONDS)
+                    jobs.send_sweep(self.app, everything=bool(everything))
+            except (redis.RedisError, QueueUnavailable) as error:
+                log.warning("no sweep can be asked for", reason=str(error))
+
     def _count(self, **events: int) -> None:
         """Count events for ``/metrics``; work does not wait for that."""
         with suppress(QueueUnavailable):
@@ -91,34 +123,64 @@ class Worker:
             if (chunk := self._accept(message)) is None:
                 return
             try:
-                after = self.engine.step(chunk)
+                stepped = self.engine.step(chunk)
+            except NotFound as error:
+                log.info("batch is closed", reason=error.reason, batch=chunk.batch)
+                return
             except Unavailable:
                 raise
             except Exception as error:
                 log.exception("step failed", queue=chunk.slip[0], collection=chunk.collection)
-                after = chunk.failing(internal(error))
-            self._send(after)
+                stepped = Stepped(chunk.failing(internal(error)))
+            for part in filter(None, (stepped.chunk, stepped.rest)):
+                jobs.send(self.app, part)
 
     def write(self, message: dict[str, Any]) -> None:
         """Write the documents of a chunk, then count its items. Doing it twice changes nothing."""
         with patient():
-            if (chunk := self._accept(message)) is not None:
+            if (chunk := self._accept(message)) is None:
+                return
+            try:
                 self._finish(chunk, self.engine.write)
+            except DerivedMissing as error:
+                log.warning("steps are done again", reason=error.reason, batch=chunk.batch)
+                jobs.send(self.app, chunk.again(error.modalities))
 
     def plan(self, message: dict[str, Any]) -> None:
-        """Cut the next part of a batch into chunks, send them, and ask for the part after."""
-        batch, start = message["batch"], message.get("start", 0)
+        """Cut the next part of a batch into chunks; or look after what got lost, or is done."""
         with patient():
-            try:
-                manifest = read_manifest(self.engine.store, batch)
-            except NotFound as error:
-                log.warning("batch was withdrawn", reason=error.reason, batch=batch)
-                return
-            for chunk in self.engine.plan(manifest, start):
-                self._send(chunk)
-            if start + WINDOW < manifest.total:
-                after = {"batch": batch, "start": start + WINDOW}
-                jobs.send_plan(self.app, after)
+            match message:
+                case {"sweep": everything}:
+                    Reconciler(self.batches).sweep()
+                    self.engine.collect(everything=everything)
+                case {"close": batch}:
+                    self.batches.finish(batch)
+                case _:
+                    self._plan(message)
+
+    def _plan(self, message: dict[str, Any]) -> None:
+        """Plan the next part of a batch, and ask for the part after, while there is room."""
+        batch, repair = message["batch"], message.get("repair", False)
+        if self.batches.paused(batch):
+            return
+        jobs.check_plan_room(self.client, self.settings)
+        try:
+            manifest = read_manifest(self.engine.store, batch)
+            position = Position(message.get("ordinal", 0), message.get("place"))
+            under_way = self._under_way(batch) if repair else None
+            plan = self.engine.plan(manifest, position, under_way=under_way)
+        except NotFound as error:
+            log.info("batch is closed", reason=error.reason, batch=batch)
+            return
+        for chunk in plan.chunks:
+            jobs.send(self.app, chunk)
+        if plan.after is not None:
+            jobs.send_plan(self.app, batch, plan.after, repair=repair)
+
+    def _under_way(self, batch: str) -> frozenset[int]:
+        """The ordinals of items that are dealt with, or in a message."""
+        flight = jobs.in_flight(self.client, batch)  # first: what ends meanwhile is counted
+        return flight.ordinals | self.progress.dealt_with(batch)
 
     def _accept(self, message: dict[str, Any]) -> Chunk | None:
         """The chunk of a message; None if there is nothing left to do.
@@ -132,52 +194,43 @@ class Worker:
             return chunk
         if len(chunk.items) == 1:
             deaths = "; ".join(map(str, label.evidence))
-            reason = f"quarantined: {label.deaths} workers died of it: {deaths}"
-            log.error("item is quarantined", item=chunk.items[0].id, reason=reason)
-            self._finish(chunk, partial(self.engine.fail, reason=reason))
+            evidence = f"{label.deaths} workers died of it: {deaths}"
+            log.error("item is quarantined", batch=chunk.batch, evidence=evidence)
+            self._finish(chunk, partial(self.engine.quarantine, evidence=evidence))
             self._count(quarantined=1)
             return None
         log.warning("chunk is halved", batch=chunk.batch, items=len(chunk.items))
-        for half in chunk.halves():
+        for half in (chunk.of(chunk.items[::2]), chunk.of(chunk.items[1::2])):
             jobs.send(self.app, half, deaths=DEADLY - 1, evidence=label.evidence)
         return None
 
     def _read(self, message: dict[str, Any]) -> Chunk | None:
-        """The chunk of a message; None after the end of one that can't be read.
+        """The chunk of a message; None for one of another version.
 
-        A message that another version has sent never becomes readable, and would keep all others
-        waiting if it came again. Its items fail.
+        That one never becomes readable, and would keep all others waiting if it came again. Its
+        items are missed and planned again.
         """
         try:
             return Chunk.from_message(message)
-        except Exception as error:
-            log.exception("message can't be read")
-            reason = f"the message can't be read, as of another version; add it again: {error}"
-        try:
-            chunk = Chunk.of_unreadable(message)
-        except (KeyError, TypeError):
-            log.exception("message is dropped")
+        except Exception:
+            log.exception("message can't be read: its items will be planned again")
             return None
-        self._finish(chunk, partial(self.engine.fail, reason=reason))
-        return None
 
-    def _send(self, chunk: Chunk) -> None:
-        """Put a chunk into its next queue; one that can't travel ends here, with the reason."""
+    def _finish(self, chunk: Chunk, write: Callable[[Chunk], Written]) -> None:
+        """Write documents, then count the items; those of a deleted collection are done, too."""
         try:
-            jobs.send(self.app, chunk)
-        except Unavailable:
-            raise
-        except Exception as error:
-            log.exception("chunk can't be sent", collection=chunk.collection, batch=chunk.batch)
-            self._finish(chunk, partial(self.engine.fail, reason=internal(error)))
-
-    def _finish(self, chunk: Chunk, write: Callable[[Chunk], frozenset[int]]) -> None:
-        """Write documents, then count the items; those of a deleted collection have failed."""
-        try:
-            failed = write(chunk)
+            written = write(chunk)
         except NotFound as error:
-            log.warning("collection is gone", reason=error.reason, batch=chunk.batch)
-            failed = chunk.ordinals
-        self._count(failed=len(failed))
-        if chunk.batch is not None:
-            self.progress.mark(chunk.batch, done=chunk.ordinals, failed=failed)
+            log.warning("collection is gone, or batch is closed", reason=error.reason)
+            written = Written(chunk.ordinals)
+        self._count(failed=len(written.failed))
+        if chunk.single:
+            self.engine.withdraw(chunk.batch)
+        else:
+            self.progress.mark(chunk.batch, done=written.done, failed=written.failed)
+            if self._is_dealt_with(chunk.batch):
+                jobs.send_closing(self.app, chunk.batch)
+
+    def _is_dealt_with(self, batch: str) -> bool:
+        status = self.progress.status(batch)
+        return status is not None and status.state == "done"

@@ -248,7 +248,9 @@ def _check_settings(options: StackOptions) -> None:
     if set(options.parts) <= set(STORES):
         return
     try:
-        check({**os.environ, **options.env}, MediaStore(media_url(options.home)))
+        store = MediaStore(media_url(options.home))
+        store.begin()
+        check({**os.environ, **options.env}, store)
     except TriptychError as error:
         raise BadSetting(str(error)) from error
 

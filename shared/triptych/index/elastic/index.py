@@ -235,7 +235,7 @@ class ElasticIndex:
         missing = f"no item {item_id!r} in collection {collection!r}"
         if not is_id(item_id):
             raise NotFound(missing)
-        hits = self._look_up(collection, [item_id], ["status", "batch", "media"])
+        hits = self._look_up(collection, [item_id], ["status", "batch", "media", "digests"])
         last = hits[item_id]["_source"] if hits else None
         buried = Versioned(tombstone(item_id, version, last), version)
         (outcome,) = self._write(self._alias(collection), [buried])

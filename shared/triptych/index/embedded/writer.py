@@ -120,13 +120,13 @@ def delete(connection: sqlite3.Connection, item_id: str, version: int) -> Known 
 
 
 def _last(connection: sqlite3.Connection, known: Known) -> Document:
-    """What clients saw of an item, or its tombstone."""
-    body: str | bytes | None = known.tombstone
-    if body is None:
-        query = "SELECT public FROM documents WHERE place = ?"
-        (body,) = connection.execute(query, (known.row,)).fetchone()
-    document: Document = orjson.loads(body or b"{}")
-    return document
+    """The last document of an item, but for its vector; or its tombstone."""
+    if known.tombstone is not None:
+        buried: Document = orjson.loads(known.tombstone)
+        return buried
+    query = "SELECT public, hidden FROM documents WHERE place = ?"
+    public, hidden = connection.execute(query, (known.row,)).fetchone()
+    return {**orjson.loads(public), **orjson.loads(hidden)}
 
 
 def forget(connection: sqlite3.Connection, versions: Mapping[str, int]) -> None:

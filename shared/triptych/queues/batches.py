@@ -1,0 +1,219 @@
+"""Batches as users see them: states, counts, and what can be done with them.
+
+What is running is counted in Redis, or by the index where Redis has forgotten; what is dealt with
+is a document of the ledger.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import redis
+from celery import Celery
+
+from triptych.core.answers import Described, Omissible
+from triptych.core.errors import Conflict, InvalidInput, NotFound
+from triptych.engine import Engine
+from triptych.ingest.ledger import CANCELLED, FAILED, ClosedBatch, Settlement
+from triptych.ingest.manifest import Entry, Manifest, read_manifest
+from triptych.queues import jobs
+from triptych.queues.progress import Progress
+
+State = Literal["running", "paused", "cancelling", "cancelled", "done"]
+CONTROL = "control"
+"""The folder of what users want of open batches: pausing or cancelling."""
+
+
+@dataclass(frozen=True)
+class BatchState(Described):
+    """A batch at one moment."""
+
+    batch: str
+    collection: str
+    state: State
+    total: int
+    done: int
+    """Items that are dealt with, failed ones included."""
+    failed: int
+    """Items of which nothing is searchable."""
+    rate: float
+    """Items per second since the batch was accepted."""
+    eta_seconds: float | None
+    accepted: float
+    """Seconds since 1970."""
+    outcomes: Omissible[dict[str, int]] = None
+    """Of a batch that has ended: the number of items by what became of them."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of an engine whose work goes through queues."""
+
+    engine: Engine
+    app: Celery
+    redis: redis.Redis
+    progress: Progress
+
+    def state(self, batch: str) -> BatchState:
+        """A batch at this moment. Raises NotFound."""
+        try:
+            return self._open(read_manifest(self.engine.store, batch))
+        except NotFound:
+            return _closed(self.engine.ledger.closed(batch))
+
+    def list(
+        self, collection: str | None = None, state: State | None = None
+    ) -> Iterator[BatchState]:
+        """Every batch that is kept, the latest first."""
+        ledger = self.engine.ledger
+        ids = [one.batch for one in ledger.open_batches()] + ledger.closed_batches()
+        manifests = []
+        for batch in dict.fromkeys(ids):
+            try:
+                manifests.append(ledger.manifest(batch))
+            except NotFound:
+                continue
+        for manifest in sorted(manifests, key=lambda one: -one.sequence):
+            if manifest.single or collection not in {None, manifest.collection}:
+                continue
+            found = self.state(manifest.batch)
+            if state in {None, found.state}:
+                yield found
+
+    def pause(self, batch: str) -> BatchState:
+        """Plan nothing more; what is under way is finished. Raises NotFound, Conflict."""
+        return self._want(batch, "paused")
+
+    def resume(self, batch: str) -> BatchState:
+        """Go on with a batch that was paused. Raises NotFound, Conflict."""
+        self._running(batch)
+        if self._wanted(batch) == "cancelled":
+            raise Conflict(f"batch {batch} is being cancelled")
+        self.engine.store.delete_document(CONTROL, batch)
+        jobs.send_plan(self.app, batch, repair=True)
+        return self.state(batch)
+
+    def cancel(self, batch: str) -> BatchState:
+        """End a batch: what is indexed stays, the rest is not done. Raises NotFound, Conflict."""
+        self._want(batch, "cancelled")
+        self.finish(batch)
+        return self.state(batch)
+
+    def finish(self, batch: str) -> Settlement | None:
+        """Close a batch that is dealt with, or cancelled with nothing under way.
+
+        Returns what became of it; None if it is not open any more.
+        """
+        try:
+            cancelled = self._wanted(batch) == "cancelled"
+            if cancelled:
+                jobs.drop(self.redis, batch)
+            manifest = read_manifest(self.engine.store, batch)
+            held = cancelled and jobs.in_flight(self.redis, batch).ordinals
+            settlement = self.engine.ledger.settle(manifest)
+        except NotFound:
+            return None
+        if cancelled and not held:
+            rest = dict.fromkeys(settlement.missing, CANCELLED)
+            settlement = Settlement({**settlement.outcomes, **rest})
+        if not manifest.single:
+            self.progress.restore(batch, manifest.total, manifest.accepted, settlement)
+        if not settlement.missing:
+            self.engine.ledger.close(manifest, settlement)
+            self.engine.store.delete_document(CONTROL, batch)
+        return settlement
+
+    def retry(
+        self, batch: str, choose: Callable[[Entry], bool] = lambda _: True
+    ) -> tuple[Manifest, int]:
+        """Accept the items of a batch again that failed in part or altogether.
+
+        Args:
+            batch: one that has ended.
+            choose: which of them.
+
+        Returns:
+            The new batch, and how many items it has.
+
+        Raises:
+            NotFound, Conflict: no such batch, or it is not done.
+            InvalidInput: nothing of it has failed.
+        """
+        try:
+            closed = self.engine.ledger.closed(batch)
+        except NotFound:
+            self._running(batch)
+            raise Conflict(f"batch {batch} is not done: retry when it is") from None
+        entries = [entry for entry in closed.entries if choose(entry)]
+        if not entries:
+            raise InvalidInput(f"nothing of batch {batch} that was chosen has failed")
+        manifest = self.engine.accept_again(closed.manifest.collection, entries)
+        self.progress.start(manifest.batch, manifest.total)
+        jobs.send_plan(self.app, manifest.batch)
+        return manifest, len(entries)
+
+    def paused(self, batch: str) -> bool:
+        """Whether nothing more of it is to be planned."""
+        return self._wanted(batch) is not None
+
+    def _open(self, manifest: Manifest) -> BatchState:
+        status = self.progress.status(manifest.batch)
+        if status is None:
+            settlement = self.engine.ledger.settle(manifest)
+            self.progress.restore(manifest.batch, manifest.total, manifest.accepted, settlement)
+            status = self.progress.status(manifest.batch)
+        if status is None:
+            raise NotFound(f"no batch {manifest.batch}")
+        wanted = self._wanted(manifest.batch)
+        state: State = status.state
+        if status.state == "running" and wanted is not None:
+            state = "cancelling" if wanted == "cancelled" else "paused"
+        return BatchState(
+            manifest.batch,
+            collection=manifest.collection,
+            state=state,
+            total=status.total,
+            done=status.done,
+            failed=status.failed,
+            rate=round(status.rate, 2),
+            eta_seconds=None if status.eta is None else round(status.eta, 1),
+            accepted=manifest.accepted,
+        )
+
+    def _running(self, batch: str) -> Manifest:
+        """The batch, if it has not ended. Raises NotFound, Conflict."""
+        try:
+            return read_manifest(self.engine.store, batch)
+        except NotFound:
+            self.engine.ledger.closed(batch)
+            raise Conflict(f"batch {batch} has ended") from None
+
+    def _want(self, batch: str, what: Literal["paused", "cancelled"]) -> BatchState:
+        self._running(batch)
+        if self._wanted(batch) == "cancelled" and what == "paused":
+            raise Conflict(f"batch {batch} is being cancelled")
+        self.engine.store.write_document(CONTROL, batch, what.encode())
+        return self.state(batch)
+
+    def _wanted(self, batch: str) -> str | None:
+        try:
+            return self.engine.store.read_document(CONTROL, batch).decode()
+        except NotFound:
+            return None
+
+
+def _closed(closed: ClosedBatch) -> BatchState:
+    manifest, counts = closed.manifest, closed.counts
+    elapsed = closed.closed - manifest.accepted
+    return BatchState(
+        manifest.batch,
+        collection=manifest.collection,
+        state="cancelled" if CANCELLED in counts else "done",
+        total=manifest.total,
+        done=manifest.total,
+        failed=sum(counts.get(outcome, 0) for outcome in FAILED),
+        rate=round(manifest.total / elapsed, 2) if elapsed > 0 else 0.0,
+        eta_seconds=0.0,
+        accepted=manifest.accepted,
+        outcomes=dict(counts),
+    )
