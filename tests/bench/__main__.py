@@ -8,7 +8,7 @@ from typing import Any
 from triptych.core.threads import limit_threads
 
 ON_A_STACK = ("pipeline", "search", "load", "memory", "stages", "recall")
-ALONE = ("start", "encoders", "decode", "lite0", "long_audio", "embedded")
+ALONE = ("start", "encoders", "decode", "lite0", "long_audio", "embedded", "folder")
 BY_NAME_ONLY = ("index_design", "index_trials")
 """They take hours."""
 

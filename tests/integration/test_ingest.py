@@ -157,14 +157,21 @@ def test_command_line(
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout)
 
-    report = run("add", str(folder))
+    root = ("--root", str(tmp_path))
+    report = run("add", str(folder), *root)
     assert (report["done"], report["failed"]) == (2, 0)
     nothing = tmp_path / "paper.pdf"
     nothing.write_bytes(b"%PDF")
-    assert list(run("add", str(nothing), code=1)["skipped"]) == [str(nothing)]
+    assert list(run("add", str(nothing), *root, code=1)["skipped"]) == ["paper.pdf"]
     settle(http, collection)
+    (folder / "drake.txt").unlink()
+    (folder / "drake.png").unlink()
+    again = run("add", str(folder), *root, "--prune", "--yes")
+    assert (again["total"], again["skipped_by_kind"]) == (0, {"unchanged": 1})
+    assert (again["gone"], again["pruned"]) == (["media/drake"], 1)
+    assert http.get(f"/v1/collections/{collection}/items/media/drake").status_code == 404
     answer = run("search", "penguin", "--image", str(folder / "penguin.png"), "--limit", "1")
-    assert ids(answer) == ["penguin"]
+    assert ids(answer) == ["media/penguin"]
 
 
 def test_many_batches_at_once(client: Client, http: httpx.Client, collection: str):

@@ -62,10 +62,10 @@ def test_the_page_works(folder: Path, capsys: pytest.CaptureFixture[str]):
         port = next(part["port"] for part in status["parts"] if part["name"] == "gateway")
         with Client(f"http://127.0.0.1:{port}") as client:
             assert [hit["id"] for hit in client.search("photos", {"text": "night"})["hits"]] == [
-                "bat"
+                "holiday/bat"
             ]
             client.add_item("photos", {"id": "fox", "text": "A fox at night."}, wait=30)
             hits = client.search("photos", {"text": "night"})["hits"]
-            assert {hit["id"] for hit in hits} == {"bat", "fox"}
+            assert {hit["id"] for hit in hits} == {"holiday/bat", "fox"}
     finally:
         run(*down)

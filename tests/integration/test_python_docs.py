@@ -28,12 +28,13 @@ def test_the_page_works(  # noqa: PLR0917
     shutil.copy(birds / "drake.png", tmp_path / "photos" / "bat.png")
     (tmp_path / "photos" / "bat.txt").write_text("A bat at night.")
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL))
     found = {"gateway": stack.gateway_url, "collection": collection}
     exec(compile(code, str(PAGE), "exec"), found)  # noqa: S102
     assert found["document"]["metadata"] == {"year": 2024}
     assert found["document"]["modalities"] == ["image", "text"]
     assert [hit["id"] for hit in found["answer"]["hits"]] == ["owl"]
+    assert found["adding"].skips.counts == {"excluded": 1}
     printed = capsys.readouterr().out
     assert "1 of 1, 0 failed" in printed
     assert "no item 'owl'" in printed

@@ -1,23 +1,51 @@
 """``triptych add``: media of this machine, or of the server, into a collection."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from triptych.cli.ingest import Report, ingest
+from triptych.cli.ingest import ingest
 from triptych.cli.search import DEFAULT_URL, AsJson, Collection, Url
 from triptych.cli.show import console, errors, failure, print_json
-from triptych.client import Client, ClientError, uploads_of
+from triptych.client import Adding, AddReport, Client, ClientError
+from triptych.core.bar import progress_bar
+from triptych.core.names import printable
+
+_SHOWN = 20
+"""Lines about single files or items; the rest is counted."""
+_INTERRUPTED = 130
 
 
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Folders, files, or JSONL manifests.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders, files, manifests (JSONL, CSV), ZIP, TAR.")
+    ],
     url: Url = DEFAULT_URL,
     collection: Collection = "default",
     *,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Ids are relative to this folder; by default the working folder."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out files and folders like this, as *.tmp or 2023/raw/*."),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete the items of these folders without files.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be sent and deleted; do nothing.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send what the collection has already, too.")
+    ] = False,
+    parallel: Annotated[int, typer.Option(min=1, max=32, help="Requests at once.")] = 4,
     server_side: Annotated[
         bool,
         typer.Option(
@@ -28,45 +56,127 @@ def add(
 ) -> None:
     """Upload items; files of one stem are one item.
 
-    So cat.png, cat.txt and cat.ogg are the item cat. Hidden files of a folder are left out, and
-    files that a manifest in it names belong to its lines. Exit code 1: an item failed, or there
-    was none.
+    So 2023/cat.png, 2023/cat.txt and 2023/cat.ogg are the item 2023/cat: an id is the path
+    relative to the working folder, or the whole path of a file elsewhere. Files that the collection
+    has already are not sent. Hidden files of a folder are left out, and files that a manifest
+    in it names belong to its lines.
+
+    Exit codes: 0 all is searchable; 1 an item failed, a file could not be taken, or there was
+    nothing; 2 the command or the gateway can't do it; 130 interrupted.
     """
-    skipped: dict[str, str] = {}
     try:
         with Client(url) as client:
-            submissions: Iterator[Callable[[], dict[str, Any]]]
             if server_side:
-                submissions = (
-                    partial(client.submit_manifest, collection, path.read_bytes()) for path in paths
-                )
-            else:
-                submissions = (
-                    partial(client.upload, collection, upload)
-                    for upload in uploads_of(paths, skipped.__setitem__)
-                )
-            report = ingest(client, submissions, title="Adding", quiet=as_json)
+                _add_server_side(client, collection, paths, as_json=as_json)
+                return
+            adding = Adding(
+                client,
+                collection,
+                paths,
+                root=root,
+                exclude=exclude or (),
+                again=again,
+                dry_run=dry_run,
+                prune=partial(_confirmed, yes=yes) if prune else None,
+                parallel=parallel,
+            )
+            try:
+                report = _run(adding, quiet=as_json)
+            except KeyboardInterrupt:
+                _tell_interrupted(adding, url)
+                raise typer.Exit(_INTERRUPTED) from None
             advice = client.collection(collection).get("advice") if report.total else None
-    except (ClientError, OSError) as error:
+    except (ClientError, OSError, ValueError) as error:
         raise failure(error) from error
-    for name, reason in skipped.items():
-        errors.print(f"skipped: {name}: {reason}", style="yellow", markup=False)
-    if not report.total:
-        errors.print("nothing to add", style="red", highlight=False)
     if as_json:
-        print_json({**vars(report), "skipped": skipped})
-    elif report.total:
-        _tell(report, advice)
-    if report.failed or not report.total:
+        print_json(_for_programs(adding, report))
+    else:
+        _tell(adding, report, advice)
+    done_something = report.total or report.planned or report.gone or adding.skips.lost
+    if not done_something and not adding.skips.counts["unchanged"]:
+        errors.print("nothing to add", style="red", highlight=False)
+        raise typer.Exit(1)
+    if report.failed or adding.skips.lost:
         raise typer.Exit(1)
 
 
-def _tell(report: Report, advice: str | None) -> None:
-    console.print(
-        f"{report.done} items at {report.rate:.0f} items/s, {report.failed} failed, "
-        f"{report.partial} partial"
-    )
-    for item in report.failures:
-        console.print(f"  {item['id']}: {item['status']}: {item['errors']}", markup=False)
+def _run(adding: Adding, *, quiet: bool) -> AddReport:
+    report = AddReport()
+    with progress_bar("Adding", quiet=quiet) as bar, closing(adding.run()) as reports:
+        for report in reports:
+            bar.update(done=report.done, total=report.total, failed=report.failed, rate=report.rate)
+    return report
+
+
+def _add_server_side(
+    client: Client, collection: str, paths: Sequence[Path], *, as_json: bool
+) -> None:
+    submissions = (partial(client.submit_manifest, collection, path.read_bytes()) for path in paths)
+    report = ingest(client, submissions, title="Adding", quiet=as_json)
+    if as_json:
+        print_json(vars(report))
+    else:
+        _tell_items(AddReport(report.total, report.done, report.failed, report.failures,
+                              seconds=report.seconds))  # fmt: skip
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _confirmed(gone: Sequence[str], *, yes: bool) -> bool:
+    if yes:
+        return True
+    for item in gone[:_SHOWN]:
+        errors.print(f"  {item}", markup=False)
+    question = f"Delete {len(gone):,} items whose files are gone?"
+    return typer.confirm(question, default=False, err=True)
+
+
+def _for_programs(adding: Adding, report: AddReport) -> dict[str, Any]:
+    skipped = {skip.name: skip.reason for skip in adding.skips.listed}
+    counts = dict(adding.skips.counts)
+    return {**vars(report), "skipped": skipped, "skipped_by_kind": counts}
+
+
+def _tell(adding: Adding, report: AddReport, advice: str | None) -> None:
+    for skip in _first(adding.skips.listed, "skipped"):
+        errors.print(f"skipped: {skip.name}: {skip.reason}", style="yellow", markup=False)
+    if adding.dry_run:
+        for item in _first(report.planned, "to send"):
+            console.print(f"  {item}", markup=False)
+        console.print(f"{len(report.planned):,} items would be sent")
+    elif report.total:
+        _tell_items(report)
+    if report.gone:
+        fate = f"{report.pruned:,} deleted" if report.pruned else "not deleted"
+        console.print(f"{len(report.gone):,} items whose files are gone: {fate}")
+    if adding.skips.counts:
+        console.print(f"left out: {adding.skips}", markup=False, highlight=False)
     if advice:
         console.print(advice, style="yellow", markup=False)
+
+
+def _tell_items(report: AddReport) -> None:
+    console.print(
+        f"{report.done:,} items at {report.rate:.0f} items/s, {report.failed:,} failed, "
+        f"{report.partial:,} partial"
+    )
+    for item in _first(report.failures, "failures"):
+        reasons = "; ".join(f"{part}: {reason}" for part, reason in item["errors"].items())
+        console.print(f"  {printable(item['id'])} ({item['status']}): {reasons}", markup=False)
+
+
+def _first(entries: Sequence[Any], what: str) -> Iterator[Any]:
+    """The first entries; of the others, how many there are."""
+    yield from entries[:_SHOWN]
+    if (more := len(entries) - _SHOWN) > 0:
+        errors.print(f"  … and {more:,} more {what} (--json lists all)", markup=False)
+
+
+def _tell_interrupted(adding: Adding, url: str) -> None:
+    total = sum(status.total for status in adding.batches.values())
+    running = [batch for batch, status in adding.batches.items() if not status.has_ended]
+    errors.print(f"interrupted: {total:,} items were accepted", style="yellow", highlight=False)
+    if running:
+        errors.print(f"{len(running):,} batches go on without this command. To look at the last:")
+        errors.print(f"  curl {url}/v1/batches/{running[-1]}", markup=False)
+    errors.print("Run the same command again to send the rest: what is there is not sent again.")

@@ -48,7 +48,7 @@ def ingest(
 
         def look() -> None:
             for batch, status in statuses.items():
-                if not status.ended:
+                if not status.has_ended:
                     statuses[batch] = client.batch(batch)
             done = sum(status.done for status in statuses.values())
             bar.update(
@@ -62,7 +62,7 @@ def ingest(
             batch = submit()["batch"]
             statuses[batch] = client.batch(batch)
             look()
-        while not all(status.ended for status in statuses.values()):
+        while any(not status.has_ended for status in statuses.values()):
             pause(0.2)
             look()
     return Report(

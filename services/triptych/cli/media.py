@@ -8,7 +8,8 @@ from triptych.core.errors import InvalidInput
 from triptych.core.item import Modality
 from triptych.core.settings import Settings
 from triptych.ingest.grouping import group_files, is_manifest, modality_of
-from triptych.ingest.manifest import ItemLine, Rejection, read_lines
+from triptych.ingest.lines import read_lines
+from triptych.ingest.sent import ItemLine, Rejection
 
 _SIDE = 512
 """Pixels along the longer edge: no encoder looks at more."""

@@ -1,6 +1,7 @@
 """The Python client of the HTTP interface."""
 
-from triptych.client.client import BatchStatus, Client, ClientError
-from triptych.ingest.uploads import Upload, uploads_of
+from triptych.client.adding import Adding, AddReport
+from triptych.client.client import BatchStatus, Client
+from triptych.client.errors import ClientError
 
-__all__ = ["BatchStatus", "Client", "ClientError", "Upload", "uploads_of"]
+__all__ = ["AddReport", "Adding", "BatchStatus", "Client", "ClientError"]

@@ -2,29 +2,37 @@
 
 import base64
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 
-from triptych.ingest.uploads import Upload
+from triptych.client.adding import Adding, AddReport
+from triptych.client.errors import ClientError
 
 Media = Mapping[str, bytes | Sequence[bytes]]
 """Of a search: ``image`` and ``audio``, ``not.image`` and ``not.audio``; one file or several."""
 
-_BUSY = 429
+_BUSY, _AWAY = 429, 503
+_PAUSES = (1.0, 3.0, 10.0)
+"""Seconds between the tries to send a batch."""
+_ENDED = frozenset({"done", "cancelled"})
+_BLOCK = 2**20
+_ARCHIVE_TYPES = {
+    ".zip": "application/zip",
+    ".tar": "application/x-tar",
+    ".gz": "application/gzip",
+    ".tgz": "application/gzip",
+    ".zst": "application/zstd",
+    ".tzst": "application/zstd",
+}
 _POLL_SECONDS = 0.3
-
-
-class ClientError(RuntimeError):
-    """The gateway refused, or can't be reached; ``status`` is None for the latter."""
-
-    def __init__(self, detail: str, status: int | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -46,14 +54,19 @@ class BatchStatus:
     outcomes: Mapping[str, int] | None = None
     """At the end, when all is written down: the number of items by what became of them."""
 
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Self:
+        """What the gateway answers, of which there may be more."""
+        return cls(**{one.name: answer[one.name] for one in fields(cls) if one.name in answer})
+
     @property
-    def ended(self) -> bool:
-        """Whether nothing more happens to it."""
-        return self.state in {"done", "cancelled"}
+    def has_ended(self) -> bool:
+        """Whether nothing more will be done."""
+        return self.state in _ENDED
 
 
 class Client:
-    """A connection to one gateway; use it as a context manager."""
+    """A connection to one gateway, for any number of threads; use it as a context manager."""
 
     def __init__(self, url: str, *, timeout: float = 120) -> None:
         self._http = httpx.Client(base_url=url, timeout=timeout)
@@ -85,32 +98,96 @@ class Client:
         path = f"/v1/collections/{collection}/items"
         return self._call("POST", path, params={"wait": wait}, json=body)
 
-    def upload(self, collection: str, upload: Upload) -> dict[str, Any]:
-        """Send files, and the manifest that names them if there is one, as one batch."""
-        parts = [("files", (name, path.read_bytes())) for name, path in upload.files.items()]
-        if upload.manifest is not None:
-            parts.append(("manifest", ("manifest.jsonl", upload.manifest)))
-        return self._call("POST", f"/v1/collections/{collection}/batches", files=parts)
+    def add_files(
+        self,
+        collection: str,
+        paths: Iterable[Path] | Path,
+        *,
+        progress: Callable[[AddReport], None] | None = None,
+        **options: Any,
+    ) -> AddReport:
+        """Add folders, files, manifests and archives of this machine, and wait for all of it.
+
+        What the collection has already is not sent. Files of one stem are one item, whose id is
+        their path relative to the working folder, without the extension.
+
+        Args:
+            collection: made if it does not exist.
+            paths: one or several.
+            progress: called with what has become of them so far.
+            options: those of ``Adding``: ``root``, ``exclude``, ``again``, ``dry_run``, ``prune``
+                and ``parallel``.
+
+        Raises:
+            FileNotFoundError: a path is not there.
+            ClientError: the gateway can't be reached, or refuses everything.
+        """
+        report = AddReport()
+        given = [paths] if isinstance(paths, Path) else paths
+        with closing(Adding(self, collection, given, **options).run()) as reports:
+            for report in reports:
+                if progress is not None:
+                    progress(report)
+        return report
+
+    def submit_files(
+        self, collection: str, manifest: bytes, files: Mapping[str, bytes]
+    ) -> dict[str, Any]:
+        """Send a manifest and the files that it names as one batch."""
+        parts = [("files", (name, data)) for name, data in files.items()]
+        parts.append(("manifest", ("manifest.jsonl", manifest)))
+        return self._submit(collection, files=parts)
 
     def submit_manifest(self, collection: str, manifest: bytes) -> dict[str, Any]:
         """Send a JSONL manifest of files that lie on the server."""
-        return self._call(
-            "POST",
-            f"/v1/collections/{collection}/batches",
-            content=manifest,
-            headers={"content-type": "application/x-ndjson"},
+        headers = {"content-type": "application/x-ndjson"}
+        return self._submit(collection, content=manifest, headers=headers)
+
+    def submit_archive(self, collection: str, path: Path, name: str = "") -> dict[str, Any]:
+        """Send a ZIP or TAR archive as one batch.
+
+        Args:
+            collection: its name.
+            path: of the archive, which is read as it is sent.
+            name: what the archive is called; the ids of its items begin with it.
+        """
+        kind = next(kind for end, kind in _ARCHIVE_TYPES.items() if path.name.lower().endswith(end))
+        return self._submit(
+            collection,
+            body=lambda: _blocks(path),
+            params={"name": name} if name else {},
+            headers={"content-type": kind, "content-length": str(path.stat().st_size)},
         )
+
+    def limits(self) -> dict[str, int]:
+        """How large requests and their parts may be."""
+        return self._call("GET", "/v1/limits")
+
+    def known(self, collection: str, contents: Mapping[str, str]) -> set[str]:
+        """Of ids with the digests of their content: those that the collection has just so."""
+        path = f"/v1/collections/{collection}/items/known"
+        return set(self._call("POST", path, json={"contents": dict(contents)})["known"])
+
+    def holdings(self, collection: str, prefix: str = "") -> Iterator[dict[str, Any]]:
+        """Ids and file names of the items whose ids begin with a prefix, in their order."""
+        options = {"prefix": prefix}
+        while True:
+            page = self._call("GET", f"/v1/collections/{collection}/items", params=options)
+            yield from page["items"]
+            if "after" not in page:
+                return
+            options["after"] = page["after"]
 
     def batch(self, batch: str) -> BatchStatus:
         """The progress of a batch."""
-        return BatchStatus(**self._call("GET", f"/v1/batches/{batch}"))
+        return BatchStatus.of(self._call("GET", f"/v1/batches/{batch}"))
 
     def watch(self, batch: str) -> Iterator[BatchStatus]:
-        """The progress of a batch again and again; the last one is done."""
+        """The progress of a batch again and again, until it has ended."""
         while True:
             status = self.batch(batch)
             yield status
-            if status.ended:
+            if status.has_ended:
                 return
             time.sleep(_POLL_SECONDS)
 
@@ -121,19 +198,19 @@ class Client:
         wanted = {"collection": collection, "state": state, "limit": limit}
         query = {name: value for name, value in wanted.items() if value is not None}
         found = self._call("GET", "/v1/batches", params=query)["batches"]
-        return [BatchStatus(**one) for one in found]
+        return [BatchStatus.of(one) for one in found]
 
     def pause(self, batch: str) -> BatchStatus:
         """Plan nothing more of a batch; what is under way is finished."""
-        return BatchStatus(**self._call("POST", f"/v1/batches/{batch}/pause"))
+        return BatchStatus.of(self._call("POST", f"/v1/batches/{batch}/pause"))
 
     def resume(self, batch: str) -> BatchStatus:
         """Go on with a batch that was paused."""
-        return BatchStatus(**self._call("POST", f"/v1/batches/{batch}/resume"))
+        return BatchStatus.of(self._call("POST", f"/v1/batches/{batch}/resume"))
 
     def cancel(self, batch: str) -> BatchStatus:
         """End a batch: what is indexed stays, the rest is not done."""
-        return BatchStatus(**self._call("POST", f"/v1/batches/{batch}/cancel"))
+        return BatchStatus.of(self._call("POST", f"/v1/batches/{batch}/cancel"))
 
     def retry(
         self, batch: str, *, ids: Sequence[str] | None = None, reason: str | None = None
@@ -224,8 +301,31 @@ class Client:
         found: list[dict[str, Any]] = self._call("GET", "/v1/collections")["collections"]
         return found
 
-    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+    def _submit(self, collection: str, **arguments: Any) -> dict[str, Any]:
+        """Send a batch; while no answer comes, again under the same key, a few times."""
+        path = f"/v1/collections/{collection}/batches"
+        headers = {**arguments.pop("headers", {}), "idempotency-key": uuid.uuid4().hex}
+        for pause in _PAUSES:
+            try:
+                return self._call("POST", path, headers=headers, **arguments)
+            except ClientError as error:
+                if error.status not in {None, _AWAY}:
+                    raise
+            time.sleep(pause)
+        return self._call("POST", path, headers=headers, **arguments)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Callable[[], Iterator[bytes]] | None = None,
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        """Ask, again and again while the gateway is busy; ``body`` is made anew each time."""
         while True:
+            if body is not None:
+                arguments["content"] = body()
             try:
                 response = self._http.request(method, path, **arguments)
             except httpx.HTTPError as error:
@@ -235,8 +335,8 @@ class Client:
             time.sleep(float(response.headers.get("retry-after", "1")))
         if response.is_error:
             raise ClientError(_detail(response), response.status_code)
-        body: dict[str, Any] = response.json() if response.content else {}
-        return body
+        answer: dict[str, Any] = response.json() if response.content else {}
+        return answer
 
 
 def with_media(fields: Mapping[str, Any], media: Media) -> dict[str, Any]:
@@ -258,6 +358,12 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
 
 
 def _detail(response: httpx.Response) -> str:

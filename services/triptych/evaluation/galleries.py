@@ -14,7 +14,7 @@ from triptych.index.documents import Document
 from triptych.index.model import Versioned
 from triptych.ingest.chunk import FUSION, Chunk
 from triptych.ingest.documents import document
-from triptych.ingest.manifest import ItemLine
+from triptych.ingest.sent import ItemLine
 
 LOSSES = (0.0, 0.3, 0.6)
 """The shares of the items with text and image that lose one of them."""

@@ -23,7 +23,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from triptych.core.errors import InvalidInput
 from triptych.core.values import Language, describe
-from triptych.ingest.manifest import ItemLine, Rejection, read_lines
+from triptych.ingest.lines import read_lines
+from triptych.ingest.sent import ItemLine, Rejection
 
 Half = Literal["training", "held-out"]
 HALVES: tuple[Half, ...] = ("training", "held-out")

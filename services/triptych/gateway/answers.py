@@ -10,7 +10,7 @@ from triptych.core import errors
 from triptych.core.answers import Described, Omissible
 from triptych.engine.collections import CollectionSummary
 from triptych.index.item_document import ItemDocument
-from triptych.ingest.manifest import Rejection
+from triptych.ingest.sent import Rejection
 from triptych.queues.batches import BatchState
 
 

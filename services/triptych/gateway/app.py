@@ -5,7 +5,18 @@ from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
 
 from triptych.core.errors import CrossOrigin
-from triptych.gateway import batches, collections, health, items, metrics, openapi, problems, search
+from triptych.gateway import (
+    batches,
+    closing,
+    collections,
+    health,
+    holdings,
+    items,
+    metrics,
+    openapi,
+    problems,
+    search,
+)
 from triptych.gateway.forms import FormRequest
 from triptych.gateway.services import Services
 from triptych.search.answer import dumps
@@ -42,9 +53,10 @@ def create_app(services: Services) -> Flask:
         TRUSTED_HOSTS=list(chosen.trusted_hosts) or None,
     )
     app.extensions["triptych"] = services
-    for module in (batches, collections, health, items, metrics, openapi, search):
+    for module in (batches, collections, health, holdings, items, metrics, openapi, search):
         app.register_blueprint(module.blueprint)
     problems.register(app)
+    closing.register(app)
     app.before_request(_refuse_other_origins)
 
     return app

@@ -1,7 +1,7 @@
 """Batches: accepted, counted, their failures listed."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 
@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from flask.ctx import AppContext
 from flask.typing import ResponseReturnValue
 
-from triptych.core.errors import Busy, Conflict, InvalidInput, NotFound, Unavailable
+from triptych.core.errors import Busy, Conflict, InvalidInput, KeyReused, NotFound, Unavailable
 from triptych.gateway.answers import AcceptedBatch, BatchFailures, BatchList
 from triptych.gateway.forms import BatchForm
 from triptych.gateway.ingest import enqueue
@@ -24,13 +24,17 @@ from triptych.gateway.openapi import (
     operation,
 )
 from triptych.gateway.requests import (
+    ARCHIVE_TYPES,
+    ArchiveQuery,
     BatchesQuery,
     FailuresQuery,
     RetryRequest,
     batch_id,
     collection_name,
+    idempotency_key,
     read_body,
     read_json,
+    read_stream,
     read_upload,
     refuse_when_busy,
 )
@@ -38,36 +42,57 @@ from triptych.gateway.services import engine, services
 from triptych.index.documents import public
 from triptych.index.model import Page
 from triptych.ingest.accepting import Accepted
+from triptych.ingest.grouping import without_archive
+from triptych.ingest.lines import Form, form_of
 from triptych.queues.batches import BatchState
 from triptych.queues.reconciling import Reconciler, Sweep
 from triptych.search.answer import dumps
 
 blueprint = Blueprint("batches", __name__, url_prefix="/v1")
 
-_MANIFEST_TYPES = {MANIFEST_TYPE, "application/jsonl", "application/jsonlines"}
+_MANIFEST_TYPES: Mapping[str, Form] = {
+    MANIFEST_TYPE: "jsonl",
+    "application/jsonl": "jsonl",
+    "application/jsonlines": "jsonl",
+    "text/csv": "csv",
+}
 _MAX_REJECTED = 100
 _PAGE = 1000
 _LOOK_SECONDS, _KEEP_ALIVE = 0.5, 15.0
 
 
 @blueprint.post("/collections/<collection>/batches")
-@operation("create_batch", {202: AcceptedBatch}, *UPLOAD, json=Manifest, form=BatchForm)
+@operation(
+    "create_batch",
+    {202: AcceptedBatch},
+    *UPLOAD,
+    KeyReused,
+    json=Manifest,
+    form=BatchForm,
+    query=ArchiveQuery,
+    files=("text/csv", *sorted(ARCHIVE_TYPES)),
+)
 def create(collection: str) -> ResponseReturnValue:
-    """Accept a manifest of server-side files, or uploaded files with or without a manifest."""
+    """Accept a manifest of server-side files, an archive, or files with or without a manifest."""
     name = collection_name(collection)
+    key = idempotency_key(request)
     refuse_when_busy()
-    if request.mimetype in _MANIFEST_TYPES:
+    if (form := _MANIFEST_TYPES.get(request.mimetype)) is not None:
         lines = read_body(request, engine().settings.limits.body_bytes)
-        accepted = engine().accept_manifest(name, lines)
+        accepted = engine().accept_manifest(name, lines, form=form, key=key)
     elif request.mimetype == "multipart/form-data":
-        accepted = _accept_form(name)
+        accepted = _accept_form(name, key)
+    elif request.mimetype in ARCHIVE_TYPES:
+        accepted = _accept_archive(name, key)
     else:
+        known = ["multipart/form-data", *sorted({*_MANIFEST_TYPES, *ARCHIVE_TYPES})]
         raise InvalidInput(
-            f"content type {request.mimetype!r}: multipart/form-data and "
-            f"{', '.join(sorted(_MANIFEST_TYPES))} are accepted",
+            f"content type {request.mimetype!r}: {', '.join(known)} are accepted",
             field="content-type",
         )
-    manifest = enqueue(services(), accepted).manifest
+    if not accepted.repeated:
+        enqueue(services(), accepted)
+    manifest = accepted.manifest
     url = url_for("batches.show", batch=manifest.batch)
     answer = AcceptedBatch(
         manifest.batch,
@@ -79,26 +104,41 @@ def create(collection: str) -> ResponseReturnValue:
     return jsonify(answer), 202, {"Location": url}
 
 
-def _accept_form(collection: str) -> Accepted:
+def _accept_form(collection: str, key: str | None) -> Accepted:
+    """The files are read one after the other, each into the media store."""
     if request.form:
         field = next(iter(request.form))
         raise InvalidInput(f"field {field!r} is unknown: files and manifest are files", field=field)
-    uploads: dict[str, bytes] = {}
-    manifest = None
-    for name, upload in request.files.items(multi=True):
-        if name == "manifest" and manifest is None:
-            manifest = read_upload(upload)
-        elif name == "files" and upload.filename and upload.filename not in uploads:
-            uploads[upload.filename] = read_upload(upload)
+    intake = engine().intake()
+    names: set[str] = set()
+    manifest: tuple[bytes, Form] | None = None
+    for field, upload in request.files.items(multi=True):
+        name = upload.filename or ""
+        if field == "manifest" and manifest is None:
+            form = _MANIFEST_TYPES.get(upload.mimetype, form_of(name))
+            manifest = read_upload(upload, engine().settings.limits.body_bytes), form
+        elif field == "files" and name and name not in names:
+            names.add(name)
+            intake.take(name, upload.stream)
         else:
             raise InvalidInput(
-                f"file {upload.filename!r} in field {name!r}: one 'manifest' and any number of "
+                f"file {name!r} in field {field!r}: one 'manifest' and any number of "
                 "'files', each under a name of its own, are accepted",
-                field=name,
+                field=field,
             )
     if manifest is None:
-        return engine().accept_files(collection, uploads)
-    return engine().accept_manifest(collection, manifest, uploads or None)
+        return engine().accept_files(collection, intake, key=key)
+    lines, form = manifest
+    return engine().accept_manifest(collection, lines, intake if names else None, form, key=key)
+
+
+def _accept_archive(collection: str, key: str | None) -> Accepted:
+    """The body is an archive, which is read as it comes."""
+    name = ArchiveQuery.model_validate(request.args.to_dict()).name
+    intake = engine().intake()
+    stream = read_stream(request, engine().settings.limits.archive_bytes)
+    intake.take_archive(stream, f"{without_archive(name)}/" if name else "")
+    return engine().accept_files(collection, intake, key=key)
 
 
 @blueprint.get("/batches")

@@ -15,7 +15,7 @@ from werkzeug.formparser import FormDataParser
 from triptych.core.errors import InvalidInput
 from triptych.core.item import MEDIA
 from triptych.fusion.query import AGAINST
-from triptych.ingest.manifest import ItemRequest
+from triptych.ingest.sent import ItemRequest
 from triptych.search.request import SEVERAL, Parts, SearchRequest
 
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]

@@ -3,7 +3,7 @@
 from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
-from triptych.core.errors import NotFound
+from triptych.core.errors import KeyReused, NotFound
 from triptych.gateway.answers import AcceptedItem
 from triptych.gateway.forms import ItemForm
 from triptych.gateway.ingest import enqueue_item
@@ -11,6 +11,7 @@ from triptych.gateway.openapi import CHANGE, READ, UPLOAD, operation
 from triptych.gateway.requests import (
     WaitQuery,
     collection_name,
+    idempotency_key,
     item_id,
     read_item,
     refuse_when_busy,
@@ -18,7 +19,7 @@ from triptych.gateway.requests import (
 from triptych.gateway.services import engine, services
 from triptych.index.item_document import ItemDocument
 from triptych.ingest.chunk import Chunk
-from triptych.ingest.manifest import ItemRequest
+from triptych.ingest.sent import ItemRequest
 
 blueprint = Blueprint("items", __name__, url_prefix="/v1/collections/<collection>/items")
 
@@ -28,6 +29,7 @@ blueprint = Blueprint("items", __name__, url_prefix="/v1/collections/<collection
     "create_item",
     {200: ItemDocument, 202: AcceptedItem},
     *UPLOAD,
+    KeyReused,
     json=ItemRequest,
     form=ItemForm,
     query=WaitQuery,
@@ -36,13 +38,15 @@ def create(collection: str) -> ResponseReturnValue:
     """Accept one item: 202 and where to look; with ``?wait=SECONDS`` 200 and its document."""
     name = collection_name(collection)
     wait = WaitQuery.model_validate(request.args.to_dict()).wait
+    key = idempotency_key(request)
     refuse_when_busy()
     upload = read_item(request)
-    chunk = engine().accept_item(name, upload.fields, upload.files, upload.names)
-    enqueue_item(services(), chunk)
-    (item,) = chunk.items
+    accepted = engine().accept_item(name, upload.fields, upload.files, upload.names, key=key)
+    if not accepted.repeated:
+        enqueue_item(services(), accepted.chunk)
+    (item,) = accepted.chunk.items
     url = url_for("items.show", collection=name, item=item.id)
-    document = _await_document(chunk, wait) if wait else None
+    document = _await_document(accepted.chunk, wait) if wait else None
     if document is not None:
         return jsonify(document), 200, {"Location": url}
     return jsonify(AcceptedItem(item.id, name, status_url=url)), 202, {"Location": url}

@@ -6,7 +6,7 @@ themselves (docs/decisions/0009-openapi.md).
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from importlib.metadata import version
@@ -35,7 +35,7 @@ from triptych.core.errors import (
 from triptych.core.values import ItemId
 from triptych.gateway.answers import About, Document, Problem
 from triptych.gateway.requests import BatchId
-from triptych.ingest.manifest import ItemLine
+from triptych.ingest.sent import ItemLine
 from triptych.search.answer import dumps
 from triptych.search.request import CollectionName
 
@@ -61,6 +61,7 @@ SEARCH = (*CHANGE, NotFound, CursorExpired, MediaError, TooLarge, Busy)
 """is searched."""
 
 _OPTIONAL_BODIES: set[str] = set()
+_FILE_BODIES: dict[str, Sequence[str]] = {}
 
 blueprint = Blueprint("interface", __name__)
 
@@ -132,6 +133,7 @@ def operation(
     form: type | None = None,
     query: type | None = None,
     body_required: bool = True,
+    files: Sequence[str] = (),
 ) -> Callable[[View], View]:
     """Describe a view.
 
@@ -143,12 +145,14 @@ def operation(
         form: the model of a form.
         query: the model of the parameters.
         body_required: whether there must be a body; none is then like an empty object.
+        files: types of bodies that are files.
     """
     expected: tuple[type[TriptychError], ...] = (InvalidInput, *errors)
     problems = {error.status: (Problem, _first_line(error)) for error in expected}
     responses = {f"HTTP_{status}": model for status, model in {**problems, **answers}.items()}
     if not body_required:
         _OPTIONAL_BODIES.add(name)
+    _FILE_BODIES[name] = files
 
     def describe(view: View) -> View:
         described: View = _spec.validate(
@@ -204,6 +208,9 @@ def _document() -> dict[str, Any]:
                 _name_type(response, Metrics, METRICS_TYPE)
                 _name_type(response, Events, EVENTS_TYPE)
             _name_type(described.get("requestBody", {}), Manifest, MANIFEST_TYPE)
+            for kind in _FILE_BODIES[described["operationId"]]:
+                schema = {"type": "string", "format": "binary"}
+                described["requestBody"]["content"][kind] = {"schema": schema}
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -16,7 +16,7 @@ from triptych.core.strict_json import read_object, read_value
 from triptych.fusion.query import AGAINST
 from triptych.gateway.forms import REPEATABLE, UNLIKE, json_fields
 from triptych.gateway.services import engine, services
-from triptych.ingest.manifest import ItemRequest
+from triptych.ingest.sent import ItemRequest
 from triptych.queues import jobs
 from triptych.queues.batches import State
 from triptych.queues.state import check_room
@@ -29,6 +29,8 @@ from triptych.search.request import (
 
 _IN_URL = ("limit", "fusion", "explain")
 """The options of a search by an item that its URL may have."""
+
+_KEY_CHARS = 255
 
 BatchId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 _collection_name: TypeAdapter[str] = TypeAdapter(CollectionName)
@@ -88,6 +90,23 @@ class RetryRequest(BaseModel):
 
     ids: list[str] | None = Field(None, description="only these items")
     reason: str | None = Field(None, description="only those of which a reason contains this text")
+
+
+ARCHIVE_TYPES = frozenset(
+    {
+        "application/zip", "application/x-zip-compressed", "application/x-tar", "application/gzip",
+        "application/x-gzip", "application/zstd",
+    }
+)  # fmt: skip
+"""The content itself tells which of them it is."""
+
+
+class ArchiveQuery(BaseModel):
+    """What an archive that is the body is called."""
+
+    name: str = Field(
+        "", max_length=256, description="of an archive: the folder that ids of its items begin with"
+    )
 
 
 _options: dict[str, Any] = {
@@ -157,6 +176,31 @@ def read_body(request: Request, limit: int, hint: str = "") -> bytes:
         if len(data) <= limit:
             return data
     raise TooLarge(f"body has more than {limit} bytes{hint}", field="body")
+
+
+def read_stream(request: Request, limit: int) -> IO[bytes]:
+    """The body as it comes. Raises TooLarge, now or as it is read."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"body has more than {limit} bytes", field="body")
+    request.max_content_length = limit
+    return request.stream
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The sender's key of this submission, in quotes or without. Raises InvalidInput.
+
+    https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+    """
+    value = request.headers.get("Idempotency-Key")
+    if value is None:
+        return None
+    key = value.strip().removeprefix('"').removesuffix('"')
+    if not (key.isascii() and key.isprintable() and 1 <= len(key) <= _KEY_CHARS):
+        raise InvalidInput(
+            f"Idempotency-Key: 1 to {_KEY_CHARS} printable ASCII characters are accepted",
+            field="idempotency-key",
+        )
+    return key
 
 
 def is_multipart(request: Request) -> bool:
@@ -286,9 +330,9 @@ def _uploads(request: Request) -> dict[Modality, bytes]:
     return files
 
 
-def read_upload(upload: FileStorage) -> bytes:
+def read_upload(upload: FileStorage, limit: int | None = None) -> bytes:
     """The bytes of an uploaded file. Raises TooLarge."""
-    limit = engine().settings.limits.file_bytes
+    limit = engine().settings.limits.file_bytes if limit is None else limit
     data = upload.stream.read(limit + 1)
     if len(data) > limit:
         raise TooLarge(f"file {upload.filename!r} is above {limit} bytes", field=upload.name)

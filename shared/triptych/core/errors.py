@@ -44,6 +44,19 @@ class TooLarge(InvalidInput):
     status = 413
 
 
+class BadArchive(InvalidInput):
+    """An archive that can't be read to its end: nothing of it is accepted."""
+
+    slug = "bad-archive"
+
+
+class KeyReused(InvalidInput):
+    """An idempotency key that came before with another body."""
+
+    slug = "key-reused"
+    status = 422
+
+
 class CrossOrigin(TriptychError):
     """A browser sent this request from a page of another origin."""
 

@@ -271,6 +271,7 @@ FIELDS = Catalogue(
         Field("words", Kind.WORDS, "The stems of the searchable fields.", public=False),
         Field("plain", Kind.WORDS, "Their words in order, not stemmed.", public=False),
         Field("media", Kind.OBJECT, "The SHA-256 of the image and of the audio."),
+        Field("content", Kind.KEYWORD, "The SHA-256 of all that was sent of it, but for the id."),
         Field(
             "digests", Kind.KEYWORD, "Those in `media`, as indexes look them up.",
             many=True, indexed=True, public=False,

@@ -66,6 +66,10 @@ class Item:
         larger = replace(self, size=self.size + size)
         return replace(larger, image=digest) if part == "image" else replace(larger, audio=digest)
 
+    def with_text(self, text: str) -> Self:
+        """A copy with this text."""
+        return replace(self, text=text)
+
     def noting(self, note: Mapping[str, Any]) -> Self:
         """A copy with what was found in it: a language, keywords, a transcript, writing."""
         return replace(self, fields={**self.fields, **note})

@@ -46,6 +46,10 @@ class Limits(BaseSettings):
     text_chars: int = Field(100_000, gt=0, description="characters of an item's text")
     audio_seconds: int = Field(3600, gt=0, description="length of a sound")
     batch_items: int = Field(100_000, gt=0, description="lines of one manifest")
+    archive_bytes: int = Field(4 * 2**30, gt=0, description="one ZIP or TAR")
+    archive_content_bytes: int = Field(16 * 2**30, gt=0, description="what it holds, in all")
+    archive_members: int = Field(300_000, gt=0, description="files and folders in it")
+    archive_ratio: int = Field(1000, gt=1, description="bytes it may hold per byte of its own")
 
 
 class Encoders(BaseSettings):

@@ -1,21 +1,24 @@
 """Adding items in process: the batches, limits and steps of a gateway and its workers."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from triptych.core.errors import InvalidInput
 from triptych.ingest.accepting import Accepted
 from triptych.ingest.planning import BEGINNING, Position
-from triptych.ingest.uploads import Upload, uploads_of
+from triptych.ingest.uploads import Upload, find_sources, only_unknown, uploads_of
+from triptych.ingest.walking import Skips, Walk
 
 if TYPE_CHECKING:
     from triptych.engine.engine import Engine
 
 Source = str | Path | Mapping[str, Any]
-"""A folder, file or JSONL manifest; or an item, the fields of which are those of a manifest line.
+"""A folder, a file or a manifest (JSONL or CSV); or an item, with the fields of a manifest line.
 Its ``image`` and ``audio`` are bytes, or paths relative to the working folder."""
 
 _BATCH = 200
@@ -46,8 +49,8 @@ class Report:
     failed: int = 0
     failures: tuple[Failure, ...] = ()
     """Failed and partial items, up to 1,000 of each 200."""
-    skipped: Mapping[str, str] = field(default_factory=dict)
-    """Files that were left out, and why."""
+    skips: Skips = field(default_factory=Skips)
+    """Files that were left out, and why; those that the collection has already are counted."""
     seconds: float = 0.0
 
     @property
@@ -67,7 +70,9 @@ class Report:
         for failure in self.failures:
             reasons = "; ".join(f"{part}: {reason}" for part, reason in failure.errors.items())
             lines.append(f"  {failure.id} ({failure.status}): {reasons}")
-        lines += [f"  {name} (skipped): {reason}" for name, reason in self.skipped.items()]
+        lines += [f"  {skip.name} (skipped): {skip.reason}" for skip in self.skips.listed]
+        if self.skips.counts:
+            lines.append(f"left out: {self.skips}")
         return "\n".join(lines)
 
 
@@ -76,30 +81,38 @@ def add(
     collection: str,
     source: Source | Iterable[Source],
     progress: bool | Callable[[Report], None],  # noqa: FBT001
+    options: Mapping[str, Any],
 ) -> Report:
     """Add everything and report; ``progress`` shows a bar, or is called after every chunk."""
     report = Report()
     if callable(progress):
-        for report in adding(engine, collection, source):
+        for report in adding(engine, collection, source, **options):
             progress(report)
         return report
     from triptych.core.bar import progress_bar
 
     with progress_bar(collection, quiet=not progress) as bar:
-        for report in adding(engine, collection, source):
+        for report in adding(engine, collection, source, **options):
             bar.update(done=report.done, total=report.total, failed=report.failed, rate=report.rate)
     return report
 
 
 def adding(
-    engine: "Engine", collection: str, source: Source | Iterable[Source]
+    engine: "Engine",
+    collection: str,
+    source: Source | Iterable[Source],
+    *,
+    root: Path | None = None,
+    exclude: Sequence[str] = (),
+    again: bool = False,
 ) -> Iterator[Report]:
     """Add batch after batch; yield a report after every chunk, and the last one at the end."""
     started = time.monotonic()
     sources = [source] if isinstance(source, str | Path | Mapping) else source
-    skipped: dict[str, str] = {}
+    skips = Skips()
+    walk = Walk(root or Path.cwd(), tuple(exclude), skips)
     report = Report()
-    for accepted in _batches(engine, collection, sources, skipped):
+    for accepted in _batches(engine, collection, sources, walk, again=again):
         manifest = accepted.manifest
         report = replace(report, total=report.total + manifest.total)
         yield report
@@ -120,12 +133,13 @@ def adding(
         documents = engine.index.failures(collection, manifest.batch, _MAX_FAILURES).documents
         failures = [Failure(body["id"], body["status"], body["errors"]) for body in documents]
         report = replace(report, failures=(*report.failures, *failures))
-    engine.index.refresh(collection)
-    yield replace(report, skipped=skipped, seconds=time.monotonic() - started)
+    if report.total:
+        engine.index.refresh(collection)
+    yield replace(report, skips=skips, seconds=time.monotonic() - started)
 
 
 def _batches(
-    engine: "Engine", collection: str, sources: Iterable[Source], skipped: dict[str, str]
+    engine: "Engine", collection: str, sources: Iterable[Source], walk: Walk, *, again: bool
 ) -> Iterator[Accepted]:
     for are_items, group in groupby(sources, lambda source: isinstance(source, Mapping)):
         if are_items:
@@ -133,18 +147,36 @@ def _batches(
             for first in items:  # media of items are stored one by one, as the iterator gives them
                 yield engine.accept_items(collection, chain([first], islice(items, _BATCH - 1)))
         else:
-            paths = (Path(str(source)) for source in group)
-            for upload in uploads_of(paths, skipped.__setitem__):
-                files = dict(_read(upload, skipped))
-                if upload.manifest is not None:
-                    yield engine.accept_manifest(collection, upload.manifest, files)
-                else:
-                    yield engine.accept_files(collection, files)
+            paths = [Path(str(source)) for source in group]
+            yield from _batches_of_files(engine, collection, paths, walk, again=again)
 
 
-def _read(upload: Upload, skipped: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+def _batches_of_files(
+    engine: "Engine", collection: str, paths: Sequence[Path], walk: Walk, *, again: bool
+) -> Iterator[Accepted]:
+    """Batches of what the collection does not have already."""
+    sources = find_sources(paths, walk)
+    sources.leave_out_large(engine.settings.limits.file_bytes)
+    outgoing = sources.items()
+    if not again:
+        outgoing = only_unknown(outgoing, walk, partial(engine.known, collection))
+    for upload in uploads_of(outgoing):
+        files = dict(_read(upload, walk.skips))
+        yield engine.accept_manifest(collection, upload.manifest, files)
+    for archive in sources.archives:
+        intake = engine.intake()
+        try:
+            with archive.path.open("rb") as file:
+                intake.take(archive.name, file)
+        except (InvalidInput, OSError) as error:
+            walk.skips.add(archive.name, "unreadable", str(error))
+            continue
+        yield engine.accept_files(collection, intake)
+
+
+def _read(upload: Upload, skips: Skips) -> Iterator[tuple[str, bytes]]:
     for name, path in upload.files.items():
         try:
             yield name, path.read_bytes()
         except OSError as error:
-            skipped[str(path)] = error.strerror or str(error)
+            skips.add(name, "unreadable", error.strerror or str(error))

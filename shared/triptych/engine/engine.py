@@ -16,7 +16,9 @@ from triptych.core.item import Item, Modality
 from triptych.core.settings import Settings
 from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extractor, Extractors
+from triptych.engine import holdings
 from triptych.engine.collections import Collection, CollectionSummary, describe, summaries
+from triptych.engine.holdings import Holdings
 from triptych.engine.waiting import await_document
 from triptych.fusion.blocks import Layout
 from triptych.fusion.layout import make_layout
@@ -25,23 +27,25 @@ from triptych.index.documents import public
 from triptych.index.item_document import ItemDocument
 from triptych.index.model import Page
 from triptych.ingest import indexing
-from triptych.ingest.accepting import Accepted, Acceptor, Target
+from triptych.ingest.accepting import Accepted, AcceptedOne, Acceptor, Target
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.clock import Clock, StoreClock
 from triptych.ingest.collecting import ERASED, Collected, Collector
 from triptych.ingest.decoding import decoder
 from triptych.ingest.derived import DerivedMissing, DerivedStore, described
 from triptych.ingest.indexing import Written
+from triptych.ingest.intake import Intake, Uploaded
 from triptych.ingest.ledger import Ledger, Settlement
+from triptych.ingest.lines import Form
 from triptych.ingest.manifest import (
     Entry,
-    ItemFields,
     Manifest,
     delete_manifest,
     read_entries,
     read_manifest,
 )
 from triptych.ingest.planning import BEGINNING, Plan, Planner, Position
+from triptych.ingest.sent import ItemFields
 from triptych.ingest.steps import Step, Stepped
 from triptych.media.store import MediaStore
 
@@ -185,30 +189,57 @@ class Engine:
         fields: ItemFields,
         files: Mapping[Modality, bytes],
         names: Mapping[Modality, str],
-    ) -> Chunk:
-        """Store the media of one item; ``process`` takes the steps of the chunk.
+        *,
+        key: str | None = None,
+    ) -> AcceptedOne:
+        """Store the media of one item; ``process`` takes the steps of its chunk.
 
         Args:
             collection: made if it does not exist.
             fields: what is known of the item.
             files: the bytes of its parts.
             names: what the uploader called these files.
+            key: the sender's, of this submission: under the same key it is accepted once.
 
         Raises:
             InvalidInput, TooLarge: nothing is accepted.
+            KeyReused: the key came before with something else.
             StoreUnavailable: nothing is accepted.
         """
-        return self._acceptor.single(self._target(collection), fields, files, names)
+        return self._acceptor.single(self._target(collection, key), fields, files, names)
+
+    def intake(self) -> Intake:
+        """What takes the files of an upload, one by one, before they are accepted."""
+        return self._acceptor.intake()
 
     def accept_manifest(
-        self, collection: str, data: bytes, uploads: Mapping[str, bytes] | None = None
+        self,
+        collection: str,
+        data: bytes,
+        uploads: Mapping[str, Uploaded] | None = None,
+        form: Form = "jsonl",
+        *,
+        key: str | None = None,
     ) -> Accepted:
-        """Store a batch of a JSONL manifest; ``plan`` and ``step`` work it off."""
-        return self._acceptor.manifest(self._target(collection), data, uploads)
+        """Store a batch of a manifest; ``plan`` and ``step`` work it off.
 
-    def accept_files(self, collection: str, uploads: Mapping[str, bytes]) -> Accepted:
-        """Store a batch of files by name; those of one stem are one item."""
-        return self._acceptor.files(self._target(collection), uploads)
+        Args:
+            collection: made if it does not exist.
+            data: the manifest.
+            uploads: the files that it names; None: they are on the server.
+            form: of the manifest.
+            key: the sender's, of this submission: under the same key it is accepted once.
+
+        Raises:
+            InvalidInput, TooLarge: it is no manifest, or has no items, or too many.
+            KeyReused: the key came before with something else.
+            StoreUnavailable: nothing is accepted.
+        """
+        return self._acceptor.manifest(self._target(collection, key), data, uploads, form)
+
+    def accept_files(self, collection: str, uploads: Intake, *, key: str | None = None) -> Accepted:
+        """Store a batch of files; those of one stem are one item. As ``accept_manifest``."""
+        return self._acceptor.files(self._target(collection, key), uploads)
 
     def accept_items(self, collection: str, items: Iterable[Mapping[str, Any]]) -> Accepted:
         """Store a batch of items with their media: bytes, or paths of this machine."""
@@ -218,9 +249,9 @@ class Engine:
         """Store a batch of entries of an earlier one."""
         return self._acceptor.again(self._target(collection), entries)
 
-    def _target(self, collection: str) -> Target:
+    def _target(self, collection: str, key: str | None = None) -> Target:
         self.store.begin()  # before there is a collection, of which it would have to know
-        return Target(collection, self.index.ensure(collection))
+        return Target(collection, self.index.ensure(collection), key)
 
     def withdraw(self, batch: str) -> None:
         """Forget a batch, or a single item, that was not accepted after all."""
@@ -374,15 +405,19 @@ class Engine:
         source: "Source | Iterable[Source]",
         *,
         progress: "bool | Callable[[Report], None]" = True,
+        **options: Any,
     ) -> "Report":
         """Index files or items in this process.
 
         Args:
             collection: made if it does not exist.
-            source: a folder, a file, a JSONL manifest or an item, or several of these. Files of one
-                stem are one item. An item has the fields of a manifest line; its image and audio
-                are bytes, or paths of this machine.
+            source: a folder, a file, a manifest (JSONL or CSV) or an item, or several of these.
+                Files of one stem are one item, whose id is their path relative to the working
+                folder, without the extension. An item has the fields of a manifest line; its image
+                and audio are bytes, or paths of this machine.
             progress: whether to show a bar; or a function, called with a report after every chunk.
+            options: ``root``, a folder that ids are relative to; ``exclude``, patterns of files and
+                folders to leave out; ``again=True`` indexes files that are there just so, too.
 
         Returns:
             Counts, and the items that failed with their reasons: a bad item raises nothing.
@@ -393,13 +428,15 @@ class Engine:
         """
         from triptych.engine import adding
 
-        return adding.add(self, collection, source, progress)
+        return adding.add(self, collection, source, progress, options)
 
-    def adding(self, collection: str, source: "Source | Iterable[Source]") -> "Iterator[Report]":
+    def adding(
+        self, collection: str, source: "Source | Iterable[Source]", **options: Any
+    ) -> "Iterator[Report]":
         """Index as ``add`` does, step by step: a report after every chunk, the last one whole."""
         from triptych.engine import adding
 
-        return adding.adding(self, collection, source)
+        return adding.adding(self, collection, source, **options)
 
     # Look up, delete
 
@@ -415,6 +452,14 @@ class Engine:
     def delete_item(self, collection: str, item: str) -> None:
         """Delete an item. Raises NotFound. Its media go with the next ``collect``."""
         self.index.delete(collection, item, self.clock.next())
+
+    def known(self, collection: str, contents: Mapping[str, str]) -> set[str]:
+        """Of at most 1,000 ids with the digests of their content: those that need not be sent."""
+        return holdings.known(self.index, collection, contents)
+
+    def holdings(self, collection: str, prefix: str = "", after: str = "") -> Holdings:
+        """The next 1,000 items whose ids begin with a prefix. Raises NotFound."""
+        return holdings.holdings(self.index, collection, prefix, after)
 
     def manifest(self, batch: str) -> Manifest:
         """A batch that was accepted. Raises NotFound."""

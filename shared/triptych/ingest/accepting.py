@@ -1,33 +1,36 @@
 """Accepting a batch: everything durable first, so that what was accepted is never lost."""
 
 import hashlib
+import posixpath
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
 
-from triptych.core.errors import InvalidInput, MediaError, TooLarge
+from triptych.core.errors import InvalidInput, KeyReused, MediaError, NotFound, TooLarge
 from triptych.core.item import MEDIA, Item, Modality
 from triptych.core.names import derive_id, is_id, printable
 from triptych.core.settings import Limits
 from triptych.core.values import describe
+from triptych.ingest.archives import Refused
 from triptych.ingest.chunk import Chunk, common, route
 from triptych.ingest.clock import Clock
+from triptych.ingest.content import content_digest, content_id
 from triptych.ingest.grouping import group_files
+from triptych.ingest.intake import Intake, Kept, Oversized, Uploaded
+from triptych.ingest.ledger import stored_manifest
+from triptych.ingest.lines import Form, form_of, read_lines
 from triptych.ingest.manifest import (
     Entry,
-    ItemFields,
-    ItemLine,
     Manifest,
-    Rejection,
-    read_lines,
     write_manifest,
 )
+from triptych.ingest.sent import FILE_FIELDS, ItemFields, ItemLine, Rejection
 from triptych.ingest.single import make_item, read_text
 from triptych.media.store import MediaStore
 
@@ -38,6 +41,14 @@ class Target:
 
     name: str
     identity: str | None
+    key: str | None = None
+    """Of the sender, for this submission: under the same key it is accepted once."""
+
+    def batch(self) -> str:
+        """The id of a batch: that of the key, or a new one."""
+        if self.key is None:
+            return uuid.uuid4().hex
+        return hashlib.sha256(f"{self.identity} {self.key}".encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,17 @@ class Accepted:
 
     manifest: Manifest
     rejected: Sequence[Rejection]
+    repeated: bool = False
+    """Whether it was accepted before, under the same key."""
+
+
+@dataclass(frozen=True)
+class AcceptedOne:
+    """A single item that is stored."""
+
+    chunk: Chunk
+    repeated: bool = False
+    """Whether it was accepted before, under the same key."""
 
 
 @dataclass(frozen=True)
@@ -64,57 +86,107 @@ class Acceptor:
         fields: ItemFields,
         files: Mapping[Modality, bytes],
         names: Mapping[Modality, str],
-    ) -> Chunk:
-        """Accept one item, which is a batch of its own; its chunk.
+    ) -> AcceptedOne:
+        """Accept one item, which is a batch of its own.
 
         Raises:
             InvalidInput, TooLarge: nothing is accepted.
+            KeyReused: the key came before with something else.
             StoreUnavailable: nothing is accepted.
         """
         item = make_item(self.store, fields, files, names, max_chars=self.limits.text_chars)
-        manifest = self._manifest(target, 1, single=True)
+        content = None if target.key is None else _digest([Entry(item)])
+        if content is not None and (earlier := self._earlier(target, content)) is not None:
+            return AcceptedOne(_chunk(item, earlier), repeated=True)
+        manifest = replace(self._manifest(target, 1, single=True), content=content)
         (entry,) = write_manifest(self.store, manifest, [Entry(item)])
-        return Chunk(slip=route(entry.item), items=(entry.item,), **common(manifest))
+        return AcceptedOne(_chunk(entry.item, manifest))
+
+    def intake(self) -> Intake:
+        """What takes the files of an upload."""
+        return Intake(self.store, self.limits)
 
     def manifest(
-        self, target: Target, data: bytes, uploads: Mapping[str, bytes] | None = None
+        self,
+        target: Target,
+        data: bytes,
+        uploads: Mapping[str, Uploaded] | None = None,
+        form: Form = "jsonl",
     ) -> Accepted:
-        """Accept a JSONL manifest whose files are uploads, or on the server under a root.
+        """Accept a manifest whose files are uploads, or on the server under a root.
 
         Raises:
             InvalidInput, TooLarge: there are no items, or too many.
             StoreUnavailable: nothing is accepted.
         """
         rejected: list[Rejection] = []
+        lines = read_lines(data, form)
 
         def entries() -> Iterator[Entry]:
-            for _, line in read_lines(data):
+            for number, line in lines:
                 if isinstance(line, Rejection):
                     rejected.append(line)
                     yield _rejected_entry(line)
                     continue
-                item = _item(line, self.limits.text_chars)
-                files: dict[Modality, str] = {p: name for p in MEDIA if (name := getattr(line, p))}
+                item = _item(line, number, self.limits.text_chars)
                 if uploads is None:
-                    yield Entry(item, dict(files.items()))
+                    yield _of_server_files(item, line)
                 else:
-                    yield Entry(self._with_files(item, files, uploads))
+                    yield Entry(self._with_files(item, line.files, uploads))
 
-        return Accepted(self._stored(target, entries()), rejected)
+        return self._accepted(target, entries(), rejected)
 
-    def files(self, target: Target, uploads: Mapping[str, bytes]) -> Accepted:
-        """Accept files by name; those of one stem are one item. Raises as ``manifest``."""
-        groups, unknown = group_files(uploads)
-        entries = [Entry(self._with_files(Item(id=g.id), g.files, uploads)) for g in groups]
-        taken = {group.id for group in groups}
-        rejected = []
-        for name in unknown:
-            reason = f"file '{printable(name)}' is of no known kind by its extension"
-            item_id = derive_id(name)
-            rejection = Rejection(0, reason, None if item_id in taken else item_id)
-            rejected.append(rejection)
-            entries.append(_rejected_entry(rejection, name))
-        return Accepted(self._stored(target, entries), rejected)
+    def files(self, target: Target, uploads: Intake) -> Accepted:
+        """Accept files by name: those that manifests among them name, and those of one stem.
+
+        Raises as ``manifest``.
+        """
+        rejected: list[Rejection] = []
+
+        def entries() -> Iterator[Entry]:
+            named: set[str] = set()
+            for name, data in uploads.manifests.items():
+                yield from self._lines_of(name, data, uploads, named, rejected)
+            groups, unknown = group_files(name for name in uploads if name not in named)
+            for group in groups:
+                yield Entry(self._with_files(Item(id=group.id), group.files, uploads))
+            reason = "it is of no known kind by its extension"
+            refused = [*uploads.refused, *(Refused(name, reason) for name in unknown)]
+            taken = {group.id for group in groups}
+            for one in refused:
+                item_id = derive_id(one.name)
+                told = f"file '{printable(one.name)}': {one.reason}"
+                rejection = Rejection(0, told, None if item_id in taken else item_id)
+                rejected.append(rejection)
+                yield _rejected_entry(rejection, one.name)
+
+        return self._accepted(target, entries(), rejected)
+
+    def _lines_of(
+        self,
+        manifest: str,
+        data: bytes,
+        uploads: Intake,
+        named: set[str],
+        rejected: list[Rejection],
+    ) -> Iterator[Entry]:
+        """The items of a manifest among the files, whose names are relative to it."""
+        try:
+            lines = read_lines(data, form_of(manifest))
+        except InvalidInput as error:
+            lines = iter([(0, Rejection(0, error.reason, derive_id(manifest)))])
+        folder = PurePosixPath(manifest).parent
+        for number, line in lines:
+            if isinstance(line, Rejection):
+                told = replace(line, reason=f"{printable(manifest)}: {line.reason}")
+                rejected.append(told)
+                yield _rejected_entry(told)
+                continue
+            files = {part: posixpath.normpath(folder / name) for part, name in line.files.items()}
+            names = {FILE_FIELDS.get(part, part): name for part, name in files.items()}
+            item = _item(line.model_copy(update=names), number, self.limits.text_chars)
+            named |= set(files.values())
+            yield Entry(self._with_files(item, files, uploads))
 
     def items(self, target: Target, items: Iterable[Mapping[str, Any]]) -> Accepted:
         """Accept items with their media: ``image`` and ``audio`` are bytes, or paths here.
@@ -131,17 +203,17 @@ class Acceptor:
                     yield _rejected_entry(line)
                 else:
                     media = {part: fields[part] for part in MEDIA if fields.get(part) is not None}
-                    yield Entry(self._with_media(line, media))
+                    yield Entry(self._with_media(line, number, media))
 
-        return Accepted(self._stored(target, entries()), rejected)
+        return self._accepted(target, entries(), rejected)
 
     def again(self, target: Target, entries: Iterable[Entry]) -> Manifest:
         """Accept entries of another batch once more. Raises as ``manifest``."""
-        return self._stored(target, entries)
+        return self._accepted(target, entries, []).manifest
 
-    def _with_media(self, line: ItemLine, media: Mapping[Modality, Any]) -> Item:
+    def _with_media(self, line: ItemLine, number: int, media: Mapping[Modality, Any]) -> Item:
         """Store the media of an item; what can't be read, or is too large, is a failure."""
-        item = _item(line, self.limits.text_chars)
+        item = _item(line, number, self.limits.text_chars)
         for part, value in media.items():
             if not isinstance(value, bytes):
                 item = replace(item, names={**item.names, part: printable(Path(value).name)})
@@ -152,23 +224,28 @@ class Acceptor:
                 continue
             item = self._with_part(item, part, data)
         if line.id is None and (item.text, item.image, item.audio) != (None, None, None):
-            content = repr([item.text, item.image, item.audio])
-            item = replace(item, id=hashlib.sha256(content.encode()).hexdigest()[:32])
+            item = replace(item, id=content_id(item))
         return item
 
-    def _with_part(self, item: Item, part: Modality, data: bytes) -> Item:
+    def _with_part(self, item: Item, part: Modality, given: Uploaded) -> Item:
         """Store one part of an item; one that can't be used is a failure."""
-        if len(data) > self.limits.file_bytes:
-            reason = f"{len(data)} bytes, the limit is {self.limits.file_bytes}"
-            return item.failing(part, reason)
+        limit = self.limits.file_bytes
+        if isinstance(given, Oversized) or (isinstance(given, bytes) and len(given) > limit):
+            return item.failing(part, f"it has more than the limit of {limit} bytes")
         if part == "text":
+            data = self.store.get(given.digest) if isinstance(given, Kept) else given
             return _with_text(item, data, self.limits.text_chars)
-        return item.with_media(part, self.store.put(data), len(data))
+        if isinstance(given, bytes):
+            given = Kept(self.store.put(given), len(given))
+        return item.with_media(part, given.digest, given.size)
 
-    def _stored(self, target: Target, entries: Iterable[Entry]) -> Manifest:
+    def _accepted(
+        self, target: Target, entries: Iterable[Entry], rejected: Sequence[Rejection]
+    ) -> Accepted:
+        """Store a batch, unless it is stored. Raises KeyReused, and as ``manifest``."""
         limit = self.limits.batch_items
         numbered = [
-            replace(entry, item=replace(entry.item, ordinal=ordinal))
+            replace(entry, item=replace(_with_content(entry), ordinal=ordinal))
             for ordinal, entry in enumerate(islice(entries, limit + 1))
         ]
         if not numbered:
@@ -176,13 +253,27 @@ class Acceptor:
         if len(numbered) > limit:
             raise TooLarge(f"batch has more than {limit} items")
         self.store.keep({d for one in numbered for d in (one.item.image, one.item.audio) if d})
-        manifest = self._manifest(target, len(numbered))
+        content = None if target.key is None else _digest(numbered)
+        if content is not None and (earlier := self._earlier(target, content)) is not None:
+            return Accepted(earlier, rejected, repeated=True)
+        manifest = replace(self._manifest(target, len(numbered)), content=content)
         write_manifest(self.store, manifest, numbered)
+        return Accepted(manifest, rejected)
+
+    def _earlier(self, target: Target, content: str) -> Manifest | None:
+        """What was accepted under this key. Raises KeyReused if that was something else."""
+        self.store.begin()
+        try:
+            manifest = stored_manifest(self.store, target.batch())
+        except NotFound:
+            return None
+        if manifest.content != content:
+            raise KeyReused("the idempotency key came before with another body")
         return manifest
 
     def _manifest(self, target: Target, total: int, *, single: bool = False) -> Manifest:
         return Manifest(
-            batch=uuid.uuid4().hex,
+            batch=target.batch(),
             collection=target.name,
             identity=target.identity,
             sequence=self.clock.next(total),
@@ -192,7 +283,7 @@ class Acceptor:
         )
 
     def _with_files(
-        self, item: Item, files: Mapping[Modality, str], uploads: Mapping[str, bytes]
+        self, item: Item, files: Mapping[Modality, str], uploads: Mapping[str, Uploaded]
     ) -> Item:
         """Store the named uploads as parts of the item; one that is not there is a failure."""
         for part, name in files.items():
@@ -222,6 +313,21 @@ def _checked(fields: Mapping[str, Any], number: int) -> ItemLine | Rejection:
     return line
 
 
+def _chunk(item: Item, manifest: Manifest) -> Chunk:
+    """The chunk of a single item."""
+    return Chunk(slip=route(item), items=(item,), **common(manifest))
+
+
+def _digest(entries: Iterable[Entry]) -> str:
+    """SHA-256 of what was sent; where that is no item, its id is made anew each time."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        broken = "item" in entry.item.errors
+        known = replace(entry, item=replace(entry.item, id="")) if broken else entry
+        digest.update(known.to_json().encode() + b"\n")
+    return digest.hexdigest()
+
+
 def _rejected_entry(rejection: Rejection, file: str | None = None) -> Entry:
     """A line or file that is no item becomes a failed item, so that the batch tells of it."""
     names = {} if file is None else {"item": printable(file)}
@@ -229,22 +335,35 @@ def _rejected_entry(rejection: Rejection, file: str | None = None) -> Entry:
     return Entry(item.failing("item", rejection.reason))
 
 
+def _with_content(entry: Entry) -> Item:
+    """The item with the digest of its content, if that is all here and can be used."""
+    item = entry.item
+    if entry.paths or item.errors:
+        return item
+    return item.noting({"content": content_digest(item)})
+
+
+def _of_server_files(item: Item, line: ItemLine) -> Entry:
+    """An item whose image and audio are read from the server's files when it is planned."""
+    if line.text_file is not None:
+        reason = "text_file: files with texts must be uploaded along with the manifest"
+        item = item.failing("text", reason)
+    return Entry(item, {part: name for part, name in line.files.items() if part in MEDIA})
+
+
 def _new_id(line: int) -> str:
     return f"line-{line}-{uuid.uuid4().hex[:8]}"
 
 
-def _content_id(line: ItemLine) -> str:
-    """So that a line that is sent twice is one item."""
-    return hashlib.sha256(line.model_dump_json().encode()).hexdigest()[:32]
-
-
-def _item(line: ItemLine, max_chars: int) -> Item:
-    files = "+".join(filter(None, (line.image, line.audio)))
-    item = Item(
-        id=line.id or (derive_id(files) if files else _content_id(line)),
-        fields=line.values(),
-    )
-    return item if line.text is None else _with_text(item, line.text, max_chars)
+def _item(line: ItemLine, number: int, max_chars: int) -> Item:
+    """The item of a line; without an id it has that of its files or its text."""
+    files = "+".join(line.files.values())
+    item = Item(id=line.id or (derive_id(files) if files else ""), fields=line.values())
+    if line.text is not None:
+        item = _with_text(item, line.text, max_chars)
+    if not item.id:
+        item = replace(item, id=content_id(item) if item.text else _new_id(number))
+    return item
 
 
 def _with_text(item: Item, given: str | bytes, max_chars: int) -> Item:

@@ -29,6 +29,7 @@ EXTENSIONS: Mapping[Modality, frozenset[str]] = {
 }
 
 _MANIFESTS = frozenset({".jsonl", ".ndjson"})
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst")
 
 
 @dataclass
@@ -45,9 +46,28 @@ def modality_of(name: str) -> Modality | None:
     return next((kind for kind, known in EXTENSIONS.items() if suffix in known), None)
 
 
-def is_manifest(name: str) -> bool:
-    """Whether a file's extension claims that it is a manifest: JSON lines."""
-    return PurePosixPath(name).suffix.lower() in _MANIFESTS
+def is_manifest(name: str, *, given: bool = False) -> bool:
+    """Whether a file's name claims that it is a manifest.
+
+    Among others that are JSON lines, and a CSV of the name ``manifest.csv``; any CSV if it was
+    ``given`` by itself.
+    """
+    path = PurePosixPath(name)
+    suffix = path.suffix.lower()
+    return suffix in _MANIFESTS or (
+        suffix == ".csv" and (given or path.name.lower() == "manifest.csv")
+    )
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file's name claims that it is an archive that can be read."""
+    return name.lower().endswith(_ARCHIVES)
+
+
+def without_archive(name: str) -> str:
+    """The name of an archive without its extension."""
+    ends = [end for end in _ARCHIVES if name.lower().endswith(end)]
+    return name[: -max(map(len, ends))] if ends else name
 
 
 def _ids(stem: str, name: str) -> Iterator[str]:

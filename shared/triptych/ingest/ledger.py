@@ -153,9 +153,9 @@ class Ledger:
     def close(self, manifest: Manifest, settlement: Settlement) -> None:
         """Put a settled batch away: first the closed one is durable, then the open one goes.
 
-        A single item leaves nothing behind: its document says what became of it.
+        A single item leaves nothing behind but its key: its document says what became of it.
         """
-        if not manifest.single:
+        if not manifest.single or manifest.content is not None:
             kept = [
                 entry
                 for entries in self.entries(manifest)
@@ -176,10 +176,15 @@ class Ledger:
 
     def manifest(self, batch: str) -> Manifest:
         """The header of a batch, open or closed. Raises NotFound, StoreUnavailable."""
-        try:
-            return read_manifest(self.store, batch)
-        except NotFound:
-            return self.closed(batch).manifest
+        return stored_manifest(self.store, batch)
+
+
+def stored_manifest(store: MediaStore, batch: str) -> Manifest:
+    """The header of a batch, open or closed. Raises NotFound, StoreUnavailable."""
+    try:
+        return read_manifest(store, batch)
+    except NotFound:
+        return ClosedBatch.from_json(store.read_document(CLOSED, closed_name(batch))).manifest
 
 
 def closed_name(batch: str) -> str:

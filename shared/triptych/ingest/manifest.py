@@ -5,26 +5,13 @@ what the workers need, and the lines that could not be read are stored with thei
 item is a batch of one. Chunks refer to entries by their place in the manifest.
 """
 
-import codecs
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
-from pydantic import ConfigDict, Field, ValidationError, create_model
-
-from triptych.core import fields
-from triptych.core.errors import InvalidInput
-from triptych.core.fields import FIELDS
 from triptych.core.item import Item, Place
-from triptych.core.names import is_id
-from triptych.core.strict_json import read_object
-from triptych.core.values import (
-    FileName,
-    describe,
-)
 from triptych.media.store import MediaStore
 
 OPEN = "batches"
@@ -33,92 +20,6 @@ _BLOCK = 2**20
 """Bytes that are read at once to find the end of lines."""
 _NEAR = 2**16
 """Entries that are not further apart than this many bytes are read together."""
-
-
-def _name_keys(schema: dict[str, Any]) -> None:
-    """Say what keys may be by ``propertyNames``, which refuses the others."""
-    ((pattern, values),) = schema.pop("patternProperties").items()
-    schema["propertyNames"]["pattern"] = pattern
-    schema["additionalProperties"] = values
-
-
-def _sent(field: fields.Field) -> tuple[Any, Any]:
-    """How a model of sent items declares a field: what it checks, and its default."""
-    check, description = field.value_check, field.description
-    if field.keyed:
-        return check, Field(
-            default_factory=dict,
-            max_length=field.most,
-            description=description,
-            json_schema_extra=_name_keys,
-        )
-    if field.many:
-        values: Any = list.__class_getitem__(check)
-        return values, Field(default_factory=list, max_length=field.most, description=description)
-    return check | None, Field(None, description=description)
-
-
-_SENT: dict[str, Any] = {field.name: _sent(field) for field in FIELDS.sendable}
-_Sent: Any = create_model("_Sent", __config__=ConfigDict(extra="forbid"), **_SENT)
-
-
-class ItemFields(_Sent):
-    """What every way to send an item has in common: the fields that clients may send."""
-
-    if TYPE_CHECKING:  # what type checkers are told of the fields that code names
-        id: str | None
-        text: str | None
-
-    def values(self) -> dict[str, Any]:
-        """The fields beside id and text, without those that are empty."""
-        sent = self.model_dump(include={field.name for field in FIELDS.sendable} - {"id", "text"})
-        return {name: value for name, value in sent.items() if value not in (None, [], {})}
-
-
-class ItemLine(ItemFields):
-    """One line of a manifest: image and audio are paths, relative to the manifest's root."""
-
-    image: FileName | None = None
-    audio: FileName | None = None
-
-
-class ItemRequest(ItemFields):
-    """One item as JSON; media as base64."""
-
-    image: str | None = Field(None, description="base64")
-    audio: str | None = Field(None, description="base64")
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """A line that is no item, and why."""
-
-    line: int
-    reason: str
-    id: str | None
-
-
-def read_lines(data: bytes) -> Iterator[tuple[int, ItemLine | Rejection]]:
-    """Read a JSONL manifest, line numbers from 1; a bad line becomes a Rejection."""
-    for number, line in enumerate(io.BytesIO(data), start=1):
-        if line.strip():
-            yield number, _read_line(number, line)
-
-
-def _read_line(number: int, line: bytes) -> ItemLine | Rejection:
-    try:
-        value = read_object(line.removeprefix(codecs.BOM_UTF8), f"line {number}")
-    except InvalidInput as error:
-        return Rejection(number, error.reason, None)
-    try:
-        item = ItemLine.model_validate(value)
-    except ValidationError as error:
-        known = value.get("id")
-        item_id = known if is_id(known) else None
-        return Rejection(number, f"line {number}: {describe(error)}", item_id)
-    if item.text is None and item.image is None and item.audio is None:
-        return Rejection(number, f"line {number} has no image, text or audio", item.id)
-    return item
 
 
 @dataclass(frozen=True)
@@ -156,6 +57,8 @@ class Manifest:
     """Of the first item; each has the number after the one before it."""
     fingerprint: str
     total: int
+    content: str | None = None
+    """The digest of what was sent, if that was sent under a key; see ``Target.key``."""
     single: bool = False
     """Whether it is an item that was sent alone, which no batch delays."""
 

@@ -1,12 +1,13 @@
 """A single item, whose media are stored."""
 
-import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 from triptych.core.errors import InvalidInput, MediaError, TooLarge
 from triptych.core.item import MEDIA, Item, Modality
 from triptych.core.names import printable
-from triptych.ingest.manifest import ItemFields
+from triptych.ingest.content import content_digest, content_id
+from triptych.ingest.sent import ItemFields
 from triptych.media.store import MediaStore
 from triptych.media.text import clean_text, decode_text
 
@@ -46,10 +47,8 @@ def make_item(
         except MediaError as error:
             errors["text"] = error.reason
     digests = {part: store.put(files[part]) for part in MEDIA if part in files}
-    text_digest = hashlib.sha256(files.get("text", b"")).hexdigest()
-    content = repr([fields.text, *digests.values(), text_digest])
-    return Item(
-        id=fields.id or hashlib.sha256(content.encode()).hexdigest()[:32],
+    item = Item(
+        id=fields.id or "",
         text=text,
         fields=fields.values(),
         errors=errors,
@@ -58,6 +57,9 @@ def make_item(
         audio=digests.get("audio"),
         size=sum(len(files[part]) for part in digests) + len((text or "").encode()),
     )
+    if not item.id:
+        item = replace(item, id=content_id(item))
+    return item if errors else item.noting({"content": content_digest(item)})
 
 
 def read_text(given: str | bytes, max_chars: int) -> str:

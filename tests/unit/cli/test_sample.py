@@ -6,7 +6,8 @@ import pytest
 
 from triptych.cli.corpus import Question
 from triptych.cli.sample import corpus
-from triptych.ingest.manifest import ItemLine, read_lines
+from triptych.ingest.lines import read_lines
+from triptych.ingest.sent import ItemLine
 from triptych.media.audio import decode_audio
 from triptych.media.image import decode_image
 

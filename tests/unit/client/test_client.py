@@ -125,3 +125,42 @@ def test_a_collection_is_asked_for_as_it_should_be(wanted: dict[str, int], body:
     assert [(r.method, r.url.path, r.content) for r in asked] == [
         ("PUT", "/v1/collections/c", body)
     ]
+
+
+def test_a_batch_without_an_answer_is_sent_again_under_its_key(monkeypatch, tmp_path):
+    """From the beginning; another batch has another key."""
+    monkeypatch.setattr("triptych.client.client._PAUSES", (0, 0))
+    seen: list[tuple[str, bytes]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.headers["idempotency-key"], request.read()))
+        if len(seen) == 1:
+            raise httpx.ReadError("gone")
+        return httpx.Response(503 if len(seen) == 2 else 202, json={"batch": "b"})
+
+    (tmp_path / "a.zip").write_bytes(b"PK")
+    with connected(answer) as client:
+        assert client.submit_archive("c", tmp_path / "a.zip") == {"batch": "b"}
+        assert [body for _, body in seen] == [b"PK"] * 3
+        assert len({key for key, _ in seen}) == 1
+        client.submit_manifest("c", b"{}")
+    assert len({key for key, _ in seen}) == 2
+
+
+def test_a_batch_is_given_up_at_last(monkeypatch):
+    """And not tried again where the gateway says no."""
+    monkeypatch.setattr("triptych.client.client._PAUSES", (0, 0))
+    seen: list[int] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        seen.append(1)
+        raise httpx.ConnectError("nobody")
+
+    with connected(answer) as client, pytest.raises(ClientError, match="nobody"):
+        client.submit_manifest("c", b"{}")
+    assert len(seen) == 3
+    with (
+        connected(lambda _: httpx.Response(400, json={"detail": "bad"})) as client,
+        pytest.raises(ClientError, match="bad"),
+    ):
+        client.submit_manifest("c", b"{}")

@@ -1,6 +1,7 @@
 """Adding and searching in process."""
 
 import json
+import zipfile
 
 import pytest
 
@@ -87,16 +88,56 @@ def test_paths_are_folders_files_and_manifests(engine, tmp_path):
     lines = [{"id": "d", "text": "fourth"}, {"id": "e", "image": "none.png"}]
     (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n \n")
     paths = [tmp_path / "folder", str(tmp_path / "c.txt"), tmp_path / "m.jsonl"]
-    reports = list(engine.adding("paths", [*paths, {"id": "f", "text": "last"}]))
-    assert reports[-1].skipped.keys() == {str(tmp_path / "folder" / "b.exe")}
+    everything = [*paths, {"id": "f", "text": "last"}]
+    reports = list(engine.adding("paths", everything, root=tmp_path))
+    assert [skip.name for skip in reports[-1].skips.listed] == ["folder/b.exe"]
     assert [failure.id for failure in reports[-1].failures] == ["e"]
     done = [report.done for report in reports]
     assert done == sorted(done)
     assert (reports[-1].total, done[-1]) == (5, 5)
     answer = engine.search("paths", limit=10, filter={"status": "indexed"})
-    assert {hit.id for hit in answer.hits} == {"a", "c", "d", "f"}
+    assert {hit.id for hit in answer.hits} == {"folder/a", "c", "d", "f"}
+    (tmp_path / "c.txt").write_text("changed")
+    again = engine.add("paths", paths, root=tmp_path, progress=False)
+    assert (again.total, again.skips.counts["unchanged"]) == (2, 2)  # the failed one, and c
+    assert "2 unchanged" in str(again)
+    assert engine.item("paths", "c")["text"] == "changed"
     with pytest.raises(FileNotFoundError, match="is not there"):
         engine.add("paths", tmp_path / "nothing", progress=False)
+
+
+def zipped(path, files):
+    """Write a ZIP of files."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+
+
+def test_an_archive_is_like_a_folder_of_its_name(engine, tmp_path):
+    """Its members are grouped, manifests in it read, what can't be taken is a failure."""
+    lines = [{"id": "one", "text_file": "1.txt", "tags": ["t"]}, {"id": "lost", "image": "9.png"}]
+    files = {
+        "deep/list.jsonl": "\n".join(map(json.dumps, lines)),
+        "deep/1.txt": "the first",
+        "deep/2.txt": "the second",
+        "../up.txt": "outside",
+        "setup.exe": "MZ",
+    }
+    zipped(tmp_path / "box.zip", files)
+    (tmp_path / "broken.tar.gz").write_bytes(b"\x1f\x8bnothing")
+    paths = [tmp_path / "box.zip", tmp_path / "broken.tar.gz"]
+    report = engine.add("boxes", paths, root=tmp_path, progress=False)
+    reasons = {failure.id: failure.errors for failure in report.failures}
+    assert (report.total, report.failed) == (5, 3)
+    assert engine.item("boxes", "one")["text"] == "the first"
+    assert engine.item("boxes", "one")["tags"] == ["t"]
+    assert engine.item("boxes", "box/deep/2")["text"] == "the second"
+    assert "not among the uploaded files" in reasons["lost"]["image"]
+    assert "no known kind" in reasons["box/setup.exe"]["item"]
+    assert any("leads out of the archive" in reason.get("item", "") for reason in reasons.values())
+    assert [(skip.name, skip.kind) for skip in report.skips.listed] == [
+        ("broken.tar.gz", "unreadable")
+    ]
 
 
 def test_a_callback_hears_of_every_chunk(engine):
@@ -138,7 +179,7 @@ def test_a_file_above_the_limit_is_a_failure(engine):
         [{"id": "a", "text": "x", "image": b"1234"}],
     )
     (entry,) = read_window(engine.store, accepted.manifest.batch, None, 0, 9).entries
-    assert entry.item.errors == {"image": "4 bytes, the limit is 3"}
+    assert entry.item.errors == {"image": "it has more than the limit of 3 bytes"}
 
 
 def test_media_of_queries_are_bytes_paths_or_references(tmp_path):

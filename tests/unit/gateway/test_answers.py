@@ -179,7 +179,17 @@ def test_every_answer_is_as_described(make):  # noqa: PLR0915 # each operation o
     }
     check("create_item", "POST", f"{c}/items?wait=10", 200, json={**item, "source": "here"})
     check("create_item", "POST", f"{c}/items", 202, json={"id": "b", "text": "a blue cat"})
-    check("get_item", "GET", f"{c}/items/a", 200)
+    content = check("get_item", "GET", f"{c}/items/a", 200)["content"]
+    check("get_limits", "GET", "/v1/limits", 200)
+    asked = {"contents": {"a": content, "b": "0" * 64, "nobody": content}}
+    assert check("find_known_items", "POST", f"{c}/items/known", 200, json=asked) == {
+        "known": ["a"]
+    }
+    assert [one["id"] for one in check("list_items", "GET", f"{c}/items", 200)["items"]] == [
+        "a",
+        "b",
+    ]
+    check("list_items", "GET", f"{c}/items?prefix=x&colour=1", 400)
     lines = b'{"id": "line", "text": "a dog"}\n{"id": "bad"}\n0\n'
     batch = check(
         "create_batch", "POST", f"{c}/batches", 202, data=lines, content_type="application/x-ndjson"

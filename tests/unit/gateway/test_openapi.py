@@ -14,16 +14,16 @@ from triptych.core import errors
 from triptych.core.errors import InvalidInput
 from triptych.core.fields import FIELDS
 from triptych.index.elastic.mapping import properties
-from triptych.ingest.manifest import ItemLine, ItemRequest
+from triptych.ingest.sent import ItemLine, ItemRequest
 from triptych.search.filtering import read_facets, read_filter, read_sort
 from triptych.search.request import SearchRequest
 
 METHODS = {"GET", "PUT", "POST", "DELETE", "PATCH"}
 OPERATION_IDS = [
     "cancel_batch", "create_batch", "create_collection", "create_item", "delete_collection",
-    "delete_item", "get_about", "get_batch", "get_collection", "get_health", "get_item",
-    "get_metrics",
-    "get_openapi", "get_readiness", "list_batch_failures", "list_batches", "list_collections",
+    "delete_item", "find_known_items", "get_about", "get_batch", "get_collection", "get_health",
+    "get_item", "get_limits", "get_metrics", "get_openapi", "get_readiness",
+    "list_batch_failures", "list_batches", "list_collections", "list_items",
     "list_similar_items", "pause_batch", "reconcile", "resume_batch", "retry_batch", "search",
     "similar_items", "watch_batch",
 ]  # fmt: skip
@@ -42,7 +42,8 @@ def test_it_is_a_valid_document(document):
     schemathesis.openapi.from_dict(document).validate()
     schemas = document["components"]["schemas"]
     named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
-    parameters = {"BatchesQuery", "FailuresQuery", "SimilarQuery", "WaitQuery"}
+    parameters = {"ArchiveQuery", "BatchesQuery", "FailuresQuery", "HoldingsQuery"}
+    parameters |= {"SimilarQuery", "WaitQuery"}
     assert named | parameters == set(schemas)
     for schema in schemas.values():
         Draft202012Validator.check_schema(schema)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from triptych.core.errors import InvalidInput
 from triptych.fusion.query import WEIGHTS
-from triptych.ingest.manifest import ItemRequest
+from triptych.ingest.sent import ItemRequest
 from triptych.search.request import SearchRequest, decode_base64
 
 

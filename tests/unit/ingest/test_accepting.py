@@ -1,5 +1,6 @@
 """What is accepted, and what becomes of the rest of it."""
 
+import io
 import json
 import re
 import uuid
@@ -7,12 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from triptych.core.errors import InvalidInput, TooLarge
+from triptych.core.errors import InvalidInput, KeyReused, TooLarge
+from triptych.core.item import Item
 from triptych.core.settings import Limits
 from triptych.ingest import accepting
 from triptych.ingest.accepting import Accepted, Acceptor, Target
 from triptych.ingest.clock import StoreClock
-from triptych.ingest.manifest import ItemFields, Rejection, read_window
+from triptych.ingest.content import content_digest
+from triptych.ingest.intake import Intake
+from triptych.ingest.ledger import Ledger, Settlement
+from triptych.ingest.manifest import read_manifest, read_window
+from triptych.ingest.sent import ItemFields, Rejection
 from triptych.media.store import MediaStore
 
 C = Target("c", "0" * 16)
@@ -25,6 +31,14 @@ def acceptor() -> Acceptor:
     return Acceptor(store, Limits(batch_items=10, text_chars=10), "print", StoreClock(store))
 
 
+def taken(acceptor: Acceptor, files: dict[str, bytes]) -> Intake:
+    """An upload of these files."""
+    intake = acceptor.intake()
+    for name, data in files.items():
+        intake.take(name, io.BytesIO(data))
+    return intake
+
+
 def stored(acceptor: Acceptor, accepted: Accepted) -> list:
     """The items of a batch as the planner will read them."""
     window = read_window(acceptor.store, accepted.manifest.batch, None, 0, 100)
@@ -35,7 +49,7 @@ def test_too_many_lines_are_refused_at_the_limit(acceptor, monkeypatch):
     """What comes after it is not read."""
     read = []
 
-    def lines(_) -> Iterator[tuple[int, Rejection]]:
+    def lines(*_) -> Iterator[tuple[int, Rejection]]:
         for number in range(1000):
             read.append(number)
             yield number, Rejection(number, "bad", None)
@@ -60,7 +74,7 @@ def test_a_text_above_the_limit_goes_no_further(acceptor):
     line = json.dumps({"id": "a", "text": "x" * 11, "image": "p.png"}).encode()
     (item,) = stored(acceptor, acceptor.manifest(C, line))
     assert (item.text, "limit is 10" in item.errors["text"]) == (None, True)
-    (item,) = stored(acceptor, acceptor.files(C, {"a.txt": b"x" * 11}))
+    (item,) = stored(acceptor, acceptor.files(C, taken(acceptor, {"a.txt": b"x" * 11})))
     assert (item.text, "limit is 10" in item.errors["text"]) == (None, True)
 
 
@@ -73,7 +87,7 @@ def test_bad_ids_become_good_ones(acceptor):
     assert re.fullmatch("[0-9a-f]{32}", hashed.id)
     assert plain.id == "p.png"
     names = {"/a\n.txt": b"a", "\ud800.exe": b"b"}
-    text, unknown = stored(acceptor, acceptor.files(C, names))
+    text, unknown = stored(acceptor, acceptor.files(C, taken(acceptor, names)))
     assert all(re.fullmatch("[0-9a-f]{32}", item.id) for item in (text, unknown))
     assert (text.names, unknown.names) == ({"text": "/a\\n.txt"}, {"item": "\\ud800.exe"})
     assert "\\ud800.exe" in unknown.errors["item"]
@@ -81,7 +95,7 @@ def test_bad_ids_become_good_ones(acceptor):
 
 def test_a_file_of_no_kind_does_not_replace_an_item(acceptor):
     """README beside README.txt."""
-    accepted = acceptor.files(C, {"README": b"a", "README.txt": b"b"})
+    accepted = acceptor.files(C, taken(acceptor, {"README": b"a", "README.txt": b"b"}))
     good, failed = stored(acceptor, accepted)
     assert (good.id, good.errors) == ("README", {})
     assert failed.id.startswith("line-0-")
@@ -97,7 +111,8 @@ def test_a_line_of_text_alone_is_one_item_however_often_it_is_sent(acceptor):
 
 def test_a_single_item_is_a_batch_of_its_own(acceptor):
     """Its manifest is stored before it is sent anywhere, and its chunk refers to it."""
-    chunk = acceptor.single(C, ItemFields(id="a", text="abc"), {"image": b"12345"}, {"image": "p"})
+    fields = ItemFields(id="a", text="abc")
+    chunk = acceptor.single(C, fields, {"image": b"12345"}, {"image": "p"}).chunk
     window = read_window(acceptor.store, chunk.batch, None, 0, 100)
     assert [entry.item for entry in window.entries] == list(chunk.items)
     assert chunk.single
@@ -109,3 +124,60 @@ def test_what_is_accepted_later_has_higher_versions(acceptor):
     first = acceptor.manifest(C, b'{"text":"a"}\n' * 10).manifest
     second = acceptor.manifest(C, b'{"text":"a"}').manifest
     assert second.sequence >= first.sequence + 10
+
+
+def test_what_is_sent_again_under_its_key_is_accepted_once(acceptor):
+    """With the first answer, also for what failed; another body is refused."""
+    keyed = Target(C.name, C.identity, "k1")
+    body = b'{"id": "a", "text": "x"}\nbroken\n'
+    first = acceptor.manifest(keyed, body)
+    second = acceptor.manifest(keyed, body)
+    assert (first.repeated, second.repeated) == (False, True)
+    assert second.manifest == first.manifest
+    assert second.rejected == first.rejected
+    with pytest.raises(KeyReused):
+        acceptor.manifest(keyed, body + b"{}\n")
+    others = [Target(C.name, C.identity, "k2"), Target(C.name, "1" * 16, "k1"), C]
+    batches = {acceptor.manifest(one, body).manifest.batch for one in (keyed, *others)}
+    assert len(batches) == 4
+
+
+def test_a_key_is_known_after_its_batch_was_closed(acceptor):
+    """The closed batch has the same header."""
+    keyed = Target(C.name, C.identity, "k")
+    manifest = acceptor.manifest(keyed, b'{"id": "a", "text": "x"}').manifest
+    Ledger(acceptor.store, None).close(manifest, Settlement({0: "indexed"}))
+    assert acceptor.manifest(keyed, b'{"id": "a", "text": "x"}').repeated
+    with pytest.raises(KeyReused):
+        acceptor.manifest(keyed, b'{"id": "b", "text": "x"}')
+
+
+def test_only_what_is_whole_and_here_has_a_content(acceptor):
+    """The digest of all that was sent, which the sender computes, too."""
+    lines = (
+        b'{"id": "a", "text": " x ", "tags": ["t"]}\n'
+        b'{"id": "b", "image": "/on/server.png"}\n'
+        b'{"id": "c", "text": ""}\n'
+    )
+    whole, elsewhere, failed = stored(acceptor, acceptor.manifest(C, lines))
+    expected = content_digest(Item("", text="x", fields={"tags": ["t"]}))
+    assert whole.fields["content"] == expected
+    assert "content" not in elsewhere.fields
+    assert "content" not in failed.fields
+
+
+def test_a_single_item_is_accepted_once_under_its_key(acceptor):
+    """Also when it has been indexed since."""
+    keyed = Target(C.name, C.identity, "k")
+
+    def send(text: str):
+        return acceptor.single(keyed, ItemFields(id="a", text=text), {}, {})
+
+    first, second = send("x"), send("x")
+    assert (first.repeated, second.repeated) == (False, True)
+    assert second.chunk.sequence == first.chunk.sequence
+    manifest = read_manifest(acceptor.store, first.chunk.batch)
+    Ledger(acceptor.store, None).close(manifest, Settlement({0: "indexed"}))
+    assert send("x").repeated
+    with pytest.raises(KeyReused):
+        send("y")

@@ -1,0 +1,235 @@
+"""Adding the files of this machine: several requests at once, what is there already not at all."""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from triptych.client.errors import ClientError
+from triptych.ingest.uploads import Outgoing, Upload, find_sources, only_unknown, uploads_of
+from triptych.ingest.walking import Found, Kind, Skips, Walk
+
+if TYPE_CHECKING:
+    from triptych.client.client import BatchStatus, Client
+
+_REFUSED = frozenset({400, 413, 422})
+"""What the gateway says of one request; other errors are about all of them."""
+_LOOKED_AT = 8
+"""Batches that one look asks for."""
+_PAUSE = 0.2
+_UNREADABLE: Kind = "unreadable"
+
+
+@dataclass(frozen=True)
+class AddReport:
+    """What has become of the files so far."""
+
+    total: int = 0
+    """Items that were accepted."""
+    done: int = 0
+    """Items that were dealt with, failed ones included."""
+    failed: int = 0
+    failures: Sequence[dict[str, Any]] = ()
+    """Documents of failed and partial items."""
+    planned: Sequence[str] = ()
+    """Of a dry run: the ids of the items that would be sent."""
+    gone: Sequence[str] = ()
+    """The ids of the items of given folders whose files are gone."""
+    pruned: int = 0
+    """How many of these were deleted."""
+    seconds: float = 0.0
+
+    @property
+    def partial(self) -> int:
+        """Items of which a part failed."""
+        return sum(item["status"] == "partial" for item in self.failures)
+
+    @property
+    def rate(self) -> float:
+        """Items per second, as the sender saw it."""
+        return self.done / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What became of one request."""
+
+    batch: str | None
+    skipped: Sequence[tuple[str, Kind, str]] = ()
+
+
+@dataclass
+class Adding:
+    """One run: ``for report in adding.run()`` goes on until everything is dealt with.
+
+    Where it is interrupted, the gateway goes on with ``batches``, and a new run skips what has
+    become of them.
+
+    Args:
+        client: of the gateway.
+        collection: its name.
+        paths: folders, files, manifests and archives.
+        root: what ids are relative to, by default the working folder.
+        exclude: patterns of files and folders that are left out.
+        again: whether to send what the collection has already, too.
+        dry_run: whether to find out only what would be sent and deleted.
+        prune: asked whether these items, whose files are gone, are to be deleted; None: don't look.
+        parallel: requests at once.
+    """
+
+    client: "Client"
+    collection: str
+    paths: Iterable[Path]
+    root: Path | None = None
+    exclude: Sequence[str] = ()
+    again: bool = False
+    dry_run: bool = False
+    prune: Callable[[Sequence[str]], bool] | None = None
+    parallel: int = 4
+    skips: Skips = field(default_factory=Skips)
+    """What was left out, and why."""
+    batches: dict[str, "BatchStatus"] = field(default_factory=dict)
+    """What was accepted."""
+    _ids: set[str] = field(default_factory=set)
+    _planned: list[str] = field(default_factory=list)
+    _started: float = field(default_factory=time.monotonic)
+
+    def run(self) -> Generator[AddReport, None, None]:
+        """Send everything, and wait for it.
+
+        Raises:
+            FileNotFoundError: a path is not there.
+            ClientError: the gateway can't be reached, or refuses everything.
+        """
+        paths = list(self.paths)
+        walk = Walk(self.root or Path.cwd(), tuple(self.exclude), self.skips)
+        sources = find_sources(paths, walk)
+        if not sources.is_empty:
+            sources.leave_out_large(self.client.limits()["file_bytes"])
+        items: Iterator[Outgoing] = map(self._note, sources.items())
+        if not self.again:
+            items = only_unknown(items, walk, partial(self.client.known, self.collection))
+        if self.dry_run:
+            self._planned = [item.id for item in items]
+            self._planned += [archive.name for archive in sources.archives]
+        else:
+            yield from self._send(sources.archives, uploads_of(items))
+            while any(not status.has_ended for status in self.batches.values()):
+                time.sleep(_PAUSE)
+                self._look()
+                yield self._report()
+        gone = self._gone(walk, paths) if self.prune is not None else []
+        pruned = 0
+        if gone and self.prune is not None and not self.dry_run and self.prune(gone):
+            pruned = self._delete(gone)
+        failures = [item for batch in self.batches for item in self.client.failures(batch)]
+        yield self._report(failures=failures, gone=gone, pruned=pruned)
+
+    def _note(self, item: Outgoing) -> Outgoing:
+        self._ids.add(item.id)
+        return item
+
+    def _report(self, **others: Any) -> AddReport:
+        statuses = self.batches.values()
+        return AddReport(
+            total=sum(status.total for status in statuses),
+            done=sum(status.done for status in statuses),
+            failed=sum(status.failed for status in statuses),
+            planned=self._planned,
+            seconds=time.monotonic() - self._started,
+            **others,
+        )
+
+    def _send(self, archives: Iterable[Found], uploads: Iterable[Upload]) -> Iterator[AddReport]:
+        """Keep a few requests under way; at an interrupt those are finished, and no more begun."""
+        pool = ThreadPoolExecutor(self.parallel)
+        waiting: set[Future[_Sent]] = set()
+        try:
+            for send in self._requests(archives, uploads):
+                waiting.add(pool.submit(send))
+                if len(waiting) >= self.parallel:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    self._take(done)
+                    self._look()
+                    yield self._report()
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                self._take(done)
+                self._look()
+                yield self._report()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            self._take(one for one in waiting if not one.cancelled() and not one.exception())
+
+    def _requests(
+        self, archives: Iterable[Found], uploads: Iterable[Upload]
+    ) -> Iterator[Callable[[], _Sent]]:
+        for upload in uploads:
+            yield partial(self._upload, upload)
+        for archive in archives:
+            yield partial(self._upload_archive, archive)
+
+    def _upload(self, upload: Upload) -> _Sent:
+        files, skipped = {}, []
+        for name, path in upload.files.items():
+            try:
+                files[name] = path.read_bytes()
+            except OSError as error:
+                skipped.append((name, _UNREADABLE, error.strerror or str(error)))
+        try:
+            answer = self.client.submit_files(self.collection, upload.manifest, files)
+        except ClientError as error:
+            name = next(iter(upload.files), "a text")
+            return _refused(f"{name} and what was sent with it", error)
+        return _Sent(answer["batch"], skipped)
+
+    def _upload_archive(self, archive: Found) -> _Sent:
+        try:
+            answer = self.client.submit_archive(self.collection, archive.path, archive.name)
+        except ClientError as error:
+            return _refused(archive.name, error)
+        return _Sent(answer["batch"])
+
+    def _take(self, done: Iterable[Future[_Sent]]) -> None:
+        for sent in (future.result() for future in done):
+            for skip in sent.skipped:
+                self.skips.add(*skip)
+            if sent.batch is not None:
+                self.batches[sent.batch] = self.client.batch(sent.batch)
+
+    def _look(self) -> None:
+        """Ask for the batches that were sent first, of those that are not done."""
+        running = [batch for batch, status in self.batches.items() if not status.has_ended]
+        for batch in running[:_LOOKED_AT]:
+            self.batches[batch] = self.client.batch(batch)
+
+    def _gone(self, walk: Walk, paths: Iterable[Path]) -> list[str]:
+        """The items of the given folders whose files are no longer there."""
+        gone = []
+        for folder in (path for path in paths if path.is_dir()):
+            prefix = f"{walk.name(folder)}/"
+            if prefix == "/":
+                raise ValueError("prune needs a folder with a name: run it from the folder above")
+            if not any(name.startswith(prefix) for name in walk.present):
+                self.skips.add(prefix, "unreadable", "the folder is empty: nothing is deleted")
+                continue
+            for item in self.client.holdings(self.collection, prefix):
+                names = list(item.get("names", {}).values())
+                ours = names and all(name.startswith(prefix) for name in names)
+                if ours and item["id"] not in self._ids and not walk.may_have(names):
+                    gone.append(item["id"])
+        return gone
+
+    def _delete(self, gone: Sequence[str]) -> int:
+        with ThreadPoolExecutor(self.parallel) as pool:
+            return sum(1 for _ in pool.map(partial(self.client.delete_item, self.collection), gone))
+
+
+def _refused(name: str, error: ClientError) -> _Sent:
+    """What the gateway says of one request; raises what it would say of each."""
+    if error.status not in _REFUSED:
+        raise error
+    return _Sent(None, [(name, "refused", str(error))])
