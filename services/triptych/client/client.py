@@ -48,8 +48,8 @@ class BatchStatus:
     failed: int
     rate: float
     """Items per second."""
-    eta_seconds: float | None
-    accepted: float
+    eta_seconds: float | None = None
+    accepted: float = 0.0
     """Seconds since 1970."""
     outcomes: Mapping[str, int] | None = None
     """At the end, when all is written down: the number of items by what became of them."""

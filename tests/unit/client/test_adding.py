@@ -54,7 +54,7 @@ class Gateway:
         if len(self.sent) >= self.interrupt_after:
             raise KeyboardInterrupt
         total = self.sent[int(batch) - 1][0].count(b"\n")
-        return BatchStatus(batch, "done", total, total, 0, 1.0, 0.0)
+        return BatchStatus(batch, "c", "done", total, total, 0, 1.0, 0.0)
 
     def failures(self, _: str) -> list[dict[str, Any]]:
         """None."""

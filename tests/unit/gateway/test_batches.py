@@ -94,6 +94,7 @@ def test_a_csv_is_a_body_or_a_manifest(accepting):
         (archive(a=b"x")[:-20], "application/gzip", "damaged or cut off"),
         (b"x", "text/plain", "application/gzip, "),
     ],
+    ids=["array", "utf-16", "column", "no-archive", "cut-archive", "text"],
 )
 def test_what_is_something_else_is_refused(accepting, data, kind, reason):
     """As a whole, with what it is."""

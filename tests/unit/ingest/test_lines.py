@@ -24,7 +24,7 @@ def rows(text: str) -> list[ItemLine | Rejection]:
         (LINE.decode().encode("utf-16"), "UTF-16"),
         (LINE.decode().encode("utf-16-le"), "UTF-16"),
         (LINE.decode().encode("utf-16-be"), "UTF-16"),
-        (gzip.compress(LINE), "gzip"),
+        (gzip.compress(LINE, mtime=0), "gzip"),
         (json.dumps([{"id": "a"}]).encode(), "a JSON array"),
         (json.dumps([{"id": "a"}], indent=2).encode(), "a JSON array"),
         (json.dumps({"id": "a"}, indent=2).encode(), "spread over several lines"),
