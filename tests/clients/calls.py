@@ -15,7 +15,7 @@ from triptych_client.models import (
     AcceptedBatch,
     Answer,
     BatchForm,
-    BatchProgress,
+    BatchState,
     Collection,
     FacetRequest,
     Filter,
@@ -32,13 +32,13 @@ from triptych_client.models import (
 from triptych_client.types import File
 
 
-def batch(client: Client, collection: str, form: BatchForm) -> BatchProgress:
+def batch(client: Client, collection: str, form: BatchForm) -> BatchState:
     """Upload a batch and wait for it."""
     accepted = create_batch.sync(collection, client=client, body=form)
     assert isinstance(accepted, AcceptedBatch), accepted
     for _ in range(600):
         progress = get_batch.sync(accepted.batch, client=client)
-        assert isinstance(progress, BatchProgress), progress
+        assert isinstance(progress, BatchState), progress
         if progress.state == "done":
             return progress
         time.sleep(0.1)

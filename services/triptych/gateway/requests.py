@@ -46,7 +46,7 @@ class WaitQuery(BaseModel):
 class CollectionRequest(BaseModel):
     """How the index keeps a collection; what is left out stays as it is."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     shards: int | None = Field(
         None, ge=1, le=1024, description="Into how many parts it is cut; at first one."
