@@ -252,7 +252,7 @@ def cancel(batch: str) -> ResponseReturnValue:
 )
 def retry(batch: str) -> ResponseReturnValue:
     """Add the items again that failed in part or altogether, as a batch of their own."""
-    wanted = RetryRequest.model_validate(read_json(request))
+    wanted = RetryRequest.model_validate(read_json(request, optional=True))
     known = batch_id(batch)
     chosen = set(wanted.ids) if wanted.ids is not None else None
     if wanted.reason is not None:

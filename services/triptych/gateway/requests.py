@@ -49,7 +49,7 @@ class CollectionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     shards: int | None = Field(
-        None, ge=1, le=1024, description="Into how many parts it is cut; at first one."
+        None, ge=1, le=128, description="Into how many parts it is cut; at first one."
     )
     replicas: int | None = Field(
         None, ge=0, le=100,
@@ -155,16 +155,19 @@ def refuse_when_busy() -> None:
         raise Busy(f"{waiting} chunks wait, the bound is {bound}")
 
 
-def read_json(request: Request) -> dict[str, Any]:
+def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
     """The JSON object in the body; an empty one for a request without body and content type.
 
+    Where the body is ``optional``, the content type alone says nothing. Generated clients send it.
     Raises InvalidInput, TooLarge.
     """
     limits = engine().settings.limits
     limit = min(limits.json_bytes, limits.body_bytes)
     hint = "; larger media are accepted as files of a form"
     body = read_body(request, limit, hint)
-    return read_object(body, "body") if body or request.mimetype else {}
+    if not body and (optional or not request.mimetype):
+        return {}
+    return read_object(body, "body")
 
 
 def read_body(request: Request, limit: int, hint: str = "") -> bytes:
@@ -279,7 +282,7 @@ def read_collection(request: Request) -> CollectionRequest:
     """Read how a collection is kept; no body says nothing of it."""
     if is_multipart(request):
         raise InvalidInput("application/json is accepted", field="content-type")
-    return CollectionRequest.model_validate(read_json(request))
+    return CollectionRequest.model_validate(read_json(request, optional=True))
 
 
 def read_similar(request: Request) -> SimilarRequest:

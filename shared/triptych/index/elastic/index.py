@@ -114,19 +114,23 @@ class ElasticIndex:
         if shards is None or int(now["number_of_shards"]) == shards:
             return
         identity = reading.read_identity(entry)
-        reshape(
-            self._client,
-            Move(
-                source=name,
-                target=f"{self._built_with(collection)}.{identity}.{secrets.token_hex(4)}",
-                aliases=(self._alias(collection), self._identity_alias(collection, identity)),
-            ),
-            layout=self._layout,
-            mappings=mapping(self._layout, identity),
-            shards=shards,
-            replicas=replicas if replicas is not None else reading.read_replicas(entry),
-            write=self._write,
+        move = Move(
+            source=name,
+            target=f"{self._built_with(collection)}.{identity}.{secrets.token_hex(4)}",
+            aliases=(self._alias(collection), self._identity_alias(collection, identity)),
         )
+        try:
+            reshape(
+                self._client,
+                move,
+                layout=self._layout,
+                mappings=mapping(self._layout, identity),
+                shards=shards,
+                replicas=replicas if replicas is not None else reading.read_replicas(entry),
+                write=self._write,
+            )
+        except BadRequestError as error:
+            raise InvalidInput(f"{shards} shards: {error}", field="shards") from error
 
     def identity(self, collection: str) -> str:
         """What ``ensure`` returned. Raises NotFound."""
