@@ -283,7 +283,7 @@ class TestCommandLine:
             (tmp_path / name).write_bytes(media[name])
         (tmp_path / "circle.txt").write_text("A red circle.")
         to = ("--url", stack.gateway_url, "--collection", "commands")
-        run("add", str(tmp_path), *to)
+        run("add", str(tmp_path), "--root", str(tmp_path), *to)
         client.collection("commands")
         for query in (("red",), ("--image", str(tmp_path / "circle.png"))):
             answer = json.loads(run("search", *query, *to, "--json"))
