@@ -311,8 +311,11 @@ def test_openapi_describes_every_field(gateway: str):
     """What may be sent, what is answered, and what a filter may name."""
     schemas = httpx.get(f"{gateway}/openapi.json").json()["components"]["schemas"]
     sendable = {field.name for field in FIELDS.sendable}
-    for model in ("ItemRequest", "ItemLine"):
-        assert sendable | {"image", "audio"} == set(schemas[model]["properties"])
+    for model, files in (
+        ("ItemRequest", {"image", "audio"}),
+        ("ItemLine", {"image", "audio", "text_file"}),
+    ):
+        assert sendable | files == set(schemas[model]["properties"])
     assert {field.name for field in FIELDS.filterable if not field.keyed} == set(
         schemas["Filter"]["properties"]
     )
