@@ -71,8 +71,11 @@ class NotFound(TriptychError):
     status = 404
 
 
-class MediaUnreadable(NotFound):
-    """Stored bytes that can't be read, though their store is there: a damaged disk, say."""
+class MediaUnreadable(MediaError):
+    """Stored bytes that can't be read, though their store is there: a damaged disk, say.
+
+    They are not "not found": what is not found is forgotten.
+    """
 
     slug = "media-unreadable"
     status = 500

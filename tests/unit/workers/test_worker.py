@@ -9,7 +9,13 @@ import structlog
 from celery.exceptions import Reject, WorkerLostError
 
 from support import layout
-from triptych.core.errors import IndexUnavailable, NotFound, QueueUnavailable, StoreUnavailable
+from triptych.core.errors import (
+    IndexUnavailable,
+    MediaUnreadable,
+    NotFound,
+    QueueUnavailable,
+    StoreUnavailable,
+)
 from triptych.core.item import Item
 from triptych.core.settings import Settings
 from triptych.ingest.chunk import URGENT, Chunk
@@ -132,6 +138,14 @@ def test_a_batch_that_is_dealt_with_is_closed(worker, monkeypatch):
         worker.progress.known = Status(2, done, 0, started=0.0, updated=1.0)
         worker.write(message())
     assert sent == ["b"]
+
+
+def test_an_item_whose_manifest_can_not_be_read_is_not_forgotten(worker):
+    """A damaged disk is no reason to drop what was accepted: the message comes again."""
+    worker.engine.error = MediaUnreadable("input/output error")
+    with pytest.raises(Reject):
+        worker.write(message(priority=URGENT))
+    assert worker.engine.withdrawn == []
 
 
 def test_a_single_item_is_not_counted(worker):
