@@ -23,7 +23,7 @@ from triptych.encoders.encoder import Headed
 from triptych.fusion.blocks import fuse
 from triptych.index.model import Versioned
 from triptych.ingest.chunk import FUSION, Chunk
-from triptych.ingest.derived import Derived, DerivedStore, content_digest, described
+from triptych.ingest.derived import Derived, DerivedStore, described, part_digest
 from triptych.ingest.documents import document
 from triptych.media.audio import decode_audio
 from triptych.media.image import decode_image
@@ -116,7 +116,7 @@ class _Steps:
         made = self._encoded(clock, items)
         with clock.stage("keep"):
             for modality, derived in made.items():
-                found = {content_digest(items[row], modality): one for row, one in derived.items()}
+                found = {part_digest(items[row], modality): one for row, one in derived.items()}
                 self._kept.write(self._kept.kinds[modality], found)
         chunk = Chunk(
             collection=_COLLECTION,

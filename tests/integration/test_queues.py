@@ -437,5 +437,5 @@ def test_a_batch_is_dropped(scene: Scene):
 
 def test_plan_messages_are_seen(scene: Scene):
     """A batch that is being planned says so."""
-    jobs.send_plan(scene.app, {"batch": "b"})
+    jobs.send_plan(scene.app, "b")
     assert jobs.in_flight(scene.client, "b") == jobs.InFlight(frozenset(), planning=True)

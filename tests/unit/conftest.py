@@ -6,6 +6,15 @@ import pytest
 
 from triptych.encoders.image.efficientnet import EfficientNetLite0
 from triptych.encoders.text.minilm import MiniLM
+from triptych.media.store import MediaStore
+
+
+@pytest.fixture
+def store(tmp_path) -> MediaStore:
+    """An empty store, in the folder of the test."""
+    made = MediaStore(tmp_path.as_uri())
+    made.begin()
+    return made
 
 
 @pytest.fixture(scope="session")

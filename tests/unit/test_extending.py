@@ -14,7 +14,6 @@ from triptych.encoders.registry import card_of, open_encoder
 from triptych.encoders.scales import Bounds
 from triptych.fusion.layout import make_layout
 from triptych.fusion.query import bounds
-from triptych.media.store import MediaStore
 
 PAGE = Path(__file__).parents[2] / "docs/extending.md"
 
@@ -40,11 +39,11 @@ def bars(degrees: float, size: int = 160) -> np.ndarray:
     return np.repeat((127 + 120 * np.sin(way / 4)).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def test_the_encoder_of_the_page_is_one(encoder, tmp_path):
+def test_the_encoder_of_the_page_is_one(encoder, store):
     """Its card is found by its name; rows are units, zeros, and the same in any batch."""
     batch = [bars(0), bars(30, 90), np.full((20, 30, 3), 77, np.uint8), bars(90, 300)[:40]]
     rows = encoder.encode(batch)
-    assert card_of("edge-orientations", MediaStore(tmp_path.as_uri())) == encoder.card
+    assert card_of("edge-orientations", store) == encoder.card
     assert rows.dtype == np.float32
     assert rows.shape == (4, encoder.card.dims)
     assert np.linalg.norm(rows, axis=1) == pytest.approx([1, 1, 0, 1], abs=1e-6)
@@ -52,9 +51,9 @@ def test_the_encoder_of_the_page_is_one(encoder, tmp_path):
     assert encoder.encode([]).shape == (0, encoder.card.dims)
 
 
-def test_the_encoder_of_the_page_fills_its_block(encoder, tmp_path):
+def test_the_encoder_of_the_page_fills_its_block(encoder, store):
     """With the scale that it declares, and its packages are installed."""
-    layout = make_layout(Encoders(visual="edge-orientations"), MediaStore(tmp_path.as_uri()))
+    layout = make_layout(Encoders(visual="edge-orientations"), store)
     (block,) = [block for block in layout.blocks if block.name == "visual"]
     assert block.card == encoder.card
     assert bounds(block, block) == Bounds(0.6, 0.95)

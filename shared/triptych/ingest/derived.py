@@ -130,7 +130,7 @@ def described(chunk: Chunk, kept: DerivedStore) -> list[tuple[Item, Mapping[str,
     """
     found = {
         modality: kept.read(
-            kind, [content_digest(item, modality) for item in chunk.items if item.has(modality)]
+            kind, [part_digest(item, modality) for item in chunk.items if item.has(modality)]
         )
         for modality, kind in chunk.derived.items()
     }
@@ -138,7 +138,7 @@ def described(chunk: Chunk, kept: DerivedStore) -> list[tuple[Item, Mapping[str,
         modality
         for item in chunk.items
         for modality in chunk.derived
-        if item.has(modality) and content_digest(item, modality) not in found[modality]
+        if item.has(modality) and part_digest(item, modality) not in found[modality]
     }
     if missing:
         raise DerivedMissing(missing)
@@ -151,7 +151,7 @@ def described(chunk: Chunk, kept: DerivedStore) -> list[tuple[Item, Mapping[str,
 def digests(item: Item) -> list[str]:
     """What an item refers to in the media store: its media, and what was derived of its text."""
     parts = [part for part in MODALITIES if getattr(item, part) is not None]
-    return [content_digest(item, part) for part in parts]
+    return [part_digest(item, part) for part in parts]
 
 
 def _parts(
@@ -159,7 +159,7 @@ def _parts(
 ) -> Iterator[tuple[Modality, Derived]]:
     for modality in MODALITIES:
         if modality in found and item.has(modality):
-            yield modality, found[modality][content_digest(item, modality)]
+            yield modality, found[modality][part_digest(item, modality)]
 
 
 def _described(item: Item, parts: Mapping[Modality, Derived]) -> tuple[Item, Mapping[str, Vectors]]:
@@ -172,7 +172,7 @@ def _described(item: Item, parts: Mapping[Modality, Derived]) -> tuple[Item, Map
     return item, blocks
 
 
-def content_digest(item: Item, modality: Modality) -> str:
+def part_digest(item: Item, modality: Modality) -> str:
     """What derived data of a part is kept under: sha256 of its bytes, or of text and language."""
     if modality == "text":
         return text_digest(str(item.text), item.language)

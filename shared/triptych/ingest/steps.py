@@ -17,7 +17,7 @@ from triptych.encoders.extractors import Extract
 from triptych.fusion.blocks import Layout
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.decoding import Decode
-from triptych.ingest.derived import Derived, DerivedStore, content_digest
+from triptych.ingest.derived import Derived, DerivedStore, part_digest
 from triptych.text.analysis import analyse
 
 _DECODED_BYTES = 64 * 2**20
@@ -61,7 +61,7 @@ class Step:
         kind = self.kept.kinds[self.modality]
         items = list(chunk.items)
         digests = {
-            row: content_digest(item, self.modality)
+            row: part_digest(item, self.modality)
             for row, item in enumerate(items)
             if item.has(self.modality)
         }

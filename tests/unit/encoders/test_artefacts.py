@@ -10,17 +10,10 @@ from triptych.encoders import artefacts
 from triptych.encoders.artefacts import Artefact
 from triptych.encoders.cards import Card
 from triptych.encoders.weights import WeightsError
-from triptych.media.store import MediaStore
 
 CARD = Card(
     name="a", version=2, modality="text", dims=8, licence="MIT", source="here", needs_fit=True
 )
-
-
-@pytest.fixture
-def store(tmp_path) -> MediaStore:
-    """An empty store."""
-    return MediaStore(tmp_path.as_uri())
 
 
 def make(**change) -> Artefact:

@@ -10,7 +10,6 @@ from triptych.encoders import artefacts, extractors, registry
 from triptych.encoders.extractors import Extractor, load_extractor
 from triptych.encoders.weights import WeightsError
 from triptych.fusion.layout import make_layout
-from triptych.media.store import MediaStore
 
 SAMPLES = {
     "image": np.full((100, 60, 3), 90, np.uint8),
@@ -103,9 +102,8 @@ def test_models_are_warmed_with_what_they_do_not_pass_over(modality):
     assert all(rows.any() for rows in extractor([extractors._WARM[modality]]).blocks.values())
 
 
-def test_an_encoder_with_another_card_than_the_layout_is_refused(tmp_path):
+def test_an_encoder_with_another_card_than_the_layout_is_refused(store, tmp_path):
     """A card that was changed in the store would promise blocks that nobody fills."""
-    store = MediaStore(tmp_path.as_uri())
     artefact = registry.fit("tfidf-lsa", ["a cat", "a dog and a bird"])
     artefacts.save(store, artefact)
     encoders = Encoders(semantic=artefact.reference, concept="")

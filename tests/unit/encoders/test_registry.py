@@ -22,7 +22,6 @@ from triptych.encoders.entries import Depends, Fitted, Ready
 from triptych.encoders.registry import card_of, encoders, open_encoder
 from triptych.encoders.roles import ROLES
 from triptych.encoders.weights import WeightsError
-from triptych.media.store import MediaStore
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 CARD = Card(
@@ -162,17 +161,16 @@ def test_a_missing_extra_is_named(register):
             call()
 
 
-def test_a_ready_encoder_has_no_version(tmp_path):
+def test_a_ready_encoder_has_no_version(store):
     """So a typing error is not taken for another model."""
     for call in (open_encoder, card_of):
         with pytest.raises(InvalidInput, match="minilm is not fitted: leave out @0123"):
-            call("minilm@0123", store=MediaStore(tmp_path.as_uri()))
+            call("minilm@0123", store=store)
 
 
 @pytest.mark.usefixtures("counts")
-def test_a_fitted_encoder_is_opened_by_its_reference(tmp_path):
+def test_a_fitted_encoder_is_opened_by_its_reference(store, tmp_path):
     """As it was fitted; its card is known without it afterwards."""
-    store = MediaStore(tmp_path.as_uri())
     artefact = registry.fit("counts", ["abc", "cde"], seed=3)
     artefacts.save(store, artefact)
     encoder = open_encoder(artefact.reference, store=store)
@@ -190,9 +188,8 @@ def test_a_fitted_encoder_is_opened_by_its_reference(tmp_path):
 
 
 @pytest.mark.usefixtures("counts")
-def test_an_encoder_that_was_not_fitted_is_refused(tmp_path):
+def test_an_encoder_that_was_not_fitted_is_refused(store):
     """With the command that fits it; a ready one is not fitted."""
-    store = MediaStore(tmp_path.as_uri())
     for call in (open_encoder, card_of):
         with pytest.raises(InvalidInput, match="triptych fit counts"):
             call("counts", store=store)
@@ -216,9 +213,8 @@ def test_an_artefact_of_a_ready_encoder_is_refused():
         registry.load(Artefact("minilm", 1, {}))
 
 
-def test_the_card_in_text_space_follows_the_text_encoder(minilm, tmp_path):
+def test_the_card_in_text_space_follows_the_text_encoder(minilm, store):
     """Its width, and its fingerprint."""
-    store = MediaStore(tmp_path.as_uri())
     card = card_of("conse", store, text=minilm.card)
     assert card == open_encoder("conse", text=minilm).card
     assert card.dims == minilm.card.dims

@@ -6,15 +6,6 @@ from triptych.core.errors import InvalidInput
 from triptych.core.settings import Encoders
 from triptych.encoders import artefacts, registry
 from triptych.fusion.layout import check, make_layout
-from triptych.media.store import MediaStore
-
-
-@pytest.fixture
-def store(tmp_path) -> MediaStore:
-    """An empty store."""
-    made = MediaStore(tmp_path.as_uri())
-    made.begin()
-    return made
 
 
 def test_the_default_settings_are_right(store):

@@ -10,7 +10,7 @@ from support import layout
 from triptych.core.errors import MediaError, NotFound, StoreUnavailable, TooLarge
 from triptych.core.item import Item
 from triptych.encoders.extractors import Extracted
-from triptych.ingest.derived import DerivedMissing, DerivedStore, content_digest, described
+from triptych.ingest.derived import DerivedMissing, DerivedStore, described, part_digest
 from triptych.ingest.steps import Step
 from triptych.media.store import MediaStore
 
@@ -223,7 +223,7 @@ def test_a_step_that_takes_long_lets_others_go_first(make_chunk, describe, kept)
 def test_derived_data_that_is_gone_or_damaged_is_made_again(make_chunk, describe, kept):
     """The chunk says which step has to be done."""
     after = describe(make_chunk(Item("a", text="x")), decode, extract).chunk
-    digest = content_digest(after.items[0], "text")
+    digest = part_digest(after.items[0], "text")
     data = kept.store.get_derived("0" * 16, digest)
     for damaged in (b"", data[:-1], data[:20] + b"?" + data[21:]):
         kept.store.put_derived("0" * 16, digest, damaged)

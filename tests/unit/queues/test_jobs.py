@@ -81,7 +81,7 @@ class Away:
 def test_a_broker_that_is_away_has_a_name():
     """Sending and counting raise our error."""
     with pytest.raises(QueueUnavailable, match="does not accept messages: refused"):
-        jobs.send_plan(Away(), {"batch": "b"})
+        jobs.send_plan(Away(), "b")
     for ask in (jobs.backlog, partial(jobs.in_flight, batch="b"), partial(jobs.drop, batch="b")):
         with pytest.raises(QueueUnavailable, match="does not answer: refused"):
             ask(Away())

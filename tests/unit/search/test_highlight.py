@@ -137,7 +137,7 @@ def test_time_is_bounded(text):
     highlights({"text": "the models load"}, words)
     started = time.process_time()
     highlights({"text": text}, words)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 10
 
 
 @settings(max_examples=300)

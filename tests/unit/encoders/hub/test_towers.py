@@ -24,7 +24,6 @@ from triptych.encoders.registry import card_of, open_encoder
 from triptych.encoders.weights import WeightsError
 from triptych.fusion.layout import make_layout
 from triptych.media.audio import RATE
-from triptych.media.store import MediaStore
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SIDE, DIMS = 8, 8
@@ -305,7 +304,7 @@ def test_clip_does_not_see_padding(hub):
     assert vectors[1] == pytest.approx(vectors[2])
 
 
-def test_the_card_names_what_was_fetched(hub, models_folder, tmp_path):
+def test_the_card_names_what_was_fetched(hub, models_folder, store):
     """Source, width and the digest of each file; nothing but ONNX and JSON was asked for."""
     reference = named("clip-text", "clip")
     card = open_encoder(reference).card
@@ -314,7 +313,7 @@ def test_the_card_names_what_was_fetched(hub, models_folder, tmp_path):
     digests = [hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files]
     assert (card.source, card.dims) == (f"tiny/clip@{COMMIT}", DIMS)
     assert card.weights == tuple(digests)
-    assert card_of(reference, MediaStore(tmp_path.as_uri())) == card
+    assert card_of(reference, store) == card
     assert {Path(path).suffix for path in hub if "/resolve/" in path} == {".onnx", ".json"}
 
 
@@ -339,9 +338,8 @@ def test_what_is_there_needs_no_network(hub, monkeypatch):
         open_encoder(named("clap-text", "clap"))
 
 
-def test_a_picture_encoder_compares_with_its_own_texts(hub, tmp_path):
+def test_a_picture_encoder_compares_with_its_own_texts(hub, store):
     """In the space of the other half; the texts of another model are refused."""
-    store = MediaStore(tmp_path.as_uri())
     text = open_encoder(named("clip-text", "clip"))
     pictures = open_encoder(named("clip-image", "clip"), text=text)
     assert pictures.card.built_on == (text.card.fingerprint,)
@@ -353,9 +351,8 @@ def test_a_picture_encoder_compares_with_its_own_texts(hub, tmp_path):
         card_of(named("clip-image", "clip"), store, text=other.card)
 
 
-def test_a_deployment_may_be_made_of_them(hub, tmp_path):
+def test_a_deployment_may_be_made_of_them(hub, store):
     """Settings, layout and extractors: pictures and words fill blocks of one space."""
-    store = MediaStore(tmp_path.as_uri())
     encoders = Encoders(
         semantic=named("clip-text", "clip"), concept=named("clip-image", "clip"),
         visual=named("siglip-image", "siglip"), acoustic=named("clap-audio", "clap"),
@@ -381,9 +378,9 @@ def test_a_deployment_may_be_made_of_them(hub, tmp_path):
     "version", ["", "tiny/clip", "tiny/clip:main", f"clip:{COMMIT}", f"tiny/clip:{COMMIT[:12]}",
                 f"tiny/../clip:{COMMIT}", f"tiny/clip:{COMMIT}:../x"],
 )  # fmt: skip
-def test_a_reference_names_a_commit(hub, tmp_path, version):
+def test_a_reference_names_a_commit(hub, store, version):
     """A branch moves; nothing is asked of the hub."""
-    for call in (open_encoder, lambda reference: card_of(reference, MediaStore(tmp_path.as_uri()))):
+    for call in (open_encoder, lambda reference: card_of(reference, store)):
         with pytest.raises(InvalidInput, match="clip-image@OWNER/NAME:COMMIT"):
             call(f"clip-image@{version}")
     assert not hub
