@@ -101,7 +101,7 @@ def _encode(found: _Loaded, lines: Sequence[Line]) -> tuple[list[Item], list[dic
     media: dict[Modality, dict[int, Any]] = {modality: {} for modality in MODALITIES}
     for row, line in enumerate(lines):
         facts: dict[str, Any] = {"names": {}}
-        fields = {"tags": line["tags"], "source": line["source"]}
+        fields = {name: line[name] for name in ("tags", "source") if name in line}
         if "text" in line:
             text = media["text"][row] = clean_text(line["text"], max_chars=_NO_LIMIT)
             language = detect(text)

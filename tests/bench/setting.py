@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ class Setting:
     stack: Stack
     client: Client
     root: Path
+    import_root: Path
+    """A folder that manifests may name files of, beside the corpus."""
     lines: Sequence[Line]
 
     @cached_property
@@ -43,7 +46,7 @@ class Setting:
             redis_url=self.stack.redis_url,
             index_url=self.stack.index_url,
             media_url=self.stack.media_url,
-            import_roots=(self.root,),
+            import_roots=(self.root, self.import_root),
         )
 
     @cached_property
@@ -60,14 +63,14 @@ class Setting:
     @cached_property
     def stamps(self) -> str:
         """A collection that holds the whole corpus, made on first use."""
-        self.ingest(_STAMPS)
+        self.ingest(_STAMPS, self.lines)
         self.elastic.indices.refresh(index=self.alias(_STAMPS))
         return _STAMPS
 
-    def ingest(self, collection: str) -> float:
-        """Submit the corpus; the seconds until every item is indexed."""
+    def ingest(self, collection: str, lines: Sequence[Line]) -> float:
+        """Submit a manifest; the seconds until every item is indexed."""
         self.client.create_collection(collection)
-        manifest = "\n".join(json.dumps(line) for line in self.lines).encode()
+        manifest = "\n".join(json.dumps(line) for line in lines).encode()
         started = time.perf_counter()
         batch = self.client.submit_manifest(collection, manifest)["batch"]
         while (status := self.client.batch(batch)).state != "done":
@@ -84,7 +87,8 @@ class Setting:
 
     def forget_media(self) -> None:
         """Empty the media store: a file that it has already would cost the pipeline nothing."""
-        shutil.rmtree(self.stack.home / "media" / "media", ignore_errors=True)
+        for folder in ("media", "derived"):
+            shutil.rmtree(self.stack.home / "media" / folder, ignore_errors=True)
 
     def alias(self, collection: str) -> str:
         """The collection's name in Elasticsearch."""
@@ -112,9 +116,13 @@ def opened(items: int | None) -> Iterator[Setting]:
     lines = list(tuxpaint.lines(root))
     if items is not None and items < len(lines):
         lines = [lines[i * len(lines) // items] for i in range(items)]
-    options = StackOptions(name="bench", port=0, keep=False, fresh=True, import_roots=(root,))
     with (
-        running_stack(options, say=say) as stack,
+        tempfile.TemporaryDirectory() as folder,
+        running_stack(_options(root, Path(folder)), say=say) as stack,
         Client(stack.gateway_url) as client,
     ):
-        yield Setting(stack, client, root, lines)
+        yield Setting(stack, client, root, Path(folder), lines)
+
+
+def _options(*import_roots: Path) -> StackOptions:
+    return StackOptions(name="bench", port=0, keep=False, fresh=True, import_roots=import_roots)
