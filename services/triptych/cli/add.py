@@ -1,6 +1,6 @@
 """``triptych add``: media of this machine, or of the server, into a collection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -9,15 +9,22 @@ from typing import Annotated, Any
 import typer
 
 from triptych.cli.ingest import ingest
-from triptych.cli.search import DEFAULT_URL, AsJson, Collection, Url
-from triptych.cli.show import console, errors, failure, print_json
-from triptych.client import Adding, AddReport, Client, ClientError
+from triptych.cli.search import AsJson, Collection, Url
+from triptych.cli.show import (
+    DEFAULT_URL,
+    INTERRUPTED,
+    command,
+    console,
+    errors,
+    failure,
+    print_json,
+)
+from triptych.client import Adding, AddReport, BatchStatus, Client, ClientError
 from triptych.core.bar import progress_bar
 from triptych.core.names import printable
 
 _SHOWN = 20
 """Lines about single files or items; the rest is counted."""
-_INTERRUPTED = 130
 
 
 def add(
@@ -67,7 +74,7 @@ def add(
     try:
         with Client(url) as client:
             if server_side:
-                _add_server_side(client, collection, paths, as_json=as_json)
+                _add_server_side(client, url, collection, paths, as_json=as_json)
                 return
             adding = Adding(
                 client,
@@ -83,8 +90,8 @@ def add(
             try:
                 report = _run(adding, quiet=as_json)
             except KeyboardInterrupt:
-                _tell_interrupted(adding, url)
-                raise typer.Exit(_INTERRUPTED) from None
+                _tell_interrupted(adding.batches, url)
+                raise typer.Exit(INTERRUPTED) from None
             advice = client.collection(collection).get("advice") if report.total else None
     except (ClientError, OSError, ValueError) as error:
         raise failure(error) from error
@@ -109,10 +116,21 @@ def _run(adding: Adding, *, quiet: bool) -> AddReport:
 
 
 def _add_server_side(
-    client: Client, collection: str, paths: Sequence[Path], *, as_json: bool
+    client: Client, url: str, collection: str, paths: Sequence[Path], *, as_json: bool
 ) -> None:
-    submissions = (partial(client.submit_manifest, collection, path.read_bytes()) for path in paths)
-    report = ingest(client, submissions, title="Adding", quiet=as_json)
+    accepted: list[str] = []
+
+    def submit(path: Path) -> dict[str, Any]:
+        answer = client.submit_manifest(collection, path.read_bytes())
+        accepted.append(answer["batch"])
+        return answer
+
+    try:
+        submissions = (partial(submit, path) for path in paths)
+        report = ingest(client, submissions, title="Adding", quiet=as_json)
+    except KeyboardInterrupt:
+        _tell_interrupted({batch: client.batch(batch) for batch in accepted}, url)
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(vars(report))
     else:
@@ -172,11 +190,12 @@ def _first(entries: Sequence[Any], what: str) -> Iterator[Any]:
         errors.print(f"  … and {more:,} more {what} (--json lists all)", markup=False)
 
 
-def _tell_interrupted(adding: Adding, url: str) -> None:
-    total = sum(status.total for status in adding.batches.values())
-    running = [batch for batch, status in adding.batches.items() if not status.has_ended]
+def _tell_interrupted(batches: Mapping[str, BatchStatus], url: str) -> None:
+    total = sum(status.total for status in batches.values())
+    running = [batch for batch, status in batches.items() if not status.has_ended]
     errors.print(f"interrupted: {total:,} items were accepted", style="yellow", highlight=False)
     if running:
-        errors.print(f"{len(running):,} batches go on without this command. To look at the last:")
-        errors.print(f"  curl {url}/v1/batches/{running[-1]}", markup=False)
+        errors.print(f"{len(running):,} batches go on without this command. To look:")
+        errors.print(f"  {command('watch', running[-1], url=url)}", markup=False)
+        errors.print(f"  {command('batches', '--state', 'running', url=url)}", markup=False)
     errors.print("Run the same command again to send the rest: what is there is not sent again.")

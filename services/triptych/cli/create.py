@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli.search import DEFAULT_URL, AsJson, Url
-from triptych.cli.show import console, failure, print_json
+from triptych.cli.search import AsJson, Url
+from triptych.cli.show import DEFAULT_URL, console, failure, print_json
 from triptych.client import Client, ClientError
 
 

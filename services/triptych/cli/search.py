@@ -1,8 +1,7 @@
 """``triptych search`` and ``triptych similar``."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,10 +10,9 @@ import typer
 
 from triptych.cli import criteria
 from triptych.cli.answers import print_answer
-from triptych.cli.show import failure, print_json
-from triptych.client import Client, ClientError
+from triptych.cli.show import DEFAULT_URL, explained, print_json
+from triptych.client import Client
 
-DEFAULT_URL = "http://127.0.0.1:8080"
 Url = Annotated[str, typer.Option(envvar="TRIPTYCH_URL", help="The gateway.")]
 Collection = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one answer a line.")]
@@ -125,7 +123,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     del own["options"]
 
     def run(**arguments: Any) -> None:
-        with _explained():
+        with explained():
             options = read_options(**{name: arguments.pop(name) for name in shared})
             command(options=options, **arguments)
 
@@ -134,15 +132,6 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     return run
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Print an error in one line and exit with code 2."""
-    try:
-        yield
-    except (ClientError, OSError, ValueError) as error:
-        raise failure(error) from error
 
 
 @with_options

@@ -1,10 +1,11 @@
 """One method per resource; every error carries the problem document's detail."""
 
 import base64
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ _PAUSES = (1.0, 3.0, 10.0)
 """Seconds between the tries to send a batch."""
 _ENDED = frozenset({"done", "cancelled"})
 _BLOCK = 2**20
+_DATA = "data: "
+"""Begins the line of a Server-Sent Event that has its content."""
 _ARCHIVE_TYPES = {
     ".zip": "application/zip",
     ".tar": "application/x-tar",
@@ -32,7 +35,8 @@ _ARCHIVE_TYPES = {
     ".zst": "application/zstd",
     ".tzst": "application/zstd",
 }
-_POLL_SECONDS = 0.3
+_EVENT_SECONDS = 60
+"""A gateway whose events come is never silent for so long: it sends a comment each 15 s."""
 
 
 @dataclass(frozen=True)
@@ -183,13 +187,25 @@ class Client:
         return BatchStatus.of(self._call("GET", f"/v1/batches/{batch}"))
 
     def watch(self, batch: str) -> Iterator[BatchStatus]:
-        """The progress of a batch again and again, until it has ended."""
+        """The progress of a batch at once and at each change, until it has ended.
+
+        It comes as Server-Sent Events. A connection that is cut is made again.
+
+        Raises ClientError: there is no such batch, or the gateway stays away.
+        """
+        cuts = 0
         while True:
-            status = self.batch(batch)
-            yield status
-            if status.has_ended:
-                return
-            time.sleep(_POLL_SECONDS)
+            try:
+                for status in self._events(batch):
+                    cuts = 0
+                    yield status
+                    if status.has_ended:
+                        return
+            except ClientError as error:
+                if error.status not in {None, _AWAY} or cuts == len(_PAUSES):
+                    raise
+            time.sleep(_PAUSES[min(cuts, len(_PAUSES) - 1)])
+            cuts += 1
 
     def batches(
         self, collection: str | None = None, state: str | None = None, limit: int = 100
@@ -231,14 +247,26 @@ class Client:
 
     def failures(self, batch: str) -> list[dict[str, Any]]:
         """Items of a batch that are failed, partial or quarantined, all of them."""
-        found: list[dict[str, Any]] = []
-        query: dict[str, str] = {}
+        return [item for page in self.failure_pages(batch) for item in page["failures"]]
+
+    def failure_pages(
+        self, batch: str, *, limit: int | None = None, after: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The same page by page, each with the ``total``.
+
+        Args:
+            batch: which.
+            limit: items of a page; by default as many as the gateway gives.
+            after: of a page: the first one to return is the one behind it.
+        """
+        query: dict[str, Any] = {} if limit is None else {"limit": limit}
         while True:
+            if after is not None:
+                query["after"] = after
             page = self._call("GET", f"/v1/batches/{batch}/failures", params=query)
-            found += page["failures"]
-            if "after" not in page:
-                return found
-            query = {"after": page["after"]}
+            yield page
+            if (after := page.get("after")) is None:
+                return
 
     def search(
         self, collection: str, fields: Mapping[str, Any], media: Media | None = None
@@ -326,17 +354,44 @@ class Client:
         while True:
             if body is not None:
                 arguments["content"] = body()
-            try:
+            with self._explained():
                 response = self._http.request(method, path, **arguments)
-            except httpx.HTTPError as error:
-                raise ClientError(f"{self._http.base_url} can't be reached: {error}") from error
             if response.status_code != _BUSY:
                 break
-            time.sleep(float(response.headers.get("retry-after", "1")))
+            time.sleep(_retry_after(response))
         if response.is_error:
             raise ClientError(_detail(response), response.status_code)
         answer: dict[str, Any] = response.json() if response.content else {}
         return answer
+
+    def _events(self, batch: str) -> Iterator[BatchStatus]:
+        """The events of one connection. While the gateway has no thread for it, ask now and then.
+
+        Raises ClientError.
+        """
+        with (
+            self._explained(),
+            self._http.stream(
+                "GET", f"/v1/batches/{batch}/events", timeout=_EVENT_SECONDS
+            ) as response,
+        ):
+            if not response.is_error:
+                for line in response.iter_lines():
+                    if line.startswith(_DATA):
+                        yield BatchStatus.of(json.loads(line.removeprefix(_DATA)))
+                return
+            response.read()
+        if response.status_code != _BUSY:
+            raise ClientError(_detail(response), response.status_code)
+        yield self.batch(batch)
+        time.sleep(_retry_after(response))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPError as error:
+            raise ClientError(f"{self._http.base_url} can't be reached: {error}") from error
 
 
 def with_media(fields: Mapping[str, Any], media: Media) -> dict[str, Any]:
@@ -364,6 +419,10 @@ def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             yield block
+
+
+def _retry_after(response: httpx.Response) -> float:
+    return float(response.headers.get("retry-after", "1"))
 
 
 def _detail(response: httpx.Response) -> str:

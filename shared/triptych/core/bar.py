@@ -29,6 +29,10 @@ class Bar:
         self._progress = progress
         self._task = progress.add_task(title, total=None, rate=0.0, failed=0)
 
-    def update(self, *, done: int, total: int, failed: int, rate: float) -> None:
-        """Show these counts."""
-        self._progress.update(self._task, completed=done, total=total, failed=failed, rate=rate)
+    def update(
+        self, *, done: int, total: int, failed: int, rate: float, title: str | None = None
+    ) -> None:
+        """Show these counts, and another title, if one is given."""
+        self._progress.update(
+            self._task, completed=done, total=total, failed=failed, rate=rate, description=title
+        )

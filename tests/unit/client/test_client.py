@@ -164,3 +164,81 @@ def test_a_batch_is_given_up_at_last(monkeypatch):
         pytest.raises(ClientError, match="bad"),
     ):
         client.submit_manifest("c", b"{}")
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    """What the gateway says of a batch."""
+    return {
+        "batch": "b", "collection": "c", "state": "running", "total": 3, "done": 1, "failed": 0,
+        "rate": 1.0, "eta_seconds": 2.0, "accepted": 1.0, **changes,
+    }  # fmt: skip
+
+
+def events(*states: dict[str, Any]) -> httpx.Response:
+    """These as Server-Sent Events, and a comment between."""
+    parts = [f"event: state\ndata: {json.dumps(one)}\n\n" for one in states]
+    headers = {"content-type": "text/event-stream"}
+    return httpx.Response(200, text=": waiting\n\n".join(parts), headers=headers)
+
+
+def test_a_batch_is_watched_by_its_events(monkeypatch):
+    """To the end. A connection that was cut is made again; while none is to be had, it asks."""
+    monkeypatch.setattr("triptych.client.client._PAUSES", (0, 0))
+    answers = [
+        events(state(), state(done=2)),
+        httpx.ReadError("cut"),
+        httpx.Response(429, json={"detail": "busy"}, headers={"retry-after": "0"}),
+        httpx.Response(200, json=state(done=2, failed=1)),
+        httpx.Response(503, json={"detail": "Redis does not answer"}),
+        events(state(state="done", done=3, outcomes={"indexed": 3}), state(done=7)),
+    ]
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    with connected(answer) as client:
+        seen = list(client.watch("b"))
+    assert [(one.done, one.failed) for one in seen] == [(1, 0), (2, 0), (2, 1), (3, 0)]
+    assert seen[-1].outcomes == {"indexed": 3}
+    assert asked == ["/v1/batches/b/events"] * 3 + ["/v1/batches/b"] + ["/v1/batches/b/events"] * 2
+
+
+@pytest.mark.parametrize(
+    ("found", "tries"),
+    [(httpx.ConnectError("nobody"), 3), (httpx.Response(404, json={"detail": "no batch"}), 1)],
+)
+def test_a_batch_that_can_not_be_watched_is_an_error(monkeypatch, found, tries):
+    """At once, or after some tries where nobody answers."""
+    monkeypatch.setattr("triptych.client.client._PAUSES", (0, 0))
+    asked: list[int] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        asked.append(1)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    with connected(answer) as client, pytest.raises(ClientError, match="no"):
+        list(client.watch("b"))
+    assert len(asked) == tries
+
+
+def test_failures_come_page_by_page():
+    """As many at once as was asked for."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.query.decode())
+        more = {} if "after" in asked[-1] else {"after": "[1]"}
+        return httpx.Response(200, json={"total": 2, "failures": [{"id": "a"}], **more})
+
+    with connected(answer) as client:
+        assert client.failures("b") == [{"id": "a"}] * 2
+        assert [page["total"] for page in client.failure_pages("b", limit=1)] == [2, 2]
+        assert len(list(client.failure_pages("b", after="x"))) == 1
+    assert asked == ["", "after=%5B1%5D", "limit=1", "limit=1&after=%5B1%5D", "after=x"]
