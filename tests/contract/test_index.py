@@ -326,7 +326,6 @@ def test_no_such_collection(index: SearchIndex):
         lambda: index.identity("nowhere"),
         lambda: index.bulk("nowhere", [make("a")], identity="0" * 16),
         lambda: index.versions("nowhere", ["a"]),
-        lambda: index.outcomes("nowhere", "b"),
         lambda: index.tombstones("nowhere", 1, 1),
         lambda: index.forget("nowhere", {"a": 1}),
         lambda: index.freeze("nowhere"),

@@ -144,7 +144,7 @@ def _accept_archive(collection: str, key: str | None) -> Accepted:
 @blueprint.get("/batches")
 @operation("list_batches", {200: BatchList}, *READ, query=BatchesQuery)
 def index() -> ResponseReturnValue:
-    """The batches that are kept, the latest first."""
+    """The batches that are kept: open ones, then those that have ended, both the latest first."""
     query = BatchesQuery.model_validate(request.args.to_dict())
     found = services().batches.list(query.collection, query.state)
     return jsonify(BatchList(list(islice(found, query.limit))))

@@ -35,6 +35,7 @@ def ready() -> ResponseReturnValue:
     needed = {
         "redis": _reason(lambda: check_room(client)),
         "index": _reason(services().engine.index.ping),
+        "store": _reason(services().engine.store.ping),
     }
     watched = {
         "workers": _reason(lambda: check_workers(client)),

@@ -38,6 +38,7 @@ def show() -> ResponseReturnValue:
     up = {
         "redis": _answers(lambda: check_room(found.redis)),
         "index": _answers(found.engine.index.ping),
+        "store": _answers(found.engine.store.ping),
     }
     samples: dict[str, list[Sample]] = {
         "triptych_up": [({"part": part}, float(ok)) for part, ok in up.items()]

@@ -30,7 +30,7 @@ from triptych.ingest import indexing
 from triptych.ingest.accepting import Accepted, AcceptedOne, Acceptor, Target
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.clock import Clock, StoreClock
-from triptych.ingest.collecting import ERASED, Collected, Collector
+from triptych.ingest.collecting import ERASED, THINNED, Collected, Collector
 from triptych.ingest.decoding import decoder
 from triptych.ingest.derived import DerivedMissing, DerivedStore, described
 from triptych.ingest.indexing import Written
@@ -165,6 +165,7 @@ class Engine:
             InvalidInput: the index can't have so many; the embedded one has one shard.
             FingerprintMismatch: other encoders built it.
         """
+        self.store.begin()  # before there is a collection, of which it would have to know
         self.index.ensure(name, shards=shards, replicas=replicas)
         return self.collection(name)
 
@@ -250,7 +251,7 @@ class Engine:
         return self._acceptor.again(self._target(collection), entries)
 
     def _target(self, collection: str, key: str | None = None) -> Target:
-        self.store.begin()  # before there is a collection, of which it would have to know
+        self.store.begin()
         return Target(collection, self.index.ensure(collection), key)
 
     def withdraw(self, batch: str) -> None:
@@ -452,6 +453,7 @@ class Engine:
     def delete_item(self, collection: str, item: str) -> None:
         """Delete an item. Raises NotFound. Its media go with the next ``collect``."""
         self.index.delete(collection, item, self.clock.next())
+        self.store.write_document(THINNED, collection, b"")
 
     def known(self, collection: str, contents: Mapping[str, str]) -> set[str]:
         """Of at most 1,000 ids with the digests of their content: those that need not be sent."""

@@ -206,7 +206,7 @@ class SearchIndex(Protocol):
     against it now, such as a full disk, missing rights, or too much work.
 
     A deleted item leaves a *tombstone* under the version of the deletion, so that an older version
-    of it never appears again. Only ``versions``, ``outcomes``, ``tombstones`` and a scan that asks
+    of it never appears again. Only ``versions``, ``tombstones`` and a scan that asks
     for them show tombstones.
     """
 
@@ -330,10 +330,6 @@ class SearchIndex(Protocol):
 
     def count(self, collection: str) -> dict[str, int]:
         """Documents per status."""
-        ...
-
-    def outcomes(self, collection: str, batch: str) -> dict[str, int]:
-        """Documents of a batch per status; ``deleted`` are its items that were deleted."""
         ...
 
     def advice(self, collection: str) -> str | None:

@@ -19,7 +19,11 @@ from triptych.media.store import MediaStore, Stored
 
 ERASED = "erased"
 """The folder of notes that a collection was deleted, so that what it leaves is collected soon."""
+THINNED = "thinned"
+"""The folder of notes that items of a collection were deleted, by its name."""
 _AT_ONCE = 1000
+_ANY = 2**63 - 1
+"""Above every version."""
 _SETTLED = 60.0
 """Seconds after which a batch, whose media were looked at just before, is stored."""
 
@@ -58,9 +62,15 @@ class Collector:
         settled = now - min(self.grace, _SETTLED)
         notes = [note for note in self.store.documents(ERASED) if note.modified <= settled]
         erased = {note.name for note in notes}
+        thinned = {note.name for note in self.store.documents(THINNED)}
+        if everything:
+            thinned |= set(self.index.collections())
+        if not thinned and not notes and not everything:
+            return Collected(batches=self._batches(now, erased))
         kept, oldest = self._kept()
         until = int(settled * 1_000_000)
-        tombstones = self._tombstones(kept, until if oldest is None else min(until, oldest))
+        until = until if oldest is None else min(until, oldest)
+        tombstones = sum(self._tombstones(one, kept, until) for one in sorted(thinned))
         batches = self._batches(now, erased)
         media = derived = 0
         if everything or notes:
@@ -88,14 +98,18 @@ class Collector:
             oldest = manifest.sequence if oldest is None else min(oldest, manifest.sequence)
         return kept, oldest
 
-    def _tombstones(self, kept: set[str], before: int) -> int:
+    def _tombstones(self, collection: str, kept: set[str], before: int) -> int:
         """Forget deleted items that no open batch can bring back, and remove what they had."""
         removed = 0
-        for collection in self.index.collections():
+        try:
             while dead := self.index.tombstones(collection, before, _AT_ONCE):
                 self._erase(dead, kept)
                 self.index.forget(collection, {one["id"]: one["sequence"] for one in dead})
                 removed += len(dead)
+            if not self.index.tombstones(collection, _ANY, 1):
+                self.store.delete_document(THINNED, collection)
+        except NotFound:  # the collection was deleted, too
+            self.store.delete_document(THINNED, collection)
         return removed
 
     def _erase(self, dead: Iterable[Any], kept: set[str]) -> None:

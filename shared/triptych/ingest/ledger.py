@@ -171,8 +171,9 @@ class Ledger:
         return ClosedBatch.from_json(self.store.read_document(CLOSED, closed_name(batch)))
 
     def closed_batches(self) -> list[str]:
-        """Every batch that is dealt with. Raises StoreUnavailable."""
-        return [one.name.removesuffix(".json") for one in self.store.documents(CLOSED)]
+        """Every batch that is dealt with, the latest first. Raises StoreUnavailable."""
+        found = sorted(self.store.documents(CLOSED), key=lambda one: -one.modified)
+        return [one.name.removesuffix(".json") for one in found]
 
     def manifest(self, batch: str) -> Manifest:
         """The header of a batch, open or closed. Raises NotFound, StoreUnavailable."""

@@ -1,6 +1,7 @@
 """The planner: a stored manifest to chunks, reading server-side files into the media store."""
 
 from collections.abc import Callable, Container, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +16,8 @@ from triptych.media.store import MediaStore
 
 WINDOW = 256
 """Entries that one task plans: a single upload waits for no more than this."""
+_TOGETHER = 4
+"""Files that are copied at a time: a copy waits for the disk, or for a server, most of its time."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +74,8 @@ class Planner:
         window = read_window(self.store, manifest.batch, position.place, position.ordinal, WINDOW)
         skipped = skip([entry.item for entry in window.entries])
         wanted = [entry for entry in window.entries if entry.item.ordinal not in skipped]
-        items = [self._item(entry) for entry in wanted]
+        with ThreadPoolExecutor(_TOGETHER) as threads:
+            items = list(threads.map(self._item, wanted))
         bounds = Bounds(self.settings.chunk_items, self.settings.chunk_bytes)
         after = window.after
         ordinal = position.ordinal + len(window.entries)

@@ -83,6 +83,11 @@ class MediaStore:
         except FileNotFoundError:
             return True
 
+    def ping(self) -> None:
+        """Return if the store answers, and is one of ours. Raises StoreUnavailable."""
+        self.begin()
+        self.check()
+
     def check(self) -> None:
         """Raise StoreUnavailable unless the marker can be read."""
         try:

@@ -64,19 +64,20 @@ class Batches:
     def list(
         self, collection: str | None = None, state: State | None = None
     ) -> Iterator[BatchState]:
-        """Every batch that is kept, the latest first."""
+        """Every batch that is kept: those that are open, then those that have ended.
+
+        Both the latest first. A batch is read when it is its turn.
+        """
         ledger = self.engine.ledger
-        ids = [one.batch for one in ledger.open_batches()] + ledger.closed_batches()
-        manifests = []
+        ids = [one.batch for one in reversed(ledger.open_batches())] + ledger.closed_batches()
         for batch in dict.fromkeys(ids):
             try:
-                manifests.append(ledger.manifest(batch))
-            except NotFound:
+                manifest = ledger.manifest(batch)
+                if manifest.single or collection not in {None, manifest.collection}:
+                    continue
+                found = self.state(batch)
+            except NotFound:  # it was kept long enough just now
                 continue
-        for manifest in sorted(manifests, key=lambda one: -one.sequence):
-            if manifest.single or collection not in {None, manifest.collection}:
-                continue
-            found = self.state(manifest.batch)
             if state in {None, found.state}:
                 yield found
 

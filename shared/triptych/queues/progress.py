@@ -53,12 +53,15 @@ class Progress:
         now = time.time()
         self._run([("hset", _key(batch), {"total": total, "started": now, "updated": now})], batch)
 
-    def mark(self, batch: str, *, done: Iterable[int], failed: Iterable[int]) -> None:
-        """Count items by ordinal, each once; ``failed`` ones must be in ``done`` too."""
+    def mark(self, batch: str, *, done: Iterable[int], failed: Iterable[int]) -> Status | None:
+        """Count items by ordinal, each once; ``failed`` ones must be in ``done`` too.
+
+        Returns the counts then, as ``status`` does.
+        """
         commands: list[tuple[Any, ...]] = [("setbit", _key(batch, "done"), i, 1) for i in done]
         commands += [("setbit", _key(batch, "failed"), i, 1) for i in failed]
         commands.append(("hset", _key(batch), {"updated": time.time()}))
-        self._run(commands, batch)
+        return self._status(batch, commands)
 
     def restore(self, batch: str, total: int, started: float, settled: Settlement) -> None:
         """Count a batch anew, by what the index has of it."""
@@ -79,14 +82,17 @@ class Progress:
 
     def status(self, batch: str) -> Status | None:
         """The counts of a batch, or None if Redis does not know it."""
-        header, done, failed = self._run(
-            [
-                ("hgetall", _key(batch)),
-                ("bitcount", _key(batch, "done")),
-                ("bitcount", _key(batch, "failed")),
-            ],
-            batch,
-        )[:3]
+        return self._status(batch, [])
+
+    def _status(self, batch: str, before: list[tuple[Any, ...]]) -> Status | None:
+        """The counts after some commands, in one round trip."""
+        ask: list[tuple[Any, ...]] = [
+            ("hgetall", _key(batch)),
+            ("bitcount", _key(batch, "done")),
+            ("bitcount", _key(batch, "failed")),
+        ]
+        answers = self._run([*before, *ask], batch)
+        header, done, failed = answers[len(before) : len(before) + len(ask)]
         if b"total" not in header:
             return None
         return Status(

@@ -62,6 +62,18 @@ def test_a_full_redis_is_not_ready_and_takes_no_upload(http, kinds, lists):
     assert http.post("/v1/collections/c/items", json={"text": "a"}).status_code == 503
 
 
+def test_a_store_that_is_not_mounted_is_not_ready(http, kinds, app, monkeypatch):
+    """Its folder is there, but empty: nothing could be accepted, and nothing described."""
+    store = app.extensions["triptych"].engine.store
+    store.begin()
+    store._fs.rm_file(store._marker)
+    monkeypatch.setattr(metrics, "events", lambda _: {})
+    answer = http.get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (503, "not ready")
+    assert "not mounted" in answer.json["parts"]["store"]
+    assert 'triptych_up{part="store"} 0.0' in http.get("/metrics").text
+
+
 def test_figures_are_in_the_format_of_prometheus(http, kinds, lists, monkeypatch):
     """A line a figure, each kind of figure described once."""
     lists.waiting = 3

@@ -127,6 +127,39 @@ def test_what_is_deleted_leaves_nothing(engine, tmp_path):
     assert any(b"otherword" in data for data in files.values())
 
 
+def test_nothing_is_read_where_nothing_was_deleted(engine, monkeypatch):
+    """A sweep comes twice a minute: it costs what there is to do."""
+    engine.add("c", {"id": "a", "text": "x"}, progress=False)
+    engine.add("d", {"id": "b", "text": "y"}, progress=False)
+    asked = []
+    tombstones = type(engine.index).tombstones
+
+    def spy(index, collection, *arguments):
+        asked.append(collection)
+        return tombstones(index, collection, *arguments)
+
+    monkeypatch.setattr(type(engine.index), "tombstones", spy)
+    engine.collect()
+    assert asked == []
+    engine.delete_item("c", "a")
+    engine.collect()
+    assert set(asked) == {"c"}
+    asked.clear()
+    engine.collect()
+    assert asked == []
+    engine.collect(everything=True)
+    assert set(asked) == {"c", "d"}
+
+
+def test_a_note_of_a_collection_that_is_gone_is_no_trouble(engine):
+    """It was deleted after its item."""
+    engine.add("c", {"id": "a", "text": "x"}, progress=False)
+    engine.delete_item("c", "a")
+    engine.delete_collection("c")
+    engine.collect()
+    assert engine.store.documents("thinned") == []
+
+
 def test_media_stay_while_anything_refers_to_them(engine):
     """Another item of another collection, or a batch that is still open."""
     shared = engine.store.put(b"shared")

@@ -43,14 +43,11 @@ class Counts:
         self.done: set[int] = set()
         self.failed: set[int] = set()
 
-    def status(self, _: str) -> Status | None:
-        """Redis has forgotten the batch, unless it is told otherwise."""
-        return self.known
-
-    def mark(self, _: str, *, done: Sequence[int], failed: Sequence[int]) -> None:
-        """Add the ordinals."""
+    def mark(self, _: str, *, done: Sequence[int], failed: Sequence[int]) -> Status | None:
+        """Add the ordinals. Redis has forgotten the batch, unless it is told otherwise."""
         self.done |= set(done)
         self.failed |= set(failed)
+        return self.known
 
 
 class Steps:

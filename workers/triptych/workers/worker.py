@@ -227,10 +227,6 @@ class Worker:
         if chunk.single:
             self.engine.withdraw(chunk.batch)
         else:
-            self.progress.mark(chunk.batch, done=written.done, failed=written.failed)
-            if self._is_dealt_with(chunk.batch):
+            status = self.progress.mark(chunk.batch, done=written.done, failed=written.failed)
+            if status is not None and status.state == "done":
                 jobs.send_closing(self.app, chunk.batch)
-
-    def _is_dealt_with(self, batch: str) -> bool:
-        status = self.progress.status(batch)
-        return status is not None and status.state == "done"

@@ -442,17 +442,10 @@ class ElasticIndex:
 
     def count(self, collection: str) -> dict[str, int]:
         """Documents per status."""
-        return self._count(collection, queries.count_body())
-
-    def outcomes(self, collection: str, batch: str) -> dict[str, int]:
-        """Documents of a batch per status; ``deleted`` are its items that were deleted."""
-        return self._count(collection, queries.outcomes_body(batch))
-
-    def _count(self, collection: str, body: dict[str, Any]) -> dict[str, int]:
         self.refresh(collection)
         with translated():
             self._indexes(collection)  # no hit tells by which encoders it is
-        return reading.read_count(self._send(collection, body))
+        return reading.read_count(self._send(collection, queries.count_body()))
 
     def advice(self, collection: str) -> str | None:  # noqa: ARG002
         """Nothing: a cluster grows with its collections."""

@@ -14,7 +14,6 @@ from triptych.index.model import (
     LABELLED,
     MAX_CLAUSES,
     Clause,
-    Condition,
     Facet,
     IndexQuery,
     Listing,
@@ -202,12 +201,6 @@ def scan_body(
 def count_body() -> Body:
     """Documents per status."""
     return {"size": 0, "query": ITEMS_ONLY, **aggregations([Facet("status")])}
-
-
-def outcomes_body(batch: str) -> Body:
-    """Documents of a batch per status, tombstones too."""
-    of_batch = filters([Condition("batch", any_of=(batch,))])
-    return {"size": 0, "query": {"bool": {"filter": of_batch}}, **aggregations([Facet("status")])}
 
 
 def tombstones_body(before: int, limit: int) -> Body:

@@ -15,7 +15,7 @@ import structlog
 from triptych.core.errors import IndexUnavailable, InvalidInput, NotFound
 from triptych.core.names import is_id, printable
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import DELETED, Document
+from triptych.index.documents import Document
 from triptych.index.embedded import schema, writer
 from triptych.index.embedded.listing import list_items
 from triptych.index.embedded.search import search
@@ -23,7 +23,6 @@ from triptych.index.embedded.store import translated
 from triptych.index.embedded.stores import Stores
 from triptych.index.embedded.view import View
 from triptych.index.model import (
-    Condition,
     Facet,
     Held,
     IndexQuery,
@@ -215,13 +214,6 @@ class EmbeddedIndex:
         with self._read(collection) as view:
             return _counted(view)
 
-    def outcomes(self, collection: str, batch: str) -> dict[str, int]:
-        """Documents of a batch per status; ``deleted`` are its items that were deleted."""
-        with self._read(collection, made=True) as view:
-            counts = _counted(view, Condition("batch", any_of=(batch,)))
-            deleted = view.deleted(batch)
-        return {**counts, DELETED: deleted} if deleted else counts
-
     def advice(self, collection: str) -> str | None:
         """What the operator should know, such as that the collection has outgrown this index."""
         with self._read(collection) as view:
@@ -268,7 +260,7 @@ def _identity(connection: sqlite3.Connection) -> str:
     return identity
 
 
-def _counted(view: View, *conditions: Condition) -> dict[str, int]:
-    """Items that meet the conditions, by status."""
-    page = list_items(view, Listing(conditions, limit=0, facets=[Facet("status")]))
+def _counted(view: View) -> dict[str, int]:
+    """Items by status."""
+    page = list_items(view, Listing(limit=0, facets=[Facet("status")]))
     return {entry["value"]: entry["count"] for entry in page.facets["status"]}

@@ -46,10 +46,6 @@ _TOMBSTONES = """
     SELECT tombstone FROM items WHERE tombstone IS NOT NULL AND version < ?
     ORDER BY version, id LIMIT ?
 """
-_DELETED = """
-    SELECT count(*) FROM items
-    WHERE tombstone IS NOT NULL AND json_extract(tombstone, '$.batch') = ?
-"""
 
 
 @dataclass(frozen=True)
@@ -178,11 +174,6 @@ class View:
         return [
             orjson.loads(body) for (body,) in self.connection.execute(_TOMBSTONES, (before, limit))
         ]
-
-    def deleted(self, batch: str) -> int:
-        """How many tombstones are of items of a batch."""
-        count: int = self.connection.execute(_DELETED, (batch,)).fetchone()[0]
-        return count
 
     def mask(self, rows: Rows) -> Mask:
         """Of those rows the ones that have an item now."""
