@@ -1,5 +1,8 @@
 """The application factory."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import orjson
 from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
@@ -16,10 +19,14 @@ from triptych.gateway import (
     openapi,
     problems,
     search,
+    uploads,
 )
 from triptych.gateway.forms import FormRequest
 from triptych.gateway.services import Services
 from triptych.search.answer import dumps
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _FORM_MEMORY_BYTES = 16 * 2**20
 _FORM_PARTS = 10_000
@@ -53,10 +60,13 @@ def create_app(services: Services) -> Flask:
         TRUSTED_HOSTS=list(chosen.trusted_hosts) or None,
     )
     app.extensions["triptych"] = services
-    for module in (batches, collections, health, holdings, items, metrics, openapi, search):
+    for module in (
+        batches, collections, health, holdings, items, metrics, openapi, search, uploads
+    ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     problems.register(app)
     closing.register(app)
+    app.wsgi_app = _overriding(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.before_request(_refuse_other_origins)
 
     return app
@@ -69,3 +79,15 @@ def _refuse_other_origins() -> None:
         return
     if origin.partition("://")[2].lower() != request.headers.get("Host", "").lower():
         raise CrossOrigin("the request comes from a page of another origin")
+
+
+def _overriding(inner: "WSGIApplication") -> "WSGIApplication":
+    """Let clients of uploads say ``X-HTTP-Method-Override`` that can't send PATCH or DELETE."""
+
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        method = environ.get("HTTP_X_HTTP_METHOD_OVERRIDE")
+        if method and environ.get("PATH_INFO", "").startswith(uploads.ROOT):
+            environ["REQUEST_METHOD"] = method.upper()
+        return inner(environ, start_response)
+
+    return application

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 
+import orjson
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
 from flask.ctx import AppContext
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import FileStorage
 
 from triptych.core.errors import Busy, Conflict, InvalidInput, KeyReused, NotFound, Unavailable
 from triptych.gateway.answers import AcceptedBatch, BatchFailures, BatchList
@@ -25,8 +27,8 @@ from triptych.gateway.openapi import (
 )
 from triptych.gateway.requests import (
     ARCHIVE_TYPES,
-    ArchiveQuery,
     BatchesQuery,
+    BatchQuery,
     FailuresQuery,
     RetryRequest,
     batch_id,
@@ -42,8 +44,10 @@ from triptych.gateway.services import engine, services
 from triptych.index.documents import public
 from triptych.index.model import Page
 from triptych.ingest.accepting import Accepted
-from triptych.ingest.grouping import without_archive
+from triptych.ingest.grouping import is_manifest, without_archive
 from triptych.ingest.lines import Form, form_of
+from triptych.ingest.resumable import ResumableUpload
+from triptych.ingest.sent import Rejection
 from triptych.queues.batches import BatchState
 from triptych.queues.reconciling import Reconciler, Sweep
 from triptych.search.answer import dumps
@@ -69,39 +73,53 @@ _LOOK_SECONDS, _KEEP_ALIVE = 0.5, 15.0
     KeyReused,
     json=Manifest,
     form=BatchForm,
-    query=ArchiveQuery,
+    query=BatchQuery,
+    body_required=False,
     files=("text/csv", *sorted(ARCHIVE_TYPES)),
 )
 def create(collection: str) -> ResponseReturnValue:
-    """Accept a manifest of server-side files, an archive, or files with or without a manifest."""
+    """Accept a manifest of server-side files, an archive, or files with or without a manifest.
+
+    What was uploaded before, in pieces, is named by ``upload``.
+    """
     name = collection_name(collection)
     key = idempotency_key(request)
+    query = BatchQuery.model_validate(request.args.to_dict())
     refuse_when_busy()
+    if query.upload is not None:
+        return _answer(_accept_upload(name, query.upload, query.name, key))
     if (form := _MANIFEST_TYPES.get(request.mimetype)) is not None:
         lines = read_body(request, engine().settings.limits.body_bytes)
         accepted = engine().accept_manifest(name, lines, form=form, key=key)
     elif request.mimetype == "multipart/form-data":
         accepted = _accept_form(name, key)
     elif request.mimetype in ARCHIVE_TYPES:
-        accepted = _accept_archive(name, key)
+        accepted = _accept_archive(name, query.name, key)
     else:
         known = ["multipart/form-data", *sorted({*_MANIFEST_TYPES, *ARCHIVE_TYPES})]
         raise InvalidInput(
             f"content type {request.mimetype!r}: {', '.join(known)} are accepted",
             field="content-type",
         )
+    return _answer(_enqueued(accepted))
+
+
+def _enqueued(accepted: Accepted) -> AcceptedBatch:
+    """What is answered of a batch that is on its way now."""
     if not accepted.repeated:
         enqueue(services(), accepted)
     manifest = accepted.manifest
-    url = url_for("batches.show", batch=manifest.batch)
-    answer = AcceptedBatch(
+    return AcceptedBatch(
         manifest.batch,
         total=manifest.total,
-        status_url=url,
+        status_url=url_for("batches.show", batch=manifest.batch),
         rejected=accepted.rejected[:_MAX_REJECTED],
         rejected_total=len(accepted.rejected),
     )
-    return jsonify(answer), 202, {"Location": url}
+
+
+def _answer(batch: AcceptedBatch) -> ResponseReturnValue:
+    return jsonify(batch), 202, {"Location": batch.status_url}
 
 
 def _accept_form(collection: str, key: str | None) -> Accepted:
@@ -132,13 +150,57 @@ def _accept_form(collection: str, key: str | None) -> Accepted:
     return engine().accept_manifest(collection, lines, intake if names else None, form, key=key)
 
 
-def _accept_archive(collection: str, key: str | None) -> Accepted:
+def _accept_archive(collection: str, name: str, key: str | None) -> Accepted:
     """The body is an archive, which is read as it comes."""
-    name = ArchiveQuery.model_validate(request.args.to_dict()).name
     intake = engine().intake()
     stream = read_stream(request, engine().settings.limits.archive_bytes)
     intake.take_archive(stream, f"{without_archive(name)}/" if name else "")
     return engine().accept_files(collection, intake, key=key)
+
+
+def _accept_upload(collection: str, upload_id: str, name: str, key: str | None) -> AcceptedBatch:
+    """A resumable upload is what the same file in a form would be; it is used once.
+
+    Asked again, the answer is the same: where the sender gave no key, the upload is the key.
+    """
+    read_body(request, 0, ": beside an upload there is none")
+    uploads = engine().uploads
+    asked = [collection, key or f"upload {upload_id}"]
+    try:
+        upload = uploads.find(upload_id)
+        answer = _enqueued(_accept_file(collection, upload, name, asked[1]))
+    except NotFound:
+        # It was used, perhaps while it was read here.
+        if (outcome := uploads.outcome(upload_id)) is None:
+            raise
+        earlier = orjson.loads(outcome)
+        rejected = [Rejection(**one) for one in earlier["answer"].pop("rejected")]
+        answer = AcceptedBatch(rejected=rejected, **earlier["answer"])
+        if earlier["asked"] != asked:
+            raise Conflict(f"upload {upload_id} was used for batch {answer.batch}") from None
+        return answer
+    uploads.use(upload_id, dumps({"asked": asked, "answer": answer}))
+    return answer
+
+
+def _accept_file(collection: str, upload: ResumableUpload, name: str, key: str) -> Accepted:
+    """A file that came in pieces: a manifest, an archive, or one file of an item."""
+    name = name or upload.name
+    with engine().uploads.open(upload) as file:
+        if is_manifest(name, given=True) or upload.kind in _MANIFEST_TYPES:
+            form = _MANIFEST_TYPES.get(upload.kind, form_of(name))
+            lines = read_upload(
+                FileStorage(file, name, "upload"), engine().settings.limits.body_bytes
+            )
+            return engine().accept_manifest(collection, lines, form=form, key=key)
+        intake = engine().intake()
+        if not name and upload.kind in ARCHIVE_TYPES:
+            intake.take_archive(file)
+        elif name:
+            intake.take(name, file)
+        else:
+            raise InvalidInput("upload has no file name, which tells what it is", field="name")
+        return engine().accept_files(collection, intake, key=key)
 
 
 @blueprint.get("/batches")

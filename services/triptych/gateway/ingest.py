@@ -1,4 +1,9 @@
-"""From an accepted batch or item to its first message: either all of it or nothing."""
+"""From an accepted batch or item to its first message: either all of it or nothing.
+
+What was sent under a key stays even if no message can be sent: another request under the key may
+have been told that it is accepted. The sweep finds it, and its sender, who was told to try again,
+hears the same.
+"""
 
 from contextlib import suppress
 
@@ -13,13 +18,15 @@ def enqueue(services: Services, accepted: Accepted) -> Accepted:
     """Begin to count a stored batch, and send the one message that starts it all.
 
     Raises:
-        QueueUnavailable: the batch is forgotten.
+        QueueUnavailable: the batch is forgotten, unless it has a key.
     """
     manifest = accepted.manifest
     try:
         services.progress.start(manifest.batch, manifest.total)
         jobs.send_plan(services.queue, manifest.batch)
     except TriptychError:
+        if manifest.content is not None:
+            raise
         services.engine.withdraw(manifest.batch)
         with suppress(QueueUnavailable):
             services.progress.forget(manifest.batch)
@@ -27,14 +34,15 @@ def enqueue(services: Services, accepted: Accepted) -> Accepted:
     return accepted
 
 
-def enqueue_item(services: Services, chunk: Chunk) -> None:
+def enqueue_item(services: Services, chunk: Chunk, *, has_key: bool) -> None:
     """Send a stored item on its way.
 
     Raises:
-        QueueUnavailable: the item is forgotten.
+        QueueUnavailable: the item is forgotten, unless it has a key.
     """
     try:
         jobs.send(services.queue, chunk)
     except TriptychError:
-        services.engine.withdraw(chunk.batch)
+        if not has_key:
+            services.engine.withdraw(chunk.batch)
         raise

@@ -43,7 +43,7 @@ def create(collection: str) -> ResponseReturnValue:
     upload = read_item(request)
     accepted = engine().accept_item(name, upload.fields, upload.files, upload.names, key=key)
     if not accepted.repeated:
-        enqueue_item(services(), accepted.chunk)
+        enqueue_item(services(), accepted.chunk, has_key=key is not None)
     (item,) = accepted.chunk.items
     url = url_for("items.show", collection=name, item=item.id)
     document = _await_document(accepted.chunk, wait) if wait else None

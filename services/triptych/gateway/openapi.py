@@ -9,7 +9,9 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
+from http import HTTPStatus
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, current_app, jsonify
@@ -18,10 +20,12 @@ from pydantic import RootModel, TypeAdapter
 from spectree import Response, SpecTree
 from spectree.model_adapter.pydantic_adapter import PydanticModelAdapter
 from spectree.plugins.flask_plugin import FlaskPlugin
+from spectree.response import DEFAULT_CODE_DESC
 from typing_extensions import is_typeddict
 
 from triptych.core.errors import (
     Busy,
+    ChecksumMismatch,
     CrossOrigin,
     CursorExpired,
     FingerprintMismatch,
@@ -34,10 +38,12 @@ from triptych.core.errors import (
 )
 from triptych.core.values import ItemId
 from triptych.gateway.answers import About, Document, Problem
-from triptych.gateway.requests import BatchId
+from triptych.gateway.requests import BatchId, UploadId
 from triptych.ingest.sent import ItemLine
 from triptych.search.answer import dumps
 from triptych.search.request import CollectionName
+
+DEFAULT_CODE_DESC[f"HTTP_{ChecksumMismatch.status}"] = "Checksum Mismatch"  # by tus, not by HTTP
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 Schema = dict[str, Any]
@@ -49,6 +55,7 @@ _PATH: Mapping[str, Schema] = {
     "collection": TypeAdapter(CollectionName).json_schema(),
     "item": TypeAdapter(ItemId).json_schema(),
     "batch": TypeAdapter(BatchId).json_schema(),
+    "upload": TypeAdapter(UploadId).json_schema(),
 }
 
 READ = (FingerprintMismatch, Unavailable)
@@ -62,6 +69,9 @@ SEARCH = (*CHANGE, NotFound, CursorExpired, MediaError, TooLarge, Busy)
 
 _OPTIONAL_BODIES: set[str] = set()
 _FILE_BODIES: dict[str, Sequence[str]] = {}
+_ANSWER_HEADERS: dict[str, Mapping[str, Schema]] = {}
+_HEADS: set[Callable[..., Any]] = set()
+"""Views of HEAD alone; that of another view is left out."""
 
 blueprint = Blueprint("interface", __name__)
 
@@ -103,6 +113,10 @@ class _Plugin(FlaskPlugin):
         """Call the view: it reads the request within limits, and answers what it checked."""
         return func(**arguments)
 
+    def bypass(self, func: Any, method: str) -> bool:
+        """Whether a method is left out, as those are that Flask adds by itself."""
+        return method == "OPTIONS" or (method == "HEAD" and func not in _HEADS)
+
     def parse_path(self, route: Any, descriptions: Any) -> tuple[str, list[Schema]]:
         """With what the names in a path may be."""
         path, parameters = super().parse_path(route, descriptions)
@@ -132,8 +146,11 @@ def operation(
     json: type | None = None,
     form: type | None = None,
     query: type | None = None,
+    headers: type | None = None,
     body_required: bool = True,
     files: Sequence[str] = (),
+    answer_headers: Mapping[str, Schema] = MappingProxyType({}),
+    head: bool = False,
 ) -> Callable[[View], View]:
     """Describe a view.
 
@@ -144,8 +161,11 @@ def operation(
         json: the model of a body of JSON.
         form: the model of a form.
         query: the model of the parameters.
+        headers: the model of the headers.
         body_required: whether there must be a body; none is then like an empty object.
         files: types of bodies that are files.
+        answer_headers: schemas of the headers of an answer that is no error.
+        head: whether it is of the method HEAD.
     """
     expected: tuple[type[TriptychError], ...] = (InvalidInput, *errors)
     problems = {error.status: (Problem, _first_line(error)) for error in expected}
@@ -153,16 +173,20 @@ def operation(
     if not body_required:
         _OPTIONAL_BODIES.add(name)
     _FILE_BODIES[name] = files
+    _ANSWER_HEADERS[name] = answer_headers
 
     def describe(view: View) -> View:
         described: View = _spec.validate(
             json=json,
             form=form,
             query=query,
+            headers=headers,
             resp=Response(**responses),
             operation_id=name,
             tags=(view.__module__.rpartition(".")[2],),
         )(view)
+        if head:
+            _HEADS.add(described)
         return described
 
     return describe
@@ -201,17 +225,26 @@ def _document() -> dict[str, Any]:
             _describe_default(one)
     for path in found["paths"].values():
         for described in path.values():
-            if described["operationId"] in _OPTIONAL_BODIES:
-                described["requestBody"]["required"] = False
-            for response in described["responses"].values():
-                _name_type(response, Problem, "application/problem+json")
-                _name_type(response, Metrics, METRICS_TYPE)
-                _name_type(response, Events, EVENTS_TYPE)
-            _name_type(described.get("requestBody", {}), Manifest, MANIFEST_TYPE)
-            for kind in _FILE_BODIES[described["operationId"]]:
-                schema = {"type": "string", "format": "binary"}
-                described["requestBody"]["content"][kind] = {"schema": schema}
+            _complete(described)
     return found
+
+
+def _complete(described: Schema) -> None:
+    """Say of an operation what SpecTree does not."""
+    name = described["operationId"]
+    for kind in _FILE_BODIES[name]:
+        schema = {"type": "string", "format": "binary"}
+        body = described.setdefault("requestBody", {"content": {}, "required": True})
+        body["content"][kind] = {"schema": schema}
+    if name in _OPTIONAL_BODIES:
+        described["requestBody"]["required"] = False
+    _name_type(described.get("requestBody", {}), Manifest, MANIFEST_TYPE)
+    for status, response in described["responses"].items():
+        _name_type(response, Problem, "application/problem+json")
+        _name_type(response, Metrics, METRICS_TYPE)
+        _name_type(response, Events, EVENTS_TYPE)
+        if int(status) < HTTPStatus.BAD_REQUEST and (headers := _ANSWER_HEADERS[name]):
+            response["headers"] = {one: {"schema": schema} for one, schema in headers.items()}
 
 
 def _describe_default(schema: Schema) -> None:

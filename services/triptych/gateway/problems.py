@@ -8,12 +8,14 @@ from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from triptych.core.errors import Busy, TriptychError
+from triptych.core.errors import Busy, ChecksumMismatch, TriptychError
 from triptych.core.names import printable
 from triptych.core.values import describe, position_of
 from triptych.gateway.answers import Problem
 from triptych.search.answer import dumps
 
+_TITLES = {ChecksumMismatch.status: "Checksum Mismatch"}
+"""Of a status that is not one of HTTP's own."""
 _DETAIL_CHARS = 2000
 
 log = structlog.get_logger(__name__)
@@ -23,7 +25,7 @@ def problem(status: int, slug: str, detail: str, field: str | None = None) -> Re
     """A response of type application/problem+json."""
     body = Problem(
         f"urn:triptych:problem:{slug}",
-        title=HTTPStatus(status).phrase,
+        title=_TITLES.get(status) or HTTPStatus(status).phrase,
         status=status,
         detail=printable(detail, _DETAIL_CHARS),
         field=None if field is None else printable(field),

@@ -33,6 +33,7 @@ _IN_URL = ("limit", "fusion", "explain")
 _KEY_CHARS = 255
 
 BatchId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+UploadId = Annotated[str, Field(pattern="^[0-9a-f]{32}-[0-9]{1,15}$")]
 _collection_name: TypeAdapter[str] = TypeAdapter(CollectionName)
 _batch_id: TypeAdapter[str] = TypeAdapter(BatchId)
 
@@ -101,11 +102,14 @@ ARCHIVE_TYPES = frozenset(
 """The content itself tells which of them it is."""
 
 
-class ArchiveQuery(BaseModel):
-    """What an archive that is the body is called."""
+class BatchQuery(BaseModel):
+    """What the body is called, or where it is."""
 
     name: str = Field(
         "", max_length=256, description="of an archive: the folder that ids of its items begin with"
+    )
+    upload: UploadId | None = Field(
+        None, description="a resumable upload, which is the body; there is no other"
     )
 
 
@@ -185,7 +189,8 @@ def read_stream(request: Request, limit: int) -> IO[bytes]:
     """The body as it comes. Raises TooLarge, now or as it is read."""
     if (request.content_length or 0) > limit:
         raise TooLarge(f"body has more than {limit} bytes", field="body")
-    request.max_content_length = limit
+    # Werkzeug looks for the end of a body in pieces beyond the limit; who reads it counts.
+    request.max_content_length = limit + 1
     return request.stream
 
 

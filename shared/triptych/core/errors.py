@@ -57,6 +57,34 @@ class KeyReused(InvalidInput):
     status = 422
 
 
+class ChecksumMismatch(InvalidInput):
+    """Bytes that are not those that their sender took the checksum of."""
+
+    slug = "checksum-mismatch"
+    status = 460
+
+
+class UnsupportedType(InvalidInput):
+    """A body of a content type that is not accepted here."""
+
+    slug = "unsupported-type"
+    status = 415
+
+
+class UnsupportedVersion(InvalidInput):
+    """A version of the tus protocol that the gateway does not speak."""
+
+    slug = "unsupported-version"
+    status = 412
+
+
+class NoRoom(TriptychError):
+    """Uploads that no batch has used take up all the room that there is for them."""
+
+    slug = "no-room"
+    status = 507
+
+
 class CrossOrigin(TriptychError):
     """A browser sent this request from a page of another origin."""
 

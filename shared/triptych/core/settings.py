@@ -49,6 +49,10 @@ class Limits(BaseSettings):
     archive_bytes: int = Field(4 * 2**30, gt=0, description="one ZIP or TAR")
     archive_content_bytes: int = Field(16 * 2**30, gt=0, description="what it holds, in all")
     archive_members: int = Field(300_000, gt=0, description="files and folders in it")
+    upload_bytes: int = Field(4 * 2**30, gt=0, description="one resumable upload")
+    uploads_bytes: int = Field(
+        64 * 2**30, gt=0, description="all resumable uploads that no batch has used, together"
+    )
     archive_ratio: int = Field(1000, gt=1, description="bytes it may hold per byte of its own")
 
 
@@ -120,6 +124,9 @@ class Settings(BaseSettings):
     )
     media_grace: int = Field(
         3600, ge=0, description="seconds that media stay in the store without an item"
+    )
+    upload_ttl: int = Field(
+        86_400, ge=1, description="seconds that a resumable upload waits for its next bytes"
     )
     reconcile_seconds: int = Field(
         30, ge=1, description="between two looks for items that got lost on their way"

@@ -45,6 +45,7 @@ from triptych.ingest.manifest import (
     read_manifest,
 )
 from triptych.ingest.planning import BEGINNING, Plan, Planner, Position
+from triptych.ingest.resumable import ResumableUploads
 from triptych.ingest.sent import ItemFields
 from triptych.ingest.steps import Step, Stepped
 from triptych.media.store import MediaStore
@@ -212,6 +213,11 @@ class Engine:
     def intake(self) -> Intake:
         """What takes the files of an upload, one by one, before they are accepted."""
         return self._acceptor.intake()
+
+    @cached_property
+    def uploads(self) -> ResumableUploads:
+        """Files that come in pieces, before they are accepted."""
+        return ResumableUploads(self.store, self.settings.limits, self.settings.upload_ttl)
 
     def accept_manifest(
         self,
@@ -396,7 +402,12 @@ class Engine:
         """
         settings = self.settings
         collector = Collector(
-            self.store, self.index, self.ledger, settings.media_grace, settings.batch_ttl
+            self.store,
+            self.index,
+            self.ledger,
+            self.uploads,
+            settings.media_grace,
+            settings.batch_ttl,
         )
         return collector.collect(everything=everything)
 

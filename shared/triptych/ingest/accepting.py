@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from triptych.core.errors import InvalidInput, KeyReused, MediaError, NotFound, TooLarge
+from triptych.core.errors import Conflict, InvalidInput, KeyReused, MediaError, NotFound, TooLarge
 from triptych.core.item import MEDIA, Item, Modality
 from triptych.core.names import derive_id, is_id, printable
 from triptych.core.settings import Limits
@@ -23,11 +23,12 @@ from triptych.ingest.clock import Clock
 from triptych.ingest.content import content_digest, content_id
 from triptych.ingest.grouping import group_files
 from triptych.ingest.intake import Intake, Kept, Oversized, Uploaded
-from triptych.ingest.ledger import stored_manifest
+from triptych.ingest.ledger import closed_manifest, stored_manifest
 from triptych.ingest.lines import Form, form_of, read_lines
 from triptych.ingest.manifest import (
     Entry,
     Manifest,
+    delete_manifest,
     write_manifest,
 )
 from triptych.ingest.sent import FILE_FIELDS, ItemFields, ItemLine, Rejection
@@ -95,12 +96,8 @@ class Acceptor:
             StoreUnavailable: nothing is accepted.
         """
         item = make_item(self.store, fields, files, names, max_chars=self.limits.text_chars)
-        content = None if target.key is None else _digest([Entry(item)])
-        if content is not None and (earlier := self._earlier(target, content)) is not None:
-            return AcceptedOne(_chunk(item, earlier), repeated=True)
-        manifest = replace(self._manifest(target, 1, single=True), content=content)
-        (entry,) = write_manifest(self.store, manifest, [Entry(item)])
-        return AcceptedOne(_chunk(entry.item, manifest))
+        manifest, (entry,), repeated = self._stored(target, [Entry(item)], single=True)
+        return AcceptedOne(_chunk(entry.item, manifest), repeated)
 
     def intake(self) -> Intake:
         """What takes the files of an upload."""
@@ -253,23 +250,46 @@ class Acceptor:
         if len(numbered) > limit:
             raise TooLarge(f"batch has more than {limit} items")
         self.store.keep({d for one in numbered for d in (one.item.image, one.item.audio) if d})
-        content = None if target.key is None else _digest(numbered)
+        manifest, _, repeated = self._stored(target, numbered)
+        return Accepted(manifest, rejected, repeated)
+
+    def _stored(
+        self, target: Target, entries: Sequence[Entry], *, single: bool = False
+    ) -> tuple[Manifest, Sequence[Entry], bool]:
+        """Store a batch, unless one was accepted under the key.
+
+        Returns:
+            Its manifest, the entries with their places, and whether it was accepted before.
+
+        Raises:
+            KeyReused: that was something else.
+            Conflict: another request under the key was faster, and came to nothing.
+            StoreUnavailable: nothing is accepted.
+        """
+        content = None if target.key is None else _digest(entries)
         if content is not None and (earlier := self._earlier(target, content)) is not None:
-            return Accepted(earlier, rejected, repeated=True)
-        manifest = replace(self._manifest(target, len(numbered)), content=content)
-        write_manifest(self.store, manifest, numbered)
-        return Accepted(manifest, rejected)
+            return earlier, entries, True
+        manifest = replace(self._manifest(target, len(entries), single=single), content=content)
+        try:
+            placed = write_manifest(self.store, manifest, entries)
+        except Conflict:
+            # Another request under the key, at whatever gateway, was faster.
+            if content is None or (earlier := self._earlier(target, content)) is None:
+                raise
+            return earlier, entries, True
+        if content is not None and (done := closed_manifest(self.store, manifest.batch)):
+            # It was so fast that its batch is closed, and the open one no longer in the way.
+            delete_manifest(self.store, manifest.batch)
+            return _same(done, content), entries, True
+        return manifest, placed, False
 
     def _earlier(self, target: Target, content: str) -> Manifest | None:
         """What was accepted under this key. Raises KeyReused if that was something else."""
         self.store.begin()
         try:
-            manifest = stored_manifest(self.store, target.batch())
+            return _same(stored_manifest(self.store, target.batch()), content)
         except NotFound:
             return None
-        if manifest.content != content:
-            raise KeyReused("the idempotency key came before with another body")
-        return manifest
 
     def _manifest(self, target: Target, total: int, *, single: bool = False) -> Manifest:
         return Manifest(
@@ -316,6 +336,13 @@ def _checked(fields: Mapping[str, Any], number: int) -> ItemLine | Rejection:
 def _chunk(item: Item, manifest: Manifest) -> Chunk:
     """The chunk of a single item."""
     return Chunk(slip=route(item), items=(item,), **common(manifest))
+
+
+def _same(manifest: Manifest, content: str) -> Manifest:
+    """The manifest, if it is of this content. Raises KeyReused."""
+    if manifest.content != content:
+        raise KeyReused("the idempotency key came before with another body")
+    return manifest
 
 
 def _digest(entries: Iterable[Entry]) -> str:

@@ -1,7 +1,7 @@
 """Archives: the members of a ZIP or TAR, one after the other, none of them trusted.
 
-A TAR is read as it comes. A ZIP has its directory at the end: one that comes as a stream is first
-copied to a temporary file. Nothing is ever unpacked under the name that a member has.
+A TAR is read as it comes. A ZIP has its directory at the end: a stream that is no file is first
+copied to a temporary one. Nothing is ever unpacked under the name that a member has.
 """
 
 import gzip
@@ -106,7 +106,9 @@ def members(stream: BinaryIO, limits: Limits) -> Iterator[Member | Refused]:
         TooLarge: more than the limits.
     """
     start = stream.read(4)
-    whole = _Joined(start, stream)
+    whole: Any = stream if stream.seekable() else _Joined(start, stream)
+    if whole is stream:
+        stream.seek(0)
     seen: set[str] = set()
     with _open(start, whole, limits) as found:
         for count, member in enumerate(_readable(found), start=1):
@@ -182,7 +184,15 @@ def _open(start: bytes, stream: Any, limits: Limits) -> Iterator[Iterator[Member
 
 @contextmanager
 def _seekable(stream: Any, limit: int) -> Iterator[BinaryIO]:
-    """A temporary file with the bytes of a stream. Raises TooLarge."""
+    """The stream itself if it is a file, or else a temporary file with its bytes.
+
+    Raises TooLarge.
+    """
+    if stream.seekable():
+        if stream.seek(0, os.SEEK_END) > limit:
+            raise TooLarge(f"archive has more than {limit} bytes")
+        yield stream
+        return
     with tempfile.TemporaryFile() as file:
         while block := stream.read(_BLOCK):
             if file.tell() + len(block) > limit:

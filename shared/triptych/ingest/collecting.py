@@ -1,4 +1,4 @@
-"""Collecting what nothing refers to any more: media, derived data, tombstones, old batches.
+"""Collecting what nothing refers to any more: media, derived data, tombstones, batches, uploads.
 
 Media come into the store before the manifest that refers to them. So what is young stays (a grace),
 and what is put again while it is collected is young again.
@@ -15,6 +15,7 @@ from triptych.index import SearchIndex
 from triptych.ingest.derived import digests
 from triptych.ingest.ledger import CLOSED, ClosedBatch, Ledger, closed_name
 from triptych.ingest.manifest import read_manifest
+from triptych.ingest.resumable import ResumableUploads
 from triptych.media.store import MediaStore, Stored
 
 ERASED = "erased"
@@ -37,6 +38,8 @@ class Collected:
     tombstones: int = 0
     batches: int = 0
     """Closed batches that were kept long enough, or whose collection is gone."""
+    uploads: int = 0
+    """Resumable uploads that nobody went on with."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Collector:
     store: MediaStore
     index: SearchIndex
     ledger: Ledger
+    uploads: ResumableUploads
     grace: float
     """Seconds that media stay without an item."""
     batch_ttl: float
@@ -82,7 +86,7 @@ class Collector:
                 )
         for note in notes:
             self.store.delete_document(ERASED, note.name)
-        return Collected(media, derived, tombstones, batches)
+        return Collected(media, derived, tombstones, batches, self.uploads.collect())
 
     def _kept(self) -> tuple[set[str], int | None]:
         """What open batches refer to, and the lowest number of any of them."""

@@ -185,7 +185,17 @@ def stored_manifest(store: MediaStore, batch: str) -> Manifest:
     try:
         return read_manifest(store, batch)
     except NotFound:
+        if (manifest := closed_manifest(store, batch)) is None:
+            raise
+        return manifest
+
+
+def closed_manifest(store: MediaStore, batch: str) -> Manifest | None:
+    """The header of a closed batch, if there is one. Raises StoreUnavailable."""
+    try:
         return ClosedBatch.from_json(store.read_document(CLOSED, closed_name(batch))).manifest
+    except NotFound:
+        return None
 
 
 def closed_name(batch: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Self
 
+from triptych.core.errors import Conflict
 from triptych.core.item import Item, Place
 from triptych.media.store import MediaStore
 
@@ -79,7 +80,10 @@ class Window:
 
 
 def write_manifest(store: MediaStore, manifest: Manifest, entries: Iterable[Entry]) -> list[Entry]:
-    """Store a manifest durably, its header first; returns the entries with their places."""
+    """Store a manifest durably, its header first; returns the entries with their places.
+
+    Raises Conflict where it was sent under a key, and there is an open batch of that key.
+    """
     lines = [json.dumps(vars(manifest)).encode()]
     place, placed = len(lines[0]) + 1, []
     for entry in entries:
@@ -87,7 +91,11 @@ def write_manifest(store: MediaStore, manifest: Manifest, entries: Iterable[Entr
         lines.append(line)
         placed.append(_placed(entry, (place, len(line))))
         place += len(line) + 1
-    store.write_document(OPEN, file_name(manifest.batch), b"\n".join([*lines, b""]))
+    name, data = file_name(manifest.batch), b"\n".join([*lines, b""])
+    if manifest.content is None:
+        store.write_document(OPEN, name, data)
+    elif not store.create_document(OPEN, name, data):
+        raise Conflict("another request under the same key is accepted just now")
     return placed
 
 

@@ -205,6 +205,24 @@ class MediaStore:
         except OSError as error:
             raise StoreUnavailable(f"media store can't write: {_reason(error)}") from error
 
+    def create_document(self, folder: str, name: str, data: bytes) -> bool:
+        """Store a named document durably, unless there is one of that name; whether it did.
+
+        Of several that do it at the same moment, wherever they run, one does. Raises
+        StoreUnavailable.
+        """
+        self.begin()
+        path = self._document_path(folder, name)
+        try:
+            self._write(path, data, new=True)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if self._has(path):  # for this, object stores have no error of their own
+                return False
+            raise StoreUnavailable(f"media store can't write: {_reason(error)}") from error
+        return True
+
     def read_document(
         self, folder: str, name: str, start: int | None = None, end: int | None = None
     ) -> bytes:
@@ -216,13 +234,25 @@ class MediaStore:
         return self._read(path, f"no {folder}/{name}", start, end)
 
     def documents(self, folder: str) -> list[Stored]:
-        """The documents of a folder, by name. Raises StoreUnavailable."""
-        found = map(_stored, self._list(f"{self._root}/{_checked(folder)}"))
+        """The documents of a folder and the folders in it, by name. Raises StoreUnavailable."""
+        found = map(_stored, self._list(self._folder(folder)))
         return sorted((one for one in found if _NAME.fullmatch(one.name)), key=lambda one: one.name)
 
     def delete_document(self, folder: str, name: str) -> None:
         """Remove a named document, if there is one."""
         self._remove(self._document_path(folder, name))
+
+    def delete_folder(self, folder: str) -> None:
+        """Remove a folder of documents with everything in it, if it is there.
+
+        Raises StoreUnavailable.
+        """
+        try:
+            self._fs.rm(self._folder(folder), recursive=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StoreUnavailable(f"media store can't delete: {_reason(error)}") from error
 
     def _media_path(self, digest: str) -> str:
         return f"{self._root}/media/{_sharded(digest)}"
@@ -231,7 +261,11 @@ class MediaStore:
         return f"{self._root}/derived/{_checked(kind)}/{_sharded(digest)}"
 
     def _document_path(self, folder: str, name: str) -> str:
-        return f"{self._root}/{_checked(folder)}/{_checked(name)}"
+        return f"{self._folder(folder)}/{_checked(name)}"
+
+    def _folder(self, folder: str) -> str:
+        """The path of a folder of documents, which may be in another one: ``uploads/ID``."""
+        return "/".join([self._root, *map(_checked, folder.split("/"))])
 
     def _shards(self, folder: str, start: str = "") -> Iterator[Stored]:
         """The files of a folder that is divided by the first two digits of digests."""
@@ -274,6 +308,13 @@ class MediaStore:
                 return data
         raise AssertionError("the last try returns or raises")
 
+    def _has(self, path: str) -> bool:
+        try:
+            self._fs.invalidate_cache(path)
+            return bool(self._fs.exists(path))
+        except OSError:
+            return False
+
     def _remove(self, path: str) -> None:
         try:
             self._fs.rm_file(path)
@@ -295,9 +336,13 @@ class MediaStore:
             return False
         return True
 
-    def _write(self, path: str, data: bytes, *, durable: bool = True) -> None:
-        if not self._local:  # object stores show an object only when it is whole
-            self._fs.pipe_file(path, data)
+    def _write(self, path: str, data: bytes, *, durable: bool = True, new: bool = False) -> None:
+        """Write a file that is seen only when it is whole.
+
+        Raises OSError; FileExistsError where it has to be ``new`` and is there.
+        """
+        if not self._local:
+            self._fs.pipe_file(path, data, mode="create" if new else "overwrite")
             return
         parent = Path(path).parent
         made = _make_folders(parent)
@@ -308,7 +353,10 @@ class MediaStore:
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
-            temporary.replace(path)
+            if new:
+                Path(path).hardlink_to(temporary)  # which, unlike a rename, replaces nothing
+            else:
+                temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
         if durable:

@@ -207,6 +207,17 @@ def test_every_answer_is_as_described(make):  # noqa: PLR0915 # each operation o
     check("watch_batch", "GET", f"{batch['status_url']}/events", 200)
     check("retry_batch", "POST", f"{batch['status_url']}/retry", 202, json={"ids": ["bad"]})
     check("reconcile", "POST", "/v1/reconcile", 200)
+    told = {"Upload-Length": "5"}
+    check("create_upload", "POST", "/v1/uploads", 400)
+    check("create_upload", "POST", "/v1/uploads", 201, headers=told)
+    (upload,) = client.application.extensions["triptych"].engine.store.documents("uploads")
+    url, bytes_there = f"/v1/uploads/{upload.name}", {"Upload-Offset": "0"}
+    check("get_upload_offset", "HEAD", url, 200)
+    part = {"data": b"hello", "content_type": "application/offset+octet-stream"}
+    check("send_upload_part", "PATCH", url, 415, headers=bytes_there)
+    check("send_upload_part", "PATCH", url, 204, headers=bytes_there, **part)
+    check("create_batch", "POST", f"{c}/batches?upload={upload.name}", 400)
+    check("delete_upload", "DELETE", url, 204)
     counts = check("get_collection", "GET", c, 200)["items"]
     assert counts == {"total": 5, "indexed": 3, "failed": 2}
     check("list_collections", "GET", "/v1/collections", 200)

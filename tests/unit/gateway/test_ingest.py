@@ -37,12 +37,14 @@ class Away(Anything):
         raise QueueUnavailable("away")
 
 
-def test_what_can_not_be_sent_leaves_nothing(monkeypatch):
-    """Neither a manifest nor counts; the reason is the queue's, even if Redis is away entirely."""
+@pytest.fixture
+def services(monkeypatch) -> Services:
+    """A gateway whose Redis takes no message, and is away entirely when it is asked to forget."""
 
     def fail(*_, **__) -> Never:
         raise QueueUnavailable("full")
 
+    monkeypatch.setattr(jobs, "send_task", fail)
     engine = Engine(
         Settings(),
         store=MediaStore(f"memory://{uuid.uuid4().hex}"),
@@ -50,8 +52,12 @@ def test_what_can_not_be_sent_leaves_nothing(monkeypatch):
         index=Anything(),
         extractors={},
     )
-    services = Services(engine, Anything(), Anything(), Away(), threading.Semaphore())
-    monkeypatch.setattr(jobs, "send_task", fail)
+    return Services(engine, Anything(), Anything(), Away(), threading.Semaphore())
+
+
+def test_what_can_not_be_sent_leaves_nothing(services):
+    """Neither a manifest nor counts; the reason is the queue's."""
+    engine = services.engine
     accepted = engine.accept_manifest("c", b'{"text":"a"}')
     with pytest.raises(QueueUnavailable, match="full"):
         enqueue(services, accepted)
@@ -59,3 +65,12 @@ def test_what_can_not_be_sent_leaves_nothing(monkeypatch):
     assert forgotten == ("forget", started[1])
     with pytest.raises(NotFound):
         read_manifest(engine.store, started[1])
+
+
+def test_what_has_a_key_stays(services):
+    """Another request under the key may have been told that it is accepted: the sweep finds it."""
+    accepted = services.engine.accept_manifest("c", b'{"text":"a"}', key="k")
+    with pytest.raises(QueueUnavailable, match="full"):
+        enqueue(services, accepted)
+    again = services.engine.accept_manifest("c", b'{"text":"a"}', key="k")
+    assert (again.repeated, again.manifest) == (True, accepted.manifest)

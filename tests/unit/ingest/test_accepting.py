@@ -3,8 +3,11 @@
 import io
 import json
 import re
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -164,6 +167,58 @@ def test_only_what_is_whole_and_here_has_a_content(acceptor):
     assert whole.fields["content"] == expected
     assert "content" not in elsewhere.fields
     assert "content" not in failed.fields
+
+
+class Meeting(StoreClock):
+    """A clock at which all that accept something wait for each other, after they have looked."""
+
+    def __init__(self, store: MediaStore, number: int) -> None:
+        super().__init__(store)
+        self.barrier = threading.Barrier(number)
+
+    def next(self, count: int = 1) -> int:
+        """The next number, when all are here."""
+        self.barrier.wait(10)
+        return super().next(count)
+
+
+@pytest.mark.parametrize("kind", ["manifest", "item"])
+@pytest.mark.parametrize("scheme", ["file", "memory"])
+def test_of_many_at_the_same_moment_one_is_accepted(tmp_path, scheme, kind):
+    """Under one key; the others hear of its batch. They may be in different processes."""
+    store = MediaStore(tmp_path.as_uri() if scheme == "file" else f"memory://{uuid.uuid4().hex}")
+    acceptor = Acceptor(store, Limits(), "print", Meeting(store, 6))
+    keyed = Target(C.name, C.identity, "k")
+
+    def accept(_: int) -> tuple[str, bool]:
+        if kind == "item":
+            one = acceptor.single(keyed, ItemFields(id="a", text="x"), {}, {})
+            return one.chunk.batch, one.repeated
+        accepted = acceptor.manifest(keyed, b'{"id": "a", "text": "x"}')
+        return accepted.manifest.batch, accepted.repeated
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(accept, range(6)))
+    assert len({batch for batch, _ in outcomes}) == 1
+    assert [repeated for _, repeated in outcomes].count(False) == 1
+    assert len(store.documents("batches")) == 1
+
+
+def test_a_batch_that_is_closed_meanwhile_is_not_accepted_again(acceptor):
+    """Though the open one, which would be in the way, is gone by then."""
+    keyed, body = Target(C.name, C.identity, "k"), b'{"id": "a", "text": "x"}'
+
+    class Overtaken(StoreClock):
+        """A clock that is so slow that another gateway has done it all."""
+
+        def next(self, count: int = 1) -> int:
+            manifest = acceptor.manifest(keyed, body).manifest
+            Ledger(acceptor.store, None).close(manifest, Settlement({0: "indexed"}))
+            return super().next(count)
+
+    slow = replace(acceptor, clock=Overtaken(acceptor.store))
+    assert slow.manifest(keyed, body).repeated
+    assert acceptor.store.documents("batches") == []
 
 
 def test_a_single_item_is_accepted_once_under_its_key(acceptor):
