@@ -224,8 +224,11 @@ def _document() -> dict[str, Any]:
         for one in schema.get("properties", {}).values():
             _describe_default(one)
     for path in found["paths"].values():
-        for described in path.values():
+        for method, described in path.items():
             _complete(described)
+            if method == "head":
+                for response in described["responses"].values():
+                    response.pop("content", None)
     return found
 
 

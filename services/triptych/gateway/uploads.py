@@ -106,12 +106,13 @@ def options() -> ResponseReturnValue:
     *(CrossOrigin, NotFound, Conflict, TooLarge, ChecksumMismatch),
     *(UnsupportedVersion, UnsupportedType, NoRoom, StoreUnavailable),
     headers=CreationHeaders,
-    body_required=False,
-    files=(PART_TYPE,),
     answer_headers={"Location": _TEXT, "Upload-Offset": _INTEGER, "Upload-Expires": _TEXT},
 )
 def create() -> ResponseReturnValue:
-    """Begin a resumable upload, by the tus protocol; its first bytes may be the body."""
+    """Begin a resumable upload, by the tus protocol.
+
+    Its first bytes may be the body, of the type application/offset+octet-stream.
+    """
     given = CreationHeaders.model_validate(_headers(CreationHeaders))
     said = _metadata(given.metadata)
     name = said.get("filename") or said.get("name", "")
