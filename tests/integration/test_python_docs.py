@@ -35,7 +35,9 @@ def test_the_page_works(  # noqa: PLR0917
     assert found["document"]["modalities"] == ["image", "text"]
     assert [hit["id"] for hit in found["answer"]["hits"]] == ["owl"]
     assert found["adding"].skips.counts == {"excluded": 1}
+    assert (found["status"].total, found["status"].failed) == (1, 0)
     printed = capsys.readouterr().out
     assert "1 of 1, 0 failed" in printed
+    assert "['2023/bat']" in printed
     assert "no item 'owl'" in printed
     assert collection not in {entry["name"] for entry in client.collections()}

@@ -90,6 +90,7 @@ def add(
             try:
                 report = _run(adding, quiet=as_json)
             except KeyboardInterrupt:
+                _tell_large(adding)
                 _tell_interrupted(adding.batches, url)
                 raise typer.Exit(INTERRUPTED) from None
             advice = client.collection(collection).get("advice") if report.total else None
@@ -111,8 +112,21 @@ def _run(adding: Adding, *, quiet: bool) -> AddReport:
     report = AddReport()
     with progress_bar("Adding", quiet=quiet) as bar, closing(adding.run()) as reports:
         for report in reports:
-            bar.update(done=report.done, total=report.total, failed=report.failed, rate=report.rate)
+            bar.update(
+                done=report.done,
+                total=report.total,
+                failed=report.failed,
+                rate=report.rate,
+                title=_title(report),
+            )
     return report
+
+
+def _title(report: AddReport) -> str:
+    """What is going on: large archives are sent for a while before they have items."""
+    if report.sent_bytes >= report.large_bytes:
+        return "Adding"
+    return f"Sending {report.sent_bytes / 2**20:,.0f} of {report.large_bytes / 2**20:,.0f} MiB"
 
 
 def _add_server_side(
@@ -188,6 +202,14 @@ def _first(entries: Sequence[Any], what: str) -> Iterator[Any]:
     yield from entries[:_SHOWN]
     if (more := len(entries) - _SHOWN) > 0:
         errors.print(f"  … and {more:,} more {what} (--json lists all)", markup=False)
+
+
+def _tell_large(adding: Adding) -> None:
+    """How far archives are that are sent in pieces."""
+    for name, (sent, size) in adding.large.items():
+        if sent < size:
+            far = f"{sent / 2**20:,.0f} of {size / 2**20:,.0f} MiB are sent, and kept for a while"
+            errors.print(f"{printable(name)}: {far}", markup=False, highlight=False)
 
 
 def _tell_interrupted(batches: Mapping[str, BatchStatus], url: str) -> None:

@@ -1,25 +1,32 @@
 """Adding the files of this machine: several requests at once, what is there already not at all."""
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triptych.client.errors import ClientError
+from triptych.client.resuming import Unfinished
 from triptych.ingest.uploads import Outgoing, Upload, find_sources, only_unknown, uploads_of
 from triptych.ingest.walking import Found, Kind, Skips, Walk
 
 if TYPE_CHECKING:
     from triptych.client.client import BatchStatus, Client
 
-_REFUSED = frozenset({400, 413, 422})
+_GONE, _USED, _NO_ROOM = 404, 409, 507
+_REFUSED = frozenset({400, 413, 422, _NO_ROOM})
 """What the gateway says of one request; other errors are about all of them."""
+_LARGE = 64 * 2**20
+"""Bytes from which on an archive is sent in pieces that survive a cut connection."""
 _LOOKED_AT = 8
 """Batches that one look asks for."""
 _PAUSE = 0.2
+_REPORT_SECONDS = 0.5
 _UNREADABLE: Kind = "unreadable"
 
 
@@ -41,6 +48,10 @@ class AddReport:
     pruned: int = 0
     """How many of these were deleted."""
     seconds: float = 0.0
+    sent_bytes: int = 0
+    """Of large archives, which take longer."""
+    large_bytes: int = 0
+    """What these have in all."""
 
     @property
     def partial(self) -> int:
@@ -59,6 +70,10 @@ class _Sent:
 
     batch: str | None
     skipped: Sequence[tuple[str, Kind, str]] = ()
+
+
+class _Interrupted(Exception):
+    """The run has ended: nothing more is sent."""
 
 
 @dataclass
@@ -93,6 +108,9 @@ class Adding:
     """What was left out, and why."""
     batches: dict[str, "BatchStatus"] = field(default_factory=dict)
     """What was accepted."""
+    large: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Bytes of large archives, by name: those that were sent, and all."""
+    _ended: threading.Event = field(default_factory=threading.Event)
     _ids: set[str] = field(default_factory=set)
     _planned: list[str] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
@@ -139,30 +157,39 @@ class Adding:
             done=sum(status.done for status in statuses),
             failed=sum(status.failed for status in statuses),
             planned=self._planned,
+            sent_bytes=sum(sent for sent, _ in self.large.values()),
+            large_bytes=sum(size for _, size in self.large.values()),
             seconds=time.monotonic() - self._started,
             **others,
         )
 
     def _send(self, archives: Iterable[Found], uploads: Iterable[Upload]) -> Iterator[AddReport]:
-        """Keep a few requests under way; at an interrupt those are finished, and no more begun."""
+        """Keep a few requests under way; at an interrupt those are finished, and no more begun.
+
+        Of large archives no more is sent: a later run goes on with them.
+        """
         pool = ThreadPoolExecutor(self.parallel)
         waiting: set[Future[_Sent]] = set()
         try:
             for send in self._requests(archives, uploads):
                 waiting.add(pool.submit(send))
-                if len(waiting) >= self.parallel:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    self._take(done)
-                    self._look()
+                while len(waiting) >= self.parallel:
+                    waiting = self._some(waiting)
                     yield self._report()
             while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                self._take(done)
-                self._look()
+                waiting = self._some(waiting)
                 yield self._report()
         finally:
+            self._ended.set()
             pool.shutdown(wait=True, cancel_futures=True)
             self._take(one for one in waiting if not one.cancelled() and not one.exception())
+
+    def _some(self, waiting: set[Future[_Sent]]) -> set[Future[_Sent]]:
+        """Wait a little, and take what is done; the rest."""
+        done, rest = wait(waiting, _REPORT_SECONDS, FIRST_COMPLETED)
+        self._take(done)
+        self._look()
+        return rest
 
     def _requests(
         self, archives: Iterable[Found], uploads: Iterable[Upload]
@@ -188,10 +215,55 @@ class Adding:
 
     def _upload_archive(self, archive: Found) -> _Sent:
         try:
-            answer = self.client.submit_archive(self.collection, archive.path, archive.name)
+            if archive.size < _LARGE:
+                answer = self.client.submit_archive(self.collection, archive.path, archive.name)
+            else:
+                answer = self._submit_large(archive)
         except ClientError as error:
             return _refused(archive.name, error)
+        except OSError as error:
+            return _Sent(None, [(archive.name, _UNREADABLE, error.strerror or str(error))])
         return _Sent(answer["batch"])
+
+    def _submit_large(self, archive: Found) -> dict[str, Any]:
+        """Send an archive in pieces, or go on where an earlier run was interrupted."""
+        unfinished = Unfinished(self.client.url)
+        begun = unfinished.find(archive.path)
+        try:
+            answer = self._submit_pieces(archive, unfinished, begun)
+        except ClientError as error:
+            if begun is None or error.status not in {_GONE, _USED}:
+                raise
+            answer = self._submit_pieces(archive, unfinished, None)
+        unfinished.forget(archive.path)
+        return answer
+
+    def _submit_pieces(
+        self, archive: Found, unfinished: Unfinished, upload: str | None
+    ) -> dict[str, Any]:
+        if upload is None:
+            upload = self.client.begin_upload(archive.size, archive.name)
+            unfinished.remember(archive.path, upload)
+
+        def progress(sent: int, size: int) -> None:
+            self.large[archive.name] = sent, size
+            if self._ended.is_set():
+                raise _Interrupted
+
+        try:
+            self.client.upload(archive.path, upload=upload, progress=progress)
+        except ClientError as error:
+            if error.status != _GONE:
+                raise
+            # It has expired, or an earlier run has made a batch of it, which is told again.
+        try:
+            return self.client.submit_upload(self.collection, upload, archive.name)
+        except ClientError as error:
+            if error.status in _REFUSED:
+                unfinished.forget(archive.path)
+                with suppress(ClientError):  # it expires anyway
+                    self.client.delete_upload(upload)
+            raise
 
     def _take(self, done: Iterable[Future[_Sent]]) -> None:
         for sent in (future.result() for future in done):

@@ -9,13 +9,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import quote
 
 import httpx
 
 from triptych.client.adding import Adding, AddReport
 from triptych.client.errors import ClientError
+from triptych.client.resuming import VERSION, Sending, SentBytes, metadata
 
 Media = Mapping[str, bytes | Sequence[bytes]]
 """Of a search: ``image`` and ``audio``, ``not.image`` and ``not.audio``; one file or several."""
@@ -73,6 +74,7 @@ class Client:
     """A connection to one gateway, for any number of threads; use it as a context manager."""
 
     def __init__(self, url: str, *, timeout: float = 120) -> None:
+        self.url = url
         self._http = httpx.Client(base_url=url, timeout=timeout)
 
     def __enter__(self) -> Self:
@@ -162,6 +164,65 @@ class Client:
             params={"name": name} if name else {},
             headers={"content-type": kind, "content-length": str(path.stat().st_size)},
         )
+
+    def begin_upload(self, size: int, name: str = "") -> str:
+        """Begin a resumable upload of a file of so many bytes; its id.
+
+        The name tells what it is: an archive, a manifest, or a file of an item.
+        """
+        headers = {**VERSION, "upload-length": str(size), "upload-metadata": metadata(name)}
+        response = self._request("POST", "/v1/uploads", headers=headers)
+        return str(response.headers["location"]).rpartition("/")[2]
+
+    def upload(
+        self,
+        file: Path | IO[bytes],
+        *,
+        name: str | None = None,
+        upload: str | None = None,
+        progress: SentBytes = lambda sent, size: None,  # noqa: ARG005
+    ) -> str:
+        """Send a large file in pieces; ``submit_upload`` makes a batch of it.
+
+        Where the connection is cut, or the gateway is away for a while, it goes on by itself with
+        what has not arrived. Another process can go on, too, if it knows the id.
+
+        Args:
+            file: a path, or a file that is open for reading bytes and can be read from any place.
+            name: what it is called; by default the name of the path.
+            upload: what ``begin_upload`` returned, here or elsewhere; by default it is begun.
+            progress: called with the bytes that were sent and that there are; may raise to stop.
+
+        Returns:
+            The id of the upload.
+
+        Raises:
+            ClientError: nothing arrived in several tries, or the upload is not there (404).
+        """
+        if isinstance(file, Path):
+            name = file.name if name is None else name
+            with file.open("rb") as opened:
+                return self.upload(opened, name=name, upload=upload, progress=progress)
+        size = file.seek(0, 2)
+        upload = upload or self.begin_upload(size, name or "")
+        Sending(self._request, f"/v1/uploads/{upload}", file, size, progress).run()
+        return upload
+
+    def submit_upload(self, collection: str, upload: str, name: str = "") -> dict[str, Any]:
+        """Make a batch of an upload, which is used up. The same again has the same answer.
+
+        Args:
+            collection: its name.
+            upload: what ``upload`` returned.
+            name: what the file is called, if not as it was when it was begun.
+        """
+        params = {"upload": upload, **({"name": name} if name else {})}
+        path = f"/v1/collections/{collection}/batches"
+        return self._patiently(lambda: self._call("POST", path, params=params))
+
+    def delete_upload(self, upload: str) -> None:
+        """Give up an upload."""
+        self._call("DELETE", f"/v1/uploads/{upload}", headers=VERSION)
 
     def limits(self) -> dict[str, int]:
         """How large requests and their parts may be."""
@@ -333,24 +394,37 @@ class Client:
         """Send a batch; while no answer comes, again under the same key, a few times."""
         path = f"/v1/collections/{collection}/batches"
         headers = {**arguments.pop("headers", {}), "idempotency-key": uuid.uuid4().hex}
+        return self._patiently(lambda: self._call("POST", path, headers=headers, **arguments))
+
+    def _patiently(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The answer to what may be asked again; while none comes, it is, a few times."""
         for pause in _PAUSES:
             try:
-                return self._call("POST", path, headers=headers, **arguments)
+                return ask()
             except ClientError as error:
                 if error.status not in {None, _AWAY}:
                     raise
             time.sleep(pause)
-        return self._call("POST", path, headers=headers, **arguments)
+        return ask()
 
-    def _call(
+    def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        """What the gateway answers. As ``_request``."""
+        response = self._request(method, path, **arguments)
+        answer: dict[str, Any] = response.json() if response.content else {}
+        return answer
+
+    def _request(
         self,
         method: str,
         path: str,
         *,
         body: Callable[[], Iterator[bytes]] | None = None,
         **arguments: Any,
-    ) -> dict[str, Any]:
-        """Ask, again and again while the gateway is busy; ``body`` is made anew each time."""
+    ) -> httpx.Response:
+        """Ask, again and again while the gateway is busy; ``body`` is made anew each time.
+
+        Raises ClientError.
+        """
         while True:
             if body is not None:
                 arguments["content"] = body()
@@ -361,8 +435,7 @@ class Client:
             time.sleep(_retry_after(response))
         if response.is_error:
             raise ClientError(_detail(response), response.status_code)
-        answer: dict[str, Any] = response.json() if response.content else {}
-        return answer
+        return response
 
     def _events(self, batch: str) -> Iterator[BatchStatus]:
         """The events of one connection. While the gateway has no thread for it, ask now and then.

@@ -398,18 +398,16 @@ class Engine:
     def collect(self, *, everything: bool = False) -> Collected:
         """Remove what deleted items and collections left behind; or whatever nothing refers to.
 
+        Uploads that expired go, too.
+
         Raises IndexUnavailable, StoreUnavailable.
         """
         settings = self.settings
+        uploads = self.uploads.collect()
         collector = Collector(
-            self.store,
-            self.index,
-            self.ledger,
-            self.uploads,
-            settings.media_grace,
-            settings.batch_ttl,
+            self.store, self.index, self.ledger, settings.media_grace, settings.batch_ttl
         )
-        return collector.collect(everything=everything)
+        return replace(collector.collect(everything=everything), uploads=uploads)
 
     def add(
         self,

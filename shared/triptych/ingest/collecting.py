@@ -1,4 +1,4 @@
-"""Collecting what nothing refers to any more: media, derived data, tombstones, batches, uploads.
+"""Collecting what nothing refers to any more: media, derived data, tombstones, old batches.
 
 Media come into the store before the manifest that refers to them. So what is young stays (a grace),
 and what is put again while it is collected is young again.
@@ -15,7 +15,6 @@ from triptych.index import SearchIndex
 from triptych.ingest.derived import digests
 from triptych.ingest.ledger import CLOSED, ClosedBatch, Ledger, closed_name
 from triptych.ingest.manifest import read_manifest
-from triptych.ingest.resumable import ResumableUploads
 from triptych.media.store import MediaStore, Stored
 
 ERASED = "erased"
@@ -49,7 +48,6 @@ class Collector:
     store: MediaStore
     index: SearchIndex
     ledger: Ledger
-    uploads: ResumableUploads
     grace: float
     """Seconds that media stay without an item."""
     batch_ttl: float
@@ -86,7 +84,7 @@ class Collector:
                 )
         for note in notes:
             self.store.delete_document(ERASED, note.name)
-        return Collected(media, derived, tombstones, batches, self.uploads.collect())
+        return Collected(media, derived, tombstones, batches)
 
     def _kept(self) -> tuple[set[str], int | None]:
         """What open batches refer to, and the lowest number of any of them."""
