@@ -8,7 +8,8 @@ from typing import Any
 from triptych.core.threads import limit_threads
 
 ON_A_STACK = ("pipeline", "search", "load", "memory", "stages", "recall")
-ALONE = ("start", "encoders", "decode", "lite0", "long_audio", "embedded", "folder")
+BULK = ("scaling", "upload", "single", "many")
+ALONE = ("start", "encoders", "decode", "lite0", "long_audio", "embedded", "folder", *BULK)
 BY_NAME_ONLY = ("index_design", "index_trials")
 """They take hours."""
 

@@ -24,7 +24,7 @@ from triptych.local import Stack, StackOptions, running_stack
 
 Line = dict[str, Any]
 
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.25
 _STAMPS = "stamps"
 
 
