@@ -439,3 +439,17 @@ def test_plan_messages_are_seen(scene: Scene):
     """A batch that is being planned says so."""
     jobs.send_plan(scene.app, "b")
     assert jobs.in_flight(scene.client, "b") == jobs.InFlight(frozenset(), planning=True)
+
+
+def test_what_a_worker_holds_is_not_dropped(scene: Scene):
+    """It is done to the end; what waits is gone, and no count is left over."""
+    for i in range(5):
+        scene.send(str(i), seconds=1)
+    scene.toy()
+    wait_until(lambda: scene.rows("started"))
+    assert jobs.drop(scene.client, "b") == 4
+    (held,) = jobs.in_flight(scene.client, "b").ordinals
+    wait_until(lambda: scene.backlog().messages == 0)
+    assert scene.done() == {str(held): 1}
+    assert (scene.backlog().items, scene.backlog().bytes) == (0, 0)
+    assert jobs.in_flight(scene.client, "b").ordinals == frozenset()

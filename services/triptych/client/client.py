@@ -278,7 +278,7 @@ class Client:
         return [BatchStatus.of(one) for one in found]
 
     def pause(self, batch: str) -> BatchStatus:
-        """Plan nothing more of a batch; what is under way is finished."""
+        """Begin nothing more of a batch; what a worker is at is finished."""
         return BatchStatus.of(self._call("POST", f"/v1/batches/{batch}/pause"))
 
     def resume(self, batch: str) -> BatchStatus:
@@ -293,6 +293,8 @@ class Client:
         self, batch: str, *, ids: Sequence[str] | None = None, reason: str | None = None
     ) -> str:
         """Add failed items of a batch again; the new batch.
+
+        Items that were sent anew or deleted since are left as they are.
 
         Args:
             batch: one that has ended.

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from itertools import islice
 
 import orjson
@@ -228,30 +227,33 @@ def events(batch: str) -> ResponseReturnValue:
     if not services().waiters.acquire(blocking=False):
         raise Busy("too many requests wait for batches")
     stream = _events(current_app.app_context(), first)
-    return Response(stream, mimetype=EVENTS_TYPE, headers={"Cache-Control": "no-store"})
+    response = Response(stream, mimetype=EVENTS_TYPE, headers={"Cache-Control": "no-store"})
+    response.call_on_close(services().waiters.release)  # a HEAD request never begins the stream
+    return response
 
 
 def _events(context: AppContext, state: BatchState) -> Iterator[bytes]:
     """At least a comment every fifteen seconds, so that nothing between takes it for dead."""
     with context:
         found = services()
-        try:
-            sent, quiet = None, 0.0
-            while True:
-                if state != sent:
-                    yield b"event: state\ndata: " + dumps(state) + b"\n\n"
-                    sent, quiet = state, 0.0
-                elif quiet >= _KEEP_ALIVE:
-                    yield b": waiting\n\n"
-                    quiet = 0.0
-                if state.state in {"done", "cancelled"}:
-                    return
-                time.sleep(_LOOK_SECONDS)
-                quiet += _LOOK_SECONDS
-                with suppress(Unavailable):  # what is away comes back
-                    state = found.batches.state(state.batch)
-        finally:
-            found.waiters.release()
+        sent, quiet = None, 0.0
+        while True:
+            if state != sent:
+                yield b"event: state\ndata: " + dumps(state) + b"\n\n"
+                sent, quiet = state, 0.0
+            elif quiet >= _KEEP_ALIVE:
+                yield b": waiting\n\n"
+                quiet = 0.0
+            if state.state in {"done", "cancelled"}:
+                return
+            time.sleep(_LOOK_SECONDS)
+            quiet += _LOOK_SECONDS
+            try:
+                state = found.batches.state(state.batch)
+            except NotFound:  # it went with its collection
+                return
+            except Unavailable:  # what is away comes back
+                continue
 
 
 @blueprint.get("/batches/<batch>/failures")
@@ -284,7 +286,7 @@ def _pages(batch: str, page: Page) -> Iterator[Page]:
 @blueprint.post("/batches/<batch>/pause")
 @operation("pause_batch", {200: BatchState}, *CHANGE, NotFound, Conflict)
 def pause(batch: str) -> ResponseReturnValue:
-    """Plan nothing more of a batch; what is under way is finished."""
+    """Begin nothing more of a batch; what a worker is at is finished."""
     return jsonify(services().batches.pause(batch_id(batch)))
 
 

@@ -150,6 +150,21 @@ class Ledger:
             missing |= {entry.item.ordinal for entry in entries} - set(found)
         return Settlement(outcomes, frozenset(missing))
 
+    def current(self, manifest: Manifest, entries: Sequence[Entry]) -> list[Entry]:
+        """Those of the entries whose items were neither sent anew nor deleted since.
+
+        Raises NotFound where the collection was deleted, and IndexUnavailable.
+        """
+        held = self._held(manifest, [entry.item.id for entry in entries])
+        if held is None:
+            raise NotFound(f"collection {manifest.collection!r} was deleted")
+        return [
+            entry
+            for entry in entries
+            if (known := held.get(entry.item.id)) is None
+            or known.version <= manifest.sequence + entry.item.ordinal
+        ]
+
     def close(self, manifest: Manifest, settlement: Settlement) -> None:
         """Put a settled batch away: first the closed one is durable, then the open one goes.
 

@@ -5,6 +5,7 @@ is a document of the ledger.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +34,7 @@ class BatchState(Described):
     state: State
     total: int
     done: int
-    """Items that are dealt with, failed ones included."""
+    """Items that are dealt with, failed ones included and cancelled ones not."""
     failed: int
     """Items of which nothing is searchable."""
     rate: float
@@ -82,8 +83,13 @@ class Batches:
                 yield found
 
     def pause(self, batch: str) -> BatchState:
-        """Plan nothing more; what is under way is finished. Raises NotFound, Conflict."""
-        return self._want(batch, "paused")
+        """Begin nothing more; what a worker holds is finished. Raises NotFound, Conflict.
+
+        What waits in queues is taken out of them, and planned again when the batch goes on.
+        """
+        self._want(batch, "paused")
+        jobs.drop(self.redis, batch)
+        return self.state(batch)
 
     def resume(self, batch: str) -> BatchState:
         """Go on with a batch that was paused. Raises NotFound, Conflict."""
@@ -97,37 +103,50 @@ class Batches:
     def cancel(self, batch: str) -> BatchState:
         """End a batch: what is indexed stays, the rest is not done. Raises NotFound, Conflict."""
         self._want(batch, "cancelled")
+        self.progress.cancel(batch)
         self.finish(batch)
         return self.state(batch)
 
     def finish(self, batch: str) -> Settlement | None:
-        """Close a batch that is dealt with, or cancelled with nothing under way.
+        """Close a batch that is dealt with, or cancelled with nothing of it being written.
 
         Returns what became of it; None if it is not open any more.
         """
         try:
-            cancelled = self._wanted(batch) == "cancelled"
-            if cancelled:
-                jobs.drop(self.redis, batch)
             manifest = read_manifest(self.engine.store, batch)
-            held = cancelled and jobs.in_flight(self.redis, batch).ordinals
-            settlement = self.engine.ledger.settle(manifest)
-        except NotFound:
-            return None
-        if cancelled and not held:
-            rest = dict.fromkeys(settlement.missing, CANCELLED)
-            settlement = Settlement({**settlement.outcomes, **rest})
-        if not manifest.single:
-            self.progress.restore(batch, manifest.total, manifest.accepted, settlement)
-        if not settlement.missing:
-            self.engine.ledger.close(manifest, settlement)
+            settlement = self._settlement(manifest)
+            if not manifest.single:
+                self.progress.restore(batch, manifest.total, manifest.accepted, settlement)
+            if not settlement.missing:
+                self.engine.ledger.close(manifest, settlement)
+        except NotFound:  # somebody else has closed it
+            settlement = None
+        if settlement is None or not settlement.missing:
             self.engine.store.delete_document(CONTROL, batch)
         return settlement
+
+    def _settlement(self, manifest: Manifest) -> Settlement:
+        """What became of a batch. What is missing of a cancelled one is cancelled.
+
+        While some of it is being written nobody knows yet: the worker will ask for it to be
+        closed. What workers are at before the last step is not written when the manifest is gone.
+        """
+        if self._wanted(manifest.batch) != "cancelled":
+            return self.engine.ledger.settle(manifest)
+        jobs.drop(self.redis, manifest.batch)
+        writing = jobs.in_flight(self.redis, manifest.batch).writing
+        written = self.progress.dealt_with(manifest.batch)
+        found = self.engine.ledger.settle(manifest)
+        if writing - written:
+            return found
+        return Settlement({**found.outcomes, **dict.fromkeys(found.missing, CANCELLED)})
 
     def retry(
         self, batch: str, choose: Callable[[Entry], bool] = lambda _: True
     ) -> tuple[Manifest, int]:
         """Accept the items of a batch again that failed in part or altogether.
+
+        Those that were sent anew or deleted since are left as they are.
 
         Args:
             batch: one that has ended.
@@ -137,21 +156,30 @@ class Batches:
             The new batch, and how many items it has.
 
         Raises:
-            NotFound, Conflict: no such batch, or it is not done.
+            NotFound, Conflict: no such batch or collection, or the batch is not done.
             InvalidInput: nothing of it has failed.
         """
-        try:
-            closed = self.engine.ledger.closed(batch)
-        except NotFound:
-            self._running(batch)
-            raise Conflict(f"batch {batch} is not done: retry when it is") from None
-        entries = [entry for entry in closed.entries if choose(entry)]
-        if not entries:
+        closed = self._ended(batch)
+        chosen = [entry for entry in closed.entries if choose(entry)]
+        entries = self.engine.ledger.current(closed.manifest, chosen)
+        if not chosen:
             raise InvalidInput(f"nothing of batch {batch} that was chosen has failed")
+        if not entries:
+            raise InvalidInput(f"the failed items of batch {batch} were sent anew or deleted since")
         manifest = self.engine.accept_again(closed.manifest.collection, entries)
         self.progress.start(manifest.batch, manifest.total)
         jobs.send_plan(self.app, manifest.batch)
         return manifest, len(entries)
+
+    def _ended(self, batch: str) -> ClosedBatch:
+        """A batch that is dealt with, closed now if need be. Raises NotFound, Conflict."""
+        with suppress(NotFound):
+            return self.engine.ledger.closed(batch)
+        if self._open(self._running(batch)).state == "done":
+            self.finish(batch)
+        with suppress(NotFound):
+            return self.engine.ledger.closed(batch)
+        raise Conflict(f"batch {batch} is not done: retry when it is")
 
     def paused(self, batch: str) -> bool:
         """Whether nothing more of it is to be planned."""
@@ -189,12 +217,16 @@ class Batches:
             self.engine.ledger.closed(batch)
             raise Conflict(f"batch {batch} has ended") from None
 
-    def _want(self, batch: str, what: Literal["paused", "cancelled"]) -> BatchState:
+    def _want(self, batch: str, what: Literal["paused", "cancelled"]) -> None:
         self._running(batch)
         if self._wanted(batch) == "cancelled" and what == "paused":
             raise Conflict(f"batch {batch} is being cancelled")
         self.engine.store.write_document(CONTROL, batch, what.encode())
-        return self.state(batch)
+        try:
+            self._running(batch)
+        except Conflict:  # it has ended meanwhile
+            self.engine.store.delete_document(CONTROL, batch)
+            raise
 
     def _wanted(self, batch: str) -> str | None:
         try:
@@ -206,14 +238,15 @@ class Batches:
 def _closed(closed: ClosedBatch) -> BatchState:
     manifest, counts = closed.manifest, closed.counts
     elapsed = closed.closed - manifest.accepted
+    done = manifest.total - counts.get(CANCELLED, 0)
     return BatchState(
         manifest.batch,
         collection=manifest.collection,
         state="cancelled" if CANCELLED in counts else "done",
         total=manifest.total,
-        done=manifest.total,
+        done=done,
         failed=sum(counts.get(outcome, 0) for outcome in FAILED),
-        rate=round(manifest.total / elapsed, 2) if elapsed > 0 else 0.0,
+        rate=round(done / elapsed, 2) if elapsed > 0 else 0.0,
         eta_seconds=0.0,
         accepted=manifest.accepted,
         outcomes=dict(counts),

@@ -187,6 +187,8 @@ class InFlight:
     ordinals: frozenset[int]
     planning: bool
     """Whether a plan message is under way."""
+    writing: frozenset[int] = frozenset()
+    """Those of which a message has come to the last step."""
 
 
 def in_flight(client: redis.Redis, batch: str) -> InFlight:
@@ -199,13 +201,16 @@ def in_flight(client: redis.Redis, batch: str) -> InFlight:
     return InFlight(
         ordinals=frozenset().union(*(labels.parse(row[4]) for row in rows)),
         planning=any(row[0] in _PLAN_STREAMS for row in rows),
+        writing=frozenset().union(
+            *(labels.parse(row[4]) for row in rows if row[0] in _WRITE_STREAMS)
+        ),
     )
 
 
 def drop(client: redis.Redis, batch: str) -> int:
-    """Delete the messages of a batch, also held ones; how many. Raises QueueUnavailable.
+    """Delete the messages of a batch that no worker holds; how many. Raises QueueUnavailable.
 
-    Work that has begun goes on; what comes of it may still be sent.
+    Work that has begun goes on, and what comes of it is sent on.
     """
     try:
         return int(client.register_script(scripts.DROP)(keys=[flight_key(batch)]))
@@ -214,3 +219,4 @@ def drop(client: redis.Redis, batch: str) -> int:
 
 
 _PLAN_STREAMS = frozenset(stream_key(PLAN, lane) for lane in LANES)
+_WRITE_STREAMS = frozenset(stream_key(FUSION, lane) for lane in LANES)

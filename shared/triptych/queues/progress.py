@@ -23,6 +23,8 @@ class Status:
     failed: int
     started: float
     updated: float
+    cancelled: bool = False
+    """Whether it ends as soon as nothing of it is being written."""
 
     @property
     def state(self) -> Literal["running", "done"]:
@@ -63,6 +65,10 @@ class Progress:
         commands.append(("hset", _key(batch), {"updated": time.time()}))
         return self._status(batch, commands)
 
+    def cancel(self, batch: str) -> None:
+        """Note that a batch ends as soon as nothing of it is being written."""
+        self._run([("hset", _key(batch), {"cancelled": 1})], batch)
+
     def restore(self, batch: str, total: int, started: float, settled: Settlement) -> None:
         """Count a batch anew, by what the index has of it."""
         now = time.time()
@@ -101,6 +107,7 @@ class Progress:
             failed=failed,
             started=float(header[b"started"]),
             updated=float(header[b"updated"]),
+            cancelled=b"cancelled" in header,
         )
 
     def forget(self, batch: str) -> None:

@@ -179,20 +179,23 @@ return {rows, string.format('%.0f', clock())}
 """
 )
 
-# KEYS: the flight of a batch. Replies with how many messages are gone.
+# KEYS: the flight of a batch. Deletes what no worker holds, and replies with how many messages.
 DROP = (
     _PRELUDE
     + """
 local gone = 0
-for _, value in ipairs(redis.call('HVALS', KEYS[1])) do
-  local stream, id, items, bytes = string.match(value, '^(%S+) (%S+) (%S+) (%S+)')
-  redis.pcall('XACK', stream, GROUP, id)
-  if redis.call('XDEL', stream, id) == 1 then
-    count(stream, -items, -bytes)
-    gone = gone + 1
+local flight = redis.call('HGETALL', KEYS[1])
+for i = 1, #flight, 2 do
+  local stream, id, items, bytes = string.match(flight[i + 1], '^(%S+) (%S+) (%S+) (%S+)')
+  local held = redis.pcall('XPENDING', stream, GROUP, id, id, 1)
+  if held.err or #held == 0 then
+    if redis.call('XDEL', stream, id) == 1 then
+      count(stream, -items, -bytes)
+      gone = gone + 1
+    end
+    redis.call('HDEL', KEYS[1], flight[i])
   end
 end
-redis.call('DEL', KEYS[1])
 return gone
 """
 )

@@ -11,6 +11,7 @@ from PIL import Image
 
 from triptych.core.settings import Encoders, Settings
 from triptych.engine import Engine
+from triptych.gateway import batches
 from triptych.gateway.app import create_app
 from triptych.gateway.services import Services
 from triptych.queues import jobs, scripts
@@ -55,6 +56,13 @@ class Counts:
 
     def pipeline(self, **_: object) -> None:
         """Never needed."""
+
+    def cancel(self, _: str) -> None:
+        """It ends when nothing is being written."""
+
+    def dealt_with(self, _: str) -> set[int]:
+        """Redis has forgotten."""
+        return set()
 
     def start(self, _: str, total: int) -> None:
         """Remember how many items there are."""
@@ -201,7 +209,7 @@ def test_every_answer_is_as_described(make):  # noqa: PLR0915 # each operation o
     check("list_batches", "GET", "/v1/batches?collection=c&limit=5", 200)
     check("pause_batch", "POST", f"{batch['status_url']}/pause", 200)
     check("resume_batch", "POST", f"{batch['status_url']}/resume", 200)
-    check("retry_batch", "POST", f"{batch['status_url']}/retry", 409)
+    check("retry_batch", "POST", f"/v1/batches/{'0' * 32}/retry", 404)
     check("cancel_batch", "POST", f"{batch['status_url']}/cancel", 200)
     check("cancel_batch", "POST", f"{batch['status_url']}/cancel", 409)
     check("watch_batch", "GET", f"{batch['status_url']}/events", 200)
@@ -243,3 +251,34 @@ def test_a_form_with_a_manifest_alone_is_like_a_manifest(make):
     batch = client.post("/v1/collections/c/batches", data=manifest).json
     (failure,) = client.get(f"{batch['status_url']}/failures").json["failures"]
     assert "not among the uploaded files" not in failure["errors"]["image"]
+
+
+def test_watching_gives_its_place_back(make):
+    """Also where only the header was asked for, or nobody reads the events."""
+    client = make("hsv-histogram")
+    lines = b'{"id": "line", "text": "a dog"}\n'
+    batch = client.post(
+        "/v1/collections/c/batches", data=lines, content_type="application/x-ndjson"
+    ).json
+    path = f"{batch['status_url']}/events"
+    assert client.head(path, buffered=True).status_code == 200
+    client.get(path, buffered=False).close()
+    answer = client.get(path)
+    assert (answer.status_code, answer.text.count("data: ")) == (200, 1)
+
+
+def test_the_events_of_a_batch_end_with_it(make, monkeypatch):
+    """Where it went with its collection while somebody watched."""
+    client = make("hsv-histogram")
+    monkeypatch.setattr(Counts, "status", lambda self, _: Status(self.total, 0, 0, 0.0, 1.0))
+    monkeypatch.setattr(batches, "_LOOK_SECONDS", 0)
+    monkeypatch.setattr(jobs, "send_plan", lambda *_: None)
+    lines = b'{"id": "line", "text": "a dog"}\n'
+    batch = client.post(
+        "/v1/collections/c/batches", data=lines, content_type="application/x-ndjson"
+    ).json
+    events = iter(client.get(f"{batch['status_url']}/events", buffered=False).response)
+    assert b'"running"' in next(events)
+    store = client.application.extensions["triptych"].engine.store
+    store.delete_document("batches", f"{batch['batch']}.jsonl")
+    assert list(events) == []

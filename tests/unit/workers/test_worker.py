@@ -137,6 +137,15 @@ def test_a_batch_that_is_dealt_with_is_closed(worker, monkeypatch):
     assert sent == ["b"]
 
 
+def test_a_cancelled_batch_is_closed_when_something_of_it_was_written(worker, monkeypatch):
+    """Whoever cancelled it left that to the worker."""
+    sent = []
+    monkeypatch.setattr(jobs, "send_closing", lambda _, batch: sent.append(batch))
+    worker.progress.known = Status(9, 2, 0, started=0.0, updated=1.0, cancelled=True)
+    worker.write(message())
+    assert sent == ["b"]
+
+
 def test_an_item_whose_manifest_can_not_be_read_is_not_forgotten(worker):
     """A damaged disk is no reason to drop what was accepted: the message comes again."""
     worker.engine.error = MediaUnreadable("input/output error")

@@ -228,5 +228,5 @@ class Worker:
             self.engine.withdraw(chunk.batch)
         else:
             status = self.progress.mark(chunk.batch, done=written.done, failed=written.failed)
-            if status is not None and status.state == "done":
+            if status is not None and (status.state == "done" or status.cancelled):
                 jobs.send_closing(self.app, chunk.batch)
