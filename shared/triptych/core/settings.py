@@ -4,12 +4,18 @@ Each field is an environment variable with the prefix ``TRIPTYCH_`` (``redis_url
 ``TRIPTYCH_REDIS_URL``). Limits are in bytes, pixels, seconds or items, as the name says.
 """
 
+import base64
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_LEAST_KEY, _MOST_KEY = 24, 64
+"""How many bytes the key of a webhook has, by its specification."""
 
 
 def data_home() -> Path:
@@ -73,6 +79,55 @@ class Encoders(BaseSettings):
     spoken: str = Field("", description="speech in sounds, recognised: whisper-base")
     written: str = Field("", description="writing in pictures, recognised: rapidocr")
     keywords: str = Field("", description="a fitted tfidf-lsa, which picks keywords of texts")
+
+
+class Webhook(BaseSettings):
+    """Where it is told that a batch has ended (https://www.standardwebhooks.com)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRIPTYCH_WEBHOOK_",
+        frozen=True,
+        hide_input_in_errors=True,  # errors are logged
+    )
+
+    url: str = Field("", description="http(s)://… that gets a POST; none by default")
+    secret: SecretStr = Field(
+        SecretStr(""),
+        description="what it is signed with: whsec_ and 24 to 64 bytes in base64; while it is "
+        "changed, the new and the old one, separated by a blank",
+    )
+    seconds: int = Field(
+        3 * 86_400, ge=1, description="after which an end that nobody took is given up"
+    )
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The bytes of the secrets. Raises ValueError."""
+        return tuple(map(_key, self.secret.get_secret_value().split()))
+
+    @property
+    def host(self) -> str:
+        """Of the URL, the rest of which may be a secret, too."""
+        return urlsplit(self.url).hostname or ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.url and (urlsplit(self.url).scheme not in {"http", "https"} or not self.host):
+            raise ValueError("TRIPTYCH_WEBHOOK_URL: http://… or https://… is accepted")
+        if self.url and not self.keys:
+            raise ValueError("TRIPTYCH_WEBHOOK_URL needs TRIPTYCH_WEBHOOK_SECRET")
+        return self
+
+
+def _key(secret: str) -> bytes:
+    with suppress(ValueError):  # no base64
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        if _LEAST_KEY <= len(key) <= _MOST_KEY:
+            return key
+    raise ValueError(
+        f"TRIPTYCH_WEBHOOK_SECRET: whsec_ and {_LEAST_KEY} to {_MOST_KEY} bytes in base64 "
+        "are accepted"
+    )
 
 
 class Settings(BaseSettings):
@@ -144,6 +199,7 @@ class Settings(BaseSettings):
     compute_threads: int = Field(1, ge=1, description="threads of one model in one process")
     limits: Limits = Field(default_factory=Limits)
     encoders: Encoders = Field(default_factory=Encoders)
+    webhook: Webhook = Field(default_factory=Webhook)
 
     @classmethod
     def of_folder(cls, home: Path) -> Self:

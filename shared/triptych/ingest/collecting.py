@@ -13,7 +13,7 @@ from typing import Any
 from triptych.core.errors import NotFound
 from triptych.index import SearchIndex
 from triptych.ingest.derived import digests
-from triptych.ingest.ledger import CLOSED, ClosedBatch, Ledger, closed_name
+from triptych.ingest.ledger import ANNOUNCED, CLOSED, ClosedBatch, Ledger, closed_name
 from triptych.ingest.manifest import read_manifest
 from triptych.media.store import MediaStore, Stored
 
@@ -140,6 +140,9 @@ class Collector:
             self.store.write_document(CLOSED, closed_name(batch), body)
 
     def _batches(self, now: float, erased: set[str]) -> int:
+        for one in self.store.documents(ANNOUNCED):  # of a receiver that there is no more
+            if one.modified < now - self.batch_ttl:
+                self.store.delete_document(ANNOUNCED, one.name)
         removed = 0
         for one in self.store.documents(CLOSED):
             batch = one.name.removesuffix(".json")

@@ -8,7 +8,7 @@ that failed, so that they can be tried again.
 import json
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -28,6 +28,8 @@ from triptych.media.store import MediaStore
 
 CLOSED = "closed"
 """The folder of batches that are dealt with."""
+ANNOUNCED = "announced"
+"""The folder of ends of batches of which somebody is still to be told."""
 DROPPED, CANCELLED = "dropped", "cancelled"
 FAILED = frozenset({"failed", "quarantined"})
 """Outcomes of items of which nothing is searchable."""
@@ -165,10 +167,21 @@ class Ledger:
             or known.version <= manifest.sequence + entry.item.ordinal
         ]
 
-    def close(self, manifest: Manifest, settlement: Settlement) -> None:
+    def close(
+        self,
+        manifest: Manifest,
+        settlement: Settlement,
+        tell: Callable[[ClosedBatch], None] = lambda _: None,
+    ) -> None:
         """Put a settled batch away: first the closed one is durable, then the open one goes.
 
         A single item leaves nothing behind but its key: its document says what became of it.
+
+        Args:
+            manifest: the batch.
+            settlement: what became of it.
+            tell: called between the two steps; so it is called at least once for each batch, and
+                what it does must be durable.
         """
         if not manifest.single or manifest.content is not None:
             kept = [
@@ -179,6 +192,7 @@ class Ledger:
             ]
             closed = ClosedBatch(manifest, settlement.counts, time.time(), kept)
             self.store.write_document(CLOSED, closed_name(manifest.batch), closed.to_json())
+            tell(closed)
         delete_manifest(self.store, manifest.batch)
 
     def closed(self, batch: str) -> ClosedBatch:

@@ -5,15 +5,14 @@ Operators list the allowed hosts in TRIPTYCH_FETCH_HOSTS. No other host is conta
 not followed, and neither credentials nor proxy settings of the environment are used.
 """
 
-import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 
 import httpx
 
 from triptych.core.errors import InvalidInput, TooLarge
 from triptych.core.names import printable
+from triptych.core.outgoing import asked
 
 SCHEMES = ("http://", "https://")
 _SECONDS = 10.0
@@ -46,7 +45,7 @@ def fetch(value: str, field: str, *, hosts: Collection[str], max_bytes: int) -> 
     shown = printable(value, _SHOWN_CHARS)
     deadline = time.monotonic() + _WHOLE_SECONDS
     try:
-        with _asked(url) as response:
+        with asked("GET", url, seconds=_SECONDS, whole_seconds=_WHOLE_SECONDS) as response:
             if response.status_code != httpx.codes.OK:
                 raise InvalidInput(
                     f"{shown} returned HTTP {response.status_code}; redirects are not followed",
@@ -86,26 +85,3 @@ def _read(response: httpx.Response, shown: str, field: str, max_bytes: int) -> b
         if len(data) > max_bytes:
             raise TooLarge(f"{shown} has more than {max_bytes} bytes", field=field)
     return bytes(data)
-
-
-@contextmanager
-def _asked(url: httpx.URL) -> Iterator[httpx.Response]:
-    """The response to a request, before its body is read.
-
-    The client's own timeouts are per read and start again with every byte, also of the headers.
-    So when the whole time is over, the client is closed, and the read fails.
-    """
-    with httpx.Client(
-        timeout=_SECONDS,
-        follow_redirects=False,
-        trust_env=False,
-        headers={"accept-encoding": "identity", "user-agent": "triptych"},
-    ) as client:
-        timer = threading.Timer(_WHOLE_SECONDS, client.close)
-        timer.daemon = True
-        timer.start()
-        try:
-            with client.stream("GET", url) as response:
-                yield response
-        finally:
-            timer.cancel()

@@ -17,8 +17,10 @@ from triptych.core.errors import Conflict, InvalidInput, NotFound
 from triptych.engine import Engine
 from triptych.ingest.ledger import CANCELLED, FAILED, ClosedBatch, Settlement
 from triptych.ingest.manifest import Entry, Manifest, read_manifest
-from triptych.queues import jobs
+from triptych.queues import announcing, jobs
 from triptych.queues.progress import Progress
+from triptych.queues.webhook import Notice
+from triptych.search.answer import dumps
 
 State = Literal["running", "paused", "cancelling", "cancelled", "done"]
 CONTROL = "control"
@@ -118,12 +120,20 @@ class Batches:
             if not manifest.single:
                 self.progress.restore(batch, manifest.total, manifest.accepted, settlement)
             if not settlement.missing:
-                self.engine.ledger.close(manifest, settlement)
+                self.engine.ledger.close(manifest, settlement, self._announce)
         except NotFound:  # somebody else has closed it
             settlement = None
         if settlement is None or not settlement.missing:
             self.engine.store.delete_document(CONTROL, batch)
         return settlement
+
+    def _announce(self, closed: ClosedBatch) -> None:
+        """Have the end of a batch told, where the deployment has a receiver."""
+        if self.engine.settings.webhook.url and not closed.manifest.single:
+            body = dumps(_closed(closed)).decode()
+            notice = Notice(closed.manifest.batch, body, ended=closed.closed)
+            announcing.announce(self.engine.store, notice)
+            announcing.wake(self.redis)
 
     def _settlement(self, manifest: Manifest) -> Settlement:
         """What became of a batch. What is missing of a cancelled one is cancelled.

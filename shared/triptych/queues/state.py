@@ -8,9 +8,18 @@ import redis
 from triptych.core.errors import QueueUnavailable
 from triptych.queues import scripts
 
-EVENTS = ("done", "returned", "died", "quarantined", "failed")
+EVENTS = (
+    "done",
+    "returned",
+    "died",
+    "quarantined",
+    "failed",
+    "announced",
+    "not_announced",
+    "never_announced",
+)
 """What is counted by queue: messages ended, put back, put back after a death; items stopped as
-deadly, and items that failed."""
+deadly, and items that failed; ends of batches that were told, not told at a try, given up."""
 
 
 def check_room(client: redis.Redis) -> None:

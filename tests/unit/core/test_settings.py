@@ -70,3 +70,41 @@ def test_folders_follow_the_desktop_specification(monkeypatch):
     monkeypatch.setenv("HOME", "/home/someone")
     assert data_home() == Path("/home/someone/.local/share/triptych")
     assert cache_home() == Path("/home/someone/.cache/triptych")
+
+
+SECRET = "whsec_" + "A" * 32
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"url": "http://example.org/hook"}, "needs TRIPTYCH_WEBHOOK_SECRET"),
+        ({"url": "ftp://example.org", "secret": SECRET}, "https://"),
+        ({"url": "file:///etc/passwd", "secret": SECRET}, "https://"),
+        ({"url": "http://", "secret": SECRET}, "https://"),
+        ({"url": "http://example.org", "secret": "whsec_" + "A" * 20}, "24 to 64 bytes"),
+        ({"url": "http://example.org", "secret": "whsec_" + "A" * 100}, "24 to 64 bytes"),
+        ({"url": "http://example.org", "secret": "hunter2 é"}, "24 to 64 bytes"),
+        ({"url": "http://example.org", "secret": SECRET, "seconds": 0}, "greater than"),
+    ],
+)
+def test_a_webhook_that_can_not_work_is_refused(monkeypatch, values, reason):
+    """Where the process starts, and without telling the secret."""
+    for name, value in values.items():
+        monkeypatch.setenv(f"TRIPTYCH_WEBHOOK_{name.upper()}", str(value))
+    with pytest.raises(ValidationError, match=reason) as error:
+        Settings()
+    assert "AAAA" not in str(error.value)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_webhook_has_a_secret_that_is_not_shown(monkeypatch):
+    """Or two, while it is changed; the host may be shown, the rest of the URL not."""
+    assert (Settings().webhook.url, Settings().webhook.keys) == ("", ())
+    monkeypatch.setenv("TRIPTYCH_WEBHOOK_URL", "https://user:pass@example.org:8000/a?token=b")
+    monkeypatch.setenv("TRIPTYCH_WEBHOOK_SECRET", f"{SECRET} whsec_{'B' * 40}")
+    found = Settings()
+    assert [len(key) for key in found.webhook.keys] == [24, 30]
+    assert found.webhook.host == "example.org"
+    assert "AAAA" not in repr(found)
+    assert "BBBB" not in repr(found)

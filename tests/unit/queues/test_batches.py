@@ -1,5 +1,6 @@
 """What users do with batches: on a real index in a folder, with stand-ins for the queues."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,15 +10,17 @@ from typing import Any
 import pytest
 
 from support import layout
-from triptych.core.errors import Conflict, InvalidInput, NotFound
-from triptych.core.settings import Settings
+from triptych.core.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
+from triptych.core.settings import Settings, Webhook
 from triptych.encoders.extractors import Extractor
 from triptych.engine import Engine
-from triptych.ingest.ledger import Settlement
+from triptych.ingest.ledger import ANNOUNCED, Settlement
 from triptych.media.store import MediaStore
-from triptych.queues import jobs
+from triptych.queues import announcing, jobs
 from triptych.queues.batches import CONTROL, Batches
 from triptych.queues.progress import Status
+from triptych.queues.webhook import Notice
+from triptych.search.answer import dumps
 from unit.seeded import BLOCKS, encoders
 
 LINES = b'{"id":"a","text":"one"}\n{"id":"b","text":"two"}\n{"id":"c"}\n{"id":"d"}'
@@ -208,3 +211,35 @@ def test_two_that_close_a_batch_do_not_disturb_each_other(batches, monkeypatch):
     assert batches.finish(batch) is None
     assert batches.state(batch).state == "done"
     assert replace(ledger.closed(batch), closed=0).counts == {"indexed": 2, "failed": 2}
+
+
+def test_the_end_of_a_batch_is_to_be_told(batches, monkeypatch):
+    """In the words of its last state, and before its manifest goes: so none is missed."""
+    told: list[Notice] = []
+    hook = Webhook(url="http://example.org", secret="whsec_" + "A" * 32)
+    settings = batches.engine.settings.model_copy(update={"webhook": hook})
+    monkeypatch.setattr(batches.engine, "settings", settings)
+    monkeypatch.setattr(announcing, "wake", lambda _: None)
+
+    def die(_store: object, notice: Notice) -> None:
+        told.append(notice)
+        raise StoreUnavailable("the disk is full")
+
+    batch = send(batches, work=slice(None))
+    with monkeypatch.context() as patch:
+        patch.setattr(announcing, "announce", die)
+        with pytest.raises(StoreUnavailable):
+            batches.finish(batch)
+    assert [one.batch for one in batches.engine.ledger.open_batches()] == [batch]
+    batches.finish(batch)
+    store = batches.engine.store
+    notice = Notice.from_json(store.read_document(ANNOUNCED, f"{batch}.json"))
+    assert notice.body == dumps(batches.state(batch)).decode()
+    assert json.loads(notice.body)["outcomes"] == {"indexed": 2, "failed": 2}
+    assert (notice.id, notice.tries) == (told[0].id, 0)
+
+
+def test_nothing_is_told_without_a_receiver(batches):
+    """Nobody would ever tell it."""
+    batches.finish(send(batches, work=slice(None)))
+    assert batches.engine.store.documents(ANNOUNCED) == []

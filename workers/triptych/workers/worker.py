@@ -21,7 +21,9 @@ from triptych.ingest.indexing import Written
 from triptych.ingest.manifest import read_manifest
 from triptych.ingest.planning import Position
 from triptych.ingest.steps import Stepped
+from triptych.media.store import MediaStore
 from triptych.queues import jobs
+from triptych.queues.announcing import Announcer
 from triptych.queues.batches import Batches
 from triptych.queues.progress import Progress
 from triptych.queues.reconciling import Reconciler
@@ -81,6 +83,8 @@ class Worker:
         """Take messages until told to stop; exits like a command."""
         if self.kind == jobs.PLAN:
             threading.Thread(target=self._remind, daemon=True).start()
+            if self.settings.webhook.url:
+                threading.Thread(target=self._announce, daemon=True).start()
         self.runtime.run(concurrency)
 
     def _remind(self) -> None:
@@ -94,6 +98,12 @@ class Worker:
                     jobs.send_sweep(self.app, everything=bool(everything))
             except (redis.RedisError, QueueUnavailable) as error:
                 log.warning("no sweep can be asked for", reason=str(error))
+
+    def _announce(self) -> None:
+        """Tell that batches have ended, for ever."""
+        settings = self.settings
+        store, client = MediaStore(settings.media_url), connect(settings.redis_url)
+        Announcer(store, client, settings.webhook).run(settings.reconcile_seconds)
 
     def _count(self, **events: int) -> None:
         """Count events for ``/metrics``; work does not wait for that."""
