@@ -77,6 +77,7 @@ class Collector:
         media = derived = 0
         if everything or notes:
             before = max([now - self.grace, *(note.modified for note in notes)])
+            self.store.tidy(now - self.grace)
             media = self._sweep(self.store.media(), kept, before, self.store.collect_media)
             for kind in self.store.derived_kinds():
                 derived += self._sweep(

@@ -26,6 +26,8 @@ from triptych.core.errors import MediaUnreadable, NotFound, StoreUnavailable
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[a-z]{1,8})?")
 _MARKER = "store.json"
+_NOT_MOUNTED = f"media store has no {_MARKER}: it is not mounted, or was never used"
+_ASIDE = ".aside-"
 _PAUSES = (0.2, 1.0)
 """Seconds between the three tries to read bytes that can't be read."""
 
@@ -93,8 +95,7 @@ class MediaStore:
         try:
             self._fs.cat_file(self._marker)
         except FileNotFoundError as error:
-            reason = f"media store has no {_MARKER}: it is not mounted, or was never used"
-            raise StoreUnavailable(reason) from error
+            raise StoreUnavailable(_NOT_MOUNTED) from error
         except OSError as error:
             raise StoreUnavailable(f"media store can't read: {_reason(error)}") from error
 
@@ -153,7 +154,7 @@ class MediaStore:
                 if old:
                     self._fs.rm_file(path)
                 return old
-            aside = Path(path).with_name(f".{uuid.uuid4().hex}")
+            aside = Path(path).with_name(_ASIDE + Path(path).name)
             Path(path).rename(aside)
             if aside.stat().st_mtime >= before:
                 aside.rename(path)
@@ -164,6 +165,30 @@ class MediaStore:
         except OSError as error:
             raise StoreUnavailable(f"media store can't delete: {_reason(error)}") from error
         return True
+
+    def tidy(self, before: float) -> int:
+        """Remove the files that killed processes left half written before a moment; how many.
+
+        What one had taken aside to collect it comes back, and may be needed. Raises
+        StoreUnavailable.
+        """
+        removed = 0
+        if not self._local:
+            return removed
+        try:
+            for path in Path(self._root).rglob(".*"):
+                if path.stat().st_ctime >= before or not path.is_file():
+                    continue
+                if path.name.startswith(_ASIDE):
+                    path.rename(path.with_name(path.name.removeprefix(_ASIDE)))
+                else:
+                    path.unlink()
+                    removed += 1
+        except FileNotFoundError:
+            self.check()  # else a process that lives has ended its work on it
+        except OSError as error:
+            raise StoreUnavailable(f"media store can't delete: {_reason(error)}") from error
+        return removed
 
     # Derived data, which can be made again
 
@@ -345,6 +370,8 @@ class MediaStore:
             self._fs.pipe_file(path, data, mode="create" if new else "overwrite")
             return
         parent = Path(path).parent
+        if path != self._marker and not Path(self._root).exists():
+            raise StoreUnavailable(_NOT_MOUNTED)
         made = _make_folders(parent)
         temporary = parent / f".{uuid.uuid4().hex}"
         try:
@@ -362,6 +389,8 @@ class MediaStore:
         if durable:
             for folder in (parent, *made):
                 _sync_folder(folder)
+            if not Path(self._marker).exists() and path != self._marker:
+                raise StoreUnavailable(_NOT_MOUNTED)  # it was, when this began
 
 
 def _sharded(digest: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from triptych.core.answers import Described
-from triptych.core.errors import NotFound
+from triptych.core.errors import NotFound, QueueUnavailable
 from triptych.ingest.manifest import read_manifest
 from triptych.queues import jobs
 from triptych.queues.batches import Batches
@@ -36,6 +36,8 @@ class Sweep(Described):
     """Items that were neither in the index nor under way."""
     planned: int = 0
     """Batches that are planned again because of them."""
+    broken: int = 0
+    """Batches that can't be looked at, such as one whose manifest is damaged; the log says why."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +48,36 @@ class Reconciler:
     clock: Callable[[], float] = time.time
 
     def sweep(self) -> Sweep:
-        """Look at every open batch.
+        """Look at every open batch; one that can't be looked at does not stop the others.
 
         Raises:
             IndexUnavailable, StoreUnavailable, QueueUnavailable: the next sweep goes on.
         """
         found = Sweep()
         for batch in self.batches.engine.ledger.open_batches():
-            if self.clock() - batch.accepted >= _SENDING:
-                found = _sum(found, self._look(batch.batch))
+            # Where the clock was set back, a batch may seem to come from the future.
+            if not 0 <= self.clock() - batch.accepted < _SENDING:
+                found = _sum(found, self._try(batch.batch))
         if found.missing:
             log.warning("items are planned again", items=found.missing, batches=found.planned)
         return found
 
-    def _look(self, batch: str) -> Sweep:
+    def _try(self, batch: str) -> Sweep:
+        try:
+            return self.look(batch)
+        except QueueUnavailable:
+            raise
+        except Exception:
+            self.batches.engine.store.check()
+            self.batches.engine.index.ping()
+            log.exception("batch can't be looked at", batch=batch)
+            return Sweep(open=1, broken=1)
+
+    def look(self, batch: str) -> Sweep:
+        """Plan again what got lost of a batch; close it if nothing is left to do.
+
+        Raises as ``sweep``.
+        """
         batches = self.batches
         flight = jobs.in_flight(batches.redis, batch)  # first: what ends meanwhile is in the index
         if flight.planning or self._is_all_under_way(batch, flight.ordinals):

@@ -13,6 +13,7 @@ from triptych.encoders.extractors import Extracted
 from triptych.engine import Engine
 from triptych.ingest.clock import StoreClock
 from triptych.ingest.manifest import read_manifest
+from triptych.ingest.sent import ItemFields
 from triptych.media.store import MediaStore
 
 LINES = b'{"id":"a","text":"one"}\n{"id":"b","text":"two"}\n{"id":"c"}\n{"id":"a","text":"three"}'
@@ -197,3 +198,13 @@ def test_what_a_dropped_collection_had_is_collected(engine):
     for look in (lambda: engine.store.get(digest), lambda: engine.manifest(batch)):
         with pytest.raises(NotFound):
             look()
+
+
+def test_the_key_of_a_single_item_outlives_its_work(engine):
+    """A sender who comes late is told of the first try, and writes no older version."""
+    fields = ItemFields(id="a", text="one")
+    first = engine.accept_item("c", fields, {}, {}, key="k")
+    engine.process(first.chunk)
+    assert engine.settle(first.chunk.batch).counts == {"indexed": 1}
+    assert engine.ledger.open_batches() == []
+    assert engine.accept_item("c", fields, {}, {}, key="k").repeated

@@ -96,3 +96,69 @@ def test_a_store_that_can_not_be_written_has_a_name(tmp_path):
     with pytest.raises(StoreUnavailable, match="can't write: Not a directory") as caught:
         store.put(b"data")
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """A store in a folder that can be moved away."""
+    store = MediaStore((tmp_path / "media").as_uri())
+    store.put(b"before")
+    return store, tmp_path / "media", tmp_path / "aside"
+
+
+@pytest.mark.parametrize("empty_folder", [True, False])
+def test_nothing_is_written_where_the_store_is_not_mounted(mounted, empty_folder):
+    """Nor is anything "not found" there."""
+    store, folder, aside = mounted
+    digest = store.put(b"data")
+    folder.rename(aside)
+    if empty_folder:
+        folder.mkdir()
+    for call in (
+        lambda: store.put(b"more"),
+        lambda: store.put_derived("kind", digest, b"more"),
+        lambda: store.write_document("batches", "b", b"more"),
+        lambda: store.get(digest),
+        lambda: store.documents("batches"),
+    ):
+        with pytest.raises(StoreUnavailable, match="not mounted"):
+            call()
+    assert [*folder.rglob("*")] == []
+    if empty_folder:
+        folder.rmdir()
+    aside.rename(folder)
+    assert store.get(digest) == b"data"
+
+
+@pytest.mark.parametrize("empty_folder", [True, False])
+def test_what_is_written_while_the_store_goes_away_is_not_acknowledged(
+    mounted, monkeypatch, empty_folder
+):
+    """The look whether it is mounted is over, and the bytes land beside it."""
+    store, folder, aside = mounted
+
+    def unmount() -> None:
+        folder.rename(aside)
+        if empty_folder:
+            folder.mkdir()
+
+    monkeypatch.setattr(store, "begin", unmount)
+    with pytest.raises(StoreUnavailable, match="not mounted"):
+        store.write_document("batches", "b", b"accepted")
+    assert folder.exists() is empty_folder
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    """Half-written files go; what one was about to collect comes back, and can be read."""
+    store = MediaStore(tmp_path.as_uri())
+    digest = store.put(b"data")
+    path = tmp_path / "media" / digest[:2] / digest[2:]
+    half = path.with_name(f".{uuid.uuid4().hex}")
+    half.write_bytes(b"da")
+    path.rename(path.with_name(f".aside-{path.name}"))
+    assert store.tidy(half.stat().st_ctime - 1) == 0
+    assert half.exists()
+    assert store.tidy(half.stat().st_ctime + 1) == 1
+    assert not half.exists()
+    assert store.get(digest) == b"data"
+    assert [one.name for one in store.media()] == [digest]

@@ -56,7 +56,7 @@ class Steps:
     error: Exception | None = None
 
     def __init__(self) -> None:
-        self.withdrawn: list[str] = []
+        self.settled: list[str] = []
         self.under_way: list[object] = []
         self.evidence: list[str] = []
 
@@ -73,9 +73,9 @@ class Steps:
         after = Position(position.ordinal + 1, 100) if position.ordinal < 2 else None
         return Plan([f"chunk at {position.ordinal}"], after)
 
-    def withdraw(self, batch: str) -> None:
-        """It is forgotten."""
-        self.withdrawn.append(batch)
+    def settle(self, batch: str) -> None:
+        """It is closed."""
+        self.settled.append(batch)
 
     def write(self, chunk: Chunk) -> Written:
         """The second item fails."""
@@ -151,14 +151,14 @@ def test_an_item_whose_manifest_can_not_be_read_is_not_forgotten(worker):
     worker.engine.error = MediaUnreadable("input/output error")
     with pytest.raises(Reject):
         worker.write(message(priority=URGENT))
-    assert worker.engine.withdrawn == []
+    assert worker.engine.settled == []
 
 
 def test_a_single_item_is_not_counted(worker):
     """Its document says what became of it, so that its manifest has done its work."""
     worker.write(message(priority=URGENT))
     assert not worker.progress.done
-    assert worker.engine.withdrawn == ["b"]
+    assert worker.engine.settled == ["b"]
 
 
 def test_an_index_that_is_away_counts_nothing(worker):
@@ -215,11 +215,10 @@ def test_a_part_of_a_batch_is_planned_and_the_next_is_requested(planner):
 
 
 def test_what_got_lost_is_planned_again(planner):
-    """Without what is dealt with already."""
-    planner.progress.dealt_with = lambda _: {1}
+    """Without what is under way."""
     planner.plan({"batch": "b", "repair": True})
     planner.plan(planner.sent[-1][1])
-    assert planner.engine.under_way == [{1, 2}] * 2
+    assert planner.engine.under_way == [{2}] * 2
 
 
 def test_nothing_is_planned_while_the_next_queues_are_full(planner, monkeypatch):

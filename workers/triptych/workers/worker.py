@@ -177,7 +177,8 @@ class Worker:
         try:
             manifest = read_manifest(self.engine.store, batch)
             position = Position(message.get("ordinal", 0), message.get("place"))
-            under_way = self._under_way(batch) if repair else None
+            # First what is under way: what ends meanwhile is in the index.
+            under_way = jobs.in_flight(self.client, batch).ordinals if repair else None
             plan = self.engine.plan(manifest, position, under_way=under_way)
         except NotFound as error:
             log.info("batch is closed", reason=error.reason, batch=batch)
@@ -186,11 +187,6 @@ class Worker:
             jobs.send(self.app, chunk)
         if plan.after is not None:
             jobs.send_plan(self.app, batch, plan.after, repair=repair)
-
-    def _under_way(self, batch: str) -> frozenset[int]:
-        """The ordinals of items that are dealt with, or in a message."""
-        flight = jobs.in_flight(self.client, batch)  # first: what ends meanwhile is counted
-        return flight.ordinals | self.progress.dealt_with(batch)
 
     def _accept(self, message: dict[str, Any]) -> Chunk | None:
         """The chunk of a message; None if there is nothing left to do.
@@ -235,7 +231,8 @@ class Worker:
             written = Written(chunk.ordinals)
         self._count(failed=len(written.failed))
         if chunk.single:
-            self.engine.withdraw(chunk.batch)
+            with suppress(NotFound):  # it is closed already
+                self.engine.settle(chunk.batch)
         else:
             status = self.progress.mark(chunk.batch, done=written.done, failed=written.failed)
             if status is not None and (status.state == "done" or status.cancelled):
