@@ -1,6 +1,6 @@
 # Everything a contributor types. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test images check unit lint format bench lock clean
+.PHONY: help setup demo up down test images check unit lint format bench chaos lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -68,6 +68,9 @@ other-python:
 format: setup ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+chaos: setup ## Break what can break, in the middle of the work (ARGS="--only killed_workers --items 1000")
+	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 bench: setup ## Measure, one JSON object a line (ARGS="--only search")
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -1,13 +1,11 @@
 """Collections of several shards on three real nodes: the same answers, and no loss with a node."""
 
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -16,6 +14,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from contract.documents import PARTS, fuzzy, make, phrase, prefix, random_block, word, write
+from nodes import NODES, Node, cluster
 from support import layout
 from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.core.settings import Settings
@@ -33,80 +32,19 @@ from triptych.index.model import (
     Versioned,
     Words,
 )
-from triptych.local import distribution, elasticsearch
-from triptych.local.accounts import open_cache, open_data, unprivileged
-from triptych.local.java import find_java
-from triptych.local.ports import LOOPBACK, Ports, free_ports
-from triptych.local.probes import http_ok
-from triptych.local.process import alive, spawn, stop, tail
+from triptych.local.process import stop
 
 RNG = np.random.default_rng(5)
-NODES = 3
 COUNTS = (1, 2, 4)
 ITEMS = 400
 PREFIX = "cluster"
 
 
-class Node:
-    """One of the nodes; it has started, but not yet found the others."""
-
-    def __init__(self, number: int, home: Path, ports: Ports, transports: list[int]) -> None:
-        account = unprivileged()
-        program = distribution.install(open_cache(account))
-        cluster = home.parent.name
-        self.port = ports.search
-        self.url = f"http://{LOOPBACK}:{ports.search}"
-        self.folder = open_data(home, account)
-        self.log = home.parent / f"{home.name}.log"
-        elasticsearch.configure(program, self.folder, name=cluster, ports=ports, account=account)
-        self._join(number, transports)
-        self.process = spawn(
-            [str(program / "bin" / "elasticsearch")],
-            env=elasticsearch.environment(java=find_java(account), folder=self.folder, heap="512m"),
-            log=self.log,
-            account=account,
-        )
-
-    def _join(self, number: int, transports: list[int]) -> None:
-        """Make a node of a cluster out of one that is alone."""
-        path = self.folder / "config" / "elasticsearch.yml"
-        own = ("node.name", "discovery.type")
-        lines = [line for line in path.read_text().splitlines() if not line.startswith(own)]
-        addresses = [f"{LOOPBACK}:{port}" for port in transports]
-        lines += [
-            f"node.name: node{number}",
-            f"discovery.seed_hosts: {addresses}",
-            f"cluster.initial_master_nodes: {[f'node{n}' for n in range(NODES)]}",
-        ]
-        path.write_text("\n".join(lines))
-
-    def await_cluster(self) -> None:
-        """Return when all nodes have found each other."""
-        deadline = time.monotonic() + 240
-        while not http_ok(self.port, f"/_cluster/health?wait_for_nodes={NODES}&timeout=1s"):
-            assert alive(self.process), tail(self.log)
-            assert time.monotonic() < deadline, tail(self.log)
-            time.sleep(0.5)
-
-
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
     """Three nodes, all of which hold data and may lead."""
-    home = tmp_path_factory.mktemp("cluster")
-    ports = free_ports(2 * NODES)
-    transports = ports[NODES:]
-    started = [
-        Node(n, home / f"node{n}", Ports(0, 0, ports[n], transports[n]), transports)
-        for n in range(NODES)
-    ]
-    try:
-        for node in started:
-            node.await_cluster()
+    with cluster(tmp_path_factory.mktemp("cluster")) as started:
         yield started
-    finally:
-        stop([node.process for node in started], grace=0)
-        for node in started:
-            shutil.rmtree(node.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
