@@ -28,6 +28,7 @@ from triptych.workers import __main__ as command
 from triptych.workers import worker
 
 _SIDE = 224
+_ROOT = Path(__file__).parents[2]
 
 
 class Nothing(Encoder[Any]):
@@ -82,8 +83,9 @@ def interpreters(folder: Path) -> dict[str, Path]:
     """For ``StackOptions.pythons``: what starts these workers in place of the real ones."""
     script = folder / "nothing"
     # What it replaces is called as: python -m triptych.workers KIND …
+    root, python = (shlex.quote(str(path)) for path in (_ROOT, sys.executable))
     script.write_text(
-        f'#!/bin/sh\nshift 2\nexec {shlex.quote(sys.executable)} -m tests.bench.nothing "$@"\n'
+        f'#!/bin/sh\nshift 2\ncd {root} && exec {python} -m tests.bench.nothing "$@"\n'
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return {f"worker-{kind}": script for kind in MODALITIES}
