@@ -40,7 +40,7 @@ def batches(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List batches, the latest first.
+    """List batches: open ones, then those that have ended.
 
     Batches that have ended are listed for a week, or as long as the gateway keeps them.
     """

@@ -14,7 +14,12 @@ COMMANDS = (
         "cli",
         "Upload items; files of one stem are one item.",
     ),
-    Command("batches", "triptych.cli.batches:batches", "cli", "List batches, the latest first."),
+    Command(
+        "batches",
+        "triptych.cli.batches:batches",
+        "cli",
+        "List batches: open ones, then those that have ended.",
+    ),
     Command("watch", "triptych.cli.batches:watch", "cli", "Follow a batch until it has ended."),
     Command(
         "failures",

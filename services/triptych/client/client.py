@@ -271,7 +271,7 @@ class Client:
     def batches(
         self, collection: str | None = None, state: str | None = None, limit: int = 100
     ) -> list[BatchStatus]:
-        """The batches that are kept, the latest first."""
+        """The batches that are kept: open ones, then those that have ended; the latest first."""
         wanted = {"collection": collection, "state": state, "limit": limit}
         query = {name: value for name, value in wanted.items() if value is not None}
         found = self._call("GET", "/v1/batches", params=query)["batches"]

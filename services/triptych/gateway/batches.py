@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from triptych.core.errors import Busy, Conflict, InvalidInput, KeyReused, NotFound, Unavailable
+from triptych.engine import Engine
 from triptych.gateway.answers import AcceptedBatch, BatchFailures, BatchList
 from triptych.gateway.forms import BatchForm
 from triptych.gateway.ingest import enqueue
@@ -266,7 +267,7 @@ def failures(batch: str) -> ResponseReturnValue:
     known = batch_id(batch)
     query = FailuresQuery.model_validate(request.args.to_dict())
     if request.accept_mimetypes.best == MANIFEST_TYPE:
-        pages = _pages(known, engine().failures(known, _PAGE))
+        pages = _pages(engine(), known, engine().failures(known, _PAGE))
         lines = (dumps(public(one)) + b"\n" for page in pages for one in page.documents)
         return Response(lines, mimetype=MANIFEST_TYPE)
     page = engine().failures(known, query.limit, query.position)
@@ -274,8 +275,8 @@ def failures(batch: str) -> ResponseReturnValue:
     return jsonify(BatchFailures(known, page.total, [public(one) for one in page.documents], after))
 
 
-def _pages(batch: str, page: Page) -> Iterator[Page]:
-    found = engine()
+def _pages(found: Engine, batch: str, page: Page) -> Iterator[Page]:
+    """A page and those after it, which are read when the request is no longer at hand."""
     while True:
         yield page
         if page.last is None:
@@ -321,7 +322,9 @@ def retry(batch: str) -> ResponseReturnValue:
     chosen = set(wanted.ids) if wanted.ids is not None else None
     if wanted.reason is not None:
         documents = (
-            one for page in _pages(known, engine().failures(known, _PAGE)) for one in page.documents
+            one
+            for page in _pages(engine(), known, engine().failures(known, _PAGE))
+            for one in page.documents
         )
         matching = {
             str(one["id"])

@@ -1,6 +1,7 @@
 """Applications over real engines: any settings work, and every answer is as it is described."""
 
 import io
+import json
 import threading
 import time
 
@@ -206,6 +207,10 @@ def test_every_answer_is_as_described(make):  # noqa: PLR0915 # each operation o
     check("get_batch", "GET", batch["status_url"], 200)
     failed = check("list_batch_failures", "GET", f"{batch['status_url']}/failures", 200)
     assert "bad" in [failure["id"] for failure in failed["failures"]]
+    lines_of_failures = client.get(
+        f"{batch['status_url']}/failures", headers={"accept": "application/x-ndjson"}
+    ).text.splitlines()
+    assert [json.loads(line) for line in lines_of_failures] == failed["failures"]
     check("list_batches", "GET", "/v1/batches?collection=c&limit=5", 200)
     check("pause_batch", "POST", f"{batch['status_url']}/pause", 200)
     check("resume_batch", "POST", f"{batch['status_url']}/resume", 200)
