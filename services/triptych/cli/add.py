@@ -68,8 +68,8 @@ def add(
     has already are not sent. Hidden files of a folder are left out, and files that a manifest
     in it names belong to its lines.
 
-    Exit codes: 0 all is searchable; 1 an item failed, a file could not be taken, or there was
-    nothing; 2 the command or the gateway can't do it; 130 interrupted.
+    Exit codes: 0 all is searchable; 1 an item failed, a file could not be taken, a batch was
+    cancelled, or there was nothing; 2 the command or the gateway can't do it; 130 interrupted.
     """
     try:
         with Client(url) as client:
@@ -104,7 +104,7 @@ def add(
     if not done_something and not adding.skips.counts["unchanged"]:
         errors.print("nothing to add", style="red", highlight=False)
         raise typer.Exit(1)
-    if report.failed or adding.skips.lost:
+    if report.failed or report.done < report.total or adding.skips.lost:
         raise typer.Exit(1)
 
 
@@ -150,7 +150,7 @@ def _add_server_side(
     else:
         _tell_items(AddReport(report.total, report.done, report.failed, report.failures,
                               seconds=report.seconds))  # fmt: skip
-    if report.failed:
+    if report.failed or report.done < report.total:
         raise typer.Exit(1)
 
 
@@ -192,6 +192,8 @@ def _tell_items(report: AddReport) -> None:
         f"{report.done:,} items at {report.rate:.0f} items/s, {report.failed:,} failed, "
         f"{report.partial:,} partial"
     )
+    if left := report.total - report.done:
+        console.print(f"{left:,} items are not done: somebody cancelled their batch")
     for item in _first(report.failures, "failures"):
         reasons = "; ".join(f"{part}: {reason}" for part, reason in item["errors"].items())
         console.print(f"  {printable(item['id'])} ({item['status']}): {reasons}", markup=False)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from triptych.cli import add, batches, show
 from triptych.cli.main import app
 from triptych.client import BatchStatus, Client, ClientError
-from triptych.client.adding import Adding
+from triptych.client.adding import Adding, AddReport
 
 ONE, TWO = "1" * 32, "2" * 32
 
@@ -262,3 +262,13 @@ def _interrupted(_: Client, submissions: Iterator[Any], **__: object) -> None:
     for submit in submissions:
         submit()
     raise KeyboardInterrupt
+
+
+def test_an_add_whose_batch_was_cancelled_is_no_success(gateway, monkeypatch, tmp_path):
+    """Somebody else ended it; the command says what is missing."""
+    (tmp_path / "a.txt").write_text("a")
+    monkeypatch.setattr(Adding, "run", lambda _: (report for report in [AddReport(8, 3)]))
+    gateway.answers["/collections/default"] = {}
+    shown = run("add", str(tmp_path / "a.txt"))
+    assert shown.exit_code == 1
+    assert "5 items are not done" in shown.stdout
