@@ -166,6 +166,17 @@ def test_failures_are_listed_by_pages(gateway):
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("terminal")
+def test_failures_fit_the_terminal(gateway):
+    """However long ids and reasons are, all of them is there."""
+    item = {"id": "x" * 300, "status": "quarantined", "errors": {"image": "why " * 50}}
+    gateway.answers[f"/batches/{ONE}/failures"] = {"total": 1, "failures": [item]}
+    lines = run("failures", ONE).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    text = "".join(lines)
+    assert (text.count("x"), text.count("why"), text.count("quarantined")) == (300, 50, 1)
+
+
 def test_failures_are_downloaded_as_lines(gateway):
     """All of them, as they are."""
     gateway.answers[f"/batches/{ONE}/failures"] = pages()

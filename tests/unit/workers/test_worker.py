@@ -21,7 +21,7 @@ from triptych.core.settings import Settings
 from triptych.ingest.chunk import URGENT, Chunk
 from triptych.ingest.derived import DerivedMissing
 from triptych.ingest.indexing import Written
-from triptych.ingest.manifest import Entry, Manifest, write_manifest
+from triptych.ingest.manifest import Entry, Manifest, delete_manifest, write_manifest
 from triptych.ingest.planning import Plan, Position
 from triptych.ingest.steps import Stepped
 from triptych.media.store import MediaStore
@@ -236,6 +236,23 @@ def test_nothing_is_planned_while_the_next_queues_are_full(planner, monkeypatch)
 def test_a_batch_that_is_paused_is_not_planned(planner):
     """Until it is resumed, which asks for a plan again."""
     planner.engine.store.write_document(CONTROL, "b", b"paused")
+    planner.plan({"batch": "b"})
+    assert planner.sent == []
+
+
+@pytest.mark.parametrize("what", ["paused", "closed"])
+def test_nothing_is_sent_of_a_batch_that_is_stopped_while_it_is_planned(planner, monkeypatch, what):
+    """Copying the files of a part takes its time."""
+    plan = planner.engine.plan
+
+    def stop_and_plan(*arguments: object, **options: object) -> Plan:
+        if what == "paused":
+            planner.engine.store.write_document(CONTROL, "b", b"paused")
+        else:
+            delete_manifest(planner.engine.store, "b")
+        return plan(*arguments, **options)
+
+    monkeypatch.setattr(planner.engine, "plan", stop_and_plan)
     planner.plan({"batch": "b"})
     assert planner.sent == []
 

@@ -180,8 +180,11 @@ class Worker:
             # First what is under way: what ends meanwhile is in the index.
             under_way = jobs.in_flight(self.client, batch).ordinals if repair else None
             plan = self.engine.plan(manifest, position, under_way=under_way)
+            read_manifest(self.engine.store, batch)  # copying files took its time
         except NotFound as error:
             log.info("batch is closed", reason=error.reason, batch=batch)
+            return
+        if self.batches.paused(batch):
             return
         for chunk in plan.chunks:
             jobs.send(self.app, chunk)
