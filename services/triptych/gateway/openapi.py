@@ -67,6 +67,20 @@ UPLOAD = (*CHANGE, TooLarge, Busy)
 SEARCH = (*CHANGE, NotFound, CursorExpired, MediaError, TooLarge, Busy)
 """is searched."""
 
+_WEBHOOK: Schema = {
+    "summary": "A batch has ended; sent to the receiver of the deployment, where it has one.",
+    "description": "Signed as https://www.standardwebhooks.com has it; each try has the same id.",
+    "parameters": [
+        {"name": f"webhook-{name}", "in": "header", "required": True, "schema": {"type": kind}}
+        for name, kind in (("id", "string"), ("timestamp", "integer"), ("signature", "string"))
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/BatchState"}}},
+    },
+    "responses": {"2XX": {"description": "It was taken; anything else is tried again."}},
+}
+
 _OPTIONAL_BODIES: set[str] = set()
 _FILE_BODIES: dict[str, Sequence[str]] = {}
 _ANSWER_HEADERS: dict[str, Mapping[str, Schema]] = {}
@@ -229,6 +243,7 @@ def _document() -> dict[str, Any]:
             if method == "head":
                 for response in described["responses"].values():
                     response.pop("content", None)
+    found["webhooks"] = {"batch_ended": {"post": _WEBHOOK}}
     return found
 
 

@@ -79,7 +79,7 @@ class Announcer:
 
     def _is_due(self, name: str) -> bool:
         try:
-            return self._read(name).due <= self.clock()
+            return self._read(name).is_due(self.clock())
         except NotFound:
             return False
 

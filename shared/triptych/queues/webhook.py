@@ -42,6 +42,10 @@ class Notice:
         """The same at each try."""
         return f"batch-ended-{self.batch}"
 
+    def is_due(self, now: float) -> bool:
+        """Whether to try now; also where the clock was set back, so that it seems far away."""
+        return not now < self.due <= now + _LONGEST_PAUSE
+
     def later(self, now: float, wait: float = 0.0) -> Self:
         """After one more try that failed: pauses double, from half a minute to four hours.
 

@@ -69,6 +69,15 @@ def test_every_route_is_in_it(app, document):
     assert all(one["summary"] for one in operations(document))
 
 
+def test_the_webhook_is_described(document):
+    """Its body is what a look at the batch answers."""
+    sent = document["webhooks"]["batch_ended"]["post"]["requestBody"]["content"]
+    shown = document["paths"]["/v1/batches/{batch}"]["get"]["responses"]["200"]["content"]
+    assert sent == shown == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/BatchState"}}
+    }  # fmt: skip
+
+
 def test_ids_are_names_of_methods(document):
     """Of Python and of everything else."""
     assert all(re.fullmatch("[a-z]+(_[a-z]+)*", name) for name in OPERATION_IDS)

@@ -165,6 +165,15 @@ def test_pauses_double_up_to_four_hours():
     assert max(pauses) == pauses[-1] == 4 * 3600
 
 
+def test_a_clock_that_was_set_back_delays_nothing(scene, receiver):
+    """The next try seems to be days away."""
+    receiver.answers += [500]
+    scene.announcer.tell()
+    scene.now -= 5 * 86_400
+    scene.announcer.tell()
+    assert (len(receiver.came), scene.owed()) == (2, [])
+
+
 def test_an_end_is_given_up_at_last(scene, receiver, logs):
     """After the time of the settings, or at once where the receiver wants no more of it."""
     receiver.answers += [500, 410]
