@@ -8,8 +8,18 @@ from typing import Any
 from triptych.core.threads import limit_threads
 
 ON_A_STACK = ("pipeline", "search", "load", "memory", "stages", "recall")
-BULK = ("scaling", "upload", "single", "many")
-ALONE = ("start", "encoders", "decode", "lite0", "long_audio", "embedded", "folder", *BULK)
+BULK = ("scaling", "simulation", "upload", "single", "many")
+ALONE = (
+    "start",
+    "encoders",
+    "decode",
+    "lite0",
+    "long_audio",
+    "embedded",
+    "folder",
+    *BULK,
+    "simulation",
+)
 BY_NAME_ONLY = ("index_design", "index_trials")
 """They take hours."""
 
