@@ -1,10 +1,14 @@
 """Media and manifests in a bucket: a real server of the S3 protocol, on loopback."""
 
+import io
+import os
 import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -12,9 +16,12 @@ import fsspec
 import httpx
 import pytest
 
-from triptych.core.errors import InvalidInput, NotFound, StoreUnavailable, TooLarge
+from triptych.core.errors import Conflict, InvalidInput, NotFound, StoreUnavailable, TooLarge
 from triptych.core.settings import Limits, Settings
+from triptych.ingest import resumable
+from triptych.ingest.archives import members
 from triptych.ingest.remote_files import read_remote
+from triptych.ingest.resumable import ResumableUploads
 from triptych.media.store import MediaStore
 
 
@@ -133,3 +140,45 @@ def test_a_bucket_is_a_media_store(bucket: str):
     store.delete_document("batches", "a.jsonl")
     with pytest.raises(NotFound):
         store.read_document("batches", "a.jsonl")
+
+
+def test_in_a_bucket_a_document_is_made_once(bucket: str):
+    """Whoever is later hears that it is there; nothing is replaced."""
+    store = MediaStore("s3://store/once")
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda n: store.create_document("a", "b", b"%d" % n), range(8)))
+    assert made.count(True) == 1
+    assert store.read_document("a", "b") == b"%d" % made.index(True)
+
+
+def test_a_file_comes_in_pieces_into_a_bucket(bucket: str, monkeypatch: pytest.MonkeyPatch):
+    """To several gateways; it is read where it lies, and leaves nothing."""
+    monkeypatch.setattr(resumable, "PART_BYTES", 1000)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name in ("a.txt", "b.txt"):
+            archive.writestr(name, os.urandom(3000).hex())
+    data = made.getvalue()
+    one, other = (ResumableUploads(MediaStore("s3://store/pieces"), Limits(), 60) for _ in range(2))
+    upload = one.create(len(data), "a.zip")
+    one.append(upload, io.BytesIO(data[:4321]))
+    found = other.find(upload.id)
+    assert (found.offset, found.name) == (4321, "a.zip")
+    other.append(found, io.BytesIO(data[4321:]))
+    with pytest.raises(Conflict, match="another request"):
+        one.append(found, io.BytesIO(data[4321:]))
+    with one.open(one.find(upload.id)) as file:
+        assert file.read() == data
+        names = [member.name for member in members(file, Limits())]
+    assert names == ["a.txt", "b.txt"]
+    assert one.find(upload.id).expires == pytest.approx(time.time() + 60, abs=30)
+    one.use(upload.id, b"{}")
+    with pytest.raises(NotFound):
+        other.find(upload.id)
+    assert other.outcome(upload.id) == b"{}"
+    assert other.store.documents("uploads") == []
+    late = ResumableUploads(one.store, Limits(), 60, clock=lambda: time.time() + 100)
+    abandoned = one.append(one.create(2), io.BytesIO(b"x"))
+    assert (one.collect(), one.find(abandoned.id).offset) == (0, 1)
+    assert late.collect() == 1
+    assert one.store.documents("uploads") == one.store.documents("used") == []

@@ -98,17 +98,14 @@ def members(stream: BinaryIO, limits: Limits) -> Iterator[Member | Refused]:
     """The members of an archive, whatever its form; hidden ones and folders are left out.
 
     Args:
-        stream: of the archive; need not be seekable.
+        stream: of the archive; a file is read from its beginning.
         limits: what it may hold.
 
     Raises:
         BadArchive: it is no archive, or damaged, or cut off.
         TooLarge: more than the limits.
     """
-    start = stream.read(4)
-    whole: Any = stream if stream.seekable() else _Joined(start, stream)
-    if whole is stream:
-        stream.seek(0)
+    start, whole = _begin(stream)
     seen: set[str] = set()
     with _open(start, whole, limits) as found:
         for count, member in enumerate(_readable(found), start=1):
@@ -124,6 +121,17 @@ def members(stream: BinaryIO, limits: Limits) -> Iterator[Member | Refused]:
             else:
                 yield replace(member, name=name)
             seen.add(name)
+
+
+def _begin(stream: BinaryIO) -> tuple[bytes, Any]:
+    """The first bytes of an archive, and all of it; a file stays one."""
+    if not stream.seekable():
+        start = stream.read(4)
+        return start, _Joined(start, stream)
+    stream.seek(0)
+    start = stream.read(4)
+    stream.seek(0)
+    return start, stream
 
 
 def _clean(name: str) -> str:
