@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from support import Lines, settle, wait_for
 from triptych.client import Client
 from triptych.corpora import tuxpaint
+from triptych.local import Stack, StackOptions, running_stack
 
 
 @pytest.fixture
@@ -44,6 +45,31 @@ def stamp_collection(client: Client, stamp_lines: Lines, http: httpx.Client) -> 
     assert (status.done, status.failed) == (len(stamp_lines), 0)
     settle(http, name)
     return name
+
+
+@pytest.fixture(scope="session")
+def small_stack(tmp_path_factory: pytest.TempPathFactory, stamps: Path) -> Iterator[Stack]:
+    """A stack of its own for tests that kill its gateway, and look at what is in its folder.
+
+    It has no Elasticsearch, and low limits. Its gateway has a folder for temporary files.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("small")))
+        options = StackOptions(
+            name="small",
+            port=0,
+            index="embedded",
+            import_roots=(stamps,),
+            image_workers=1,
+            env={
+                "TMPDIR": str(tmp_path_factory.mktemp("temporary")),
+                "TRIPTYCH_MAX_BODY_BYTES": str(8 * 2**20),
+                "TRIPTYCH_MAX_FILE_BYTES": str(2**20),
+            },
+            keep=False,
+        )
+        with running_stack(options) as running:
+            yield running
 
 
 @pytest.fixture

@@ -69,8 +69,7 @@ _LOOK_SECONDS, _KEEP_ALIVE = 0.5, 15.0
 @operation(
     "create_batch",
     {202: AcceptedBatch},
-    *UPLOAD,
-    KeyReused,
+    *(*UPLOAD, NotFound, Conflict, KeyReused),
     json=Manifest,
     form=BatchForm,
     query=BatchQuery,

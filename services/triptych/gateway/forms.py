@@ -6,11 +6,13 @@ several of (texts, files) is sent as several fields of one name.
 
 from collections.abc import Mapping
 from functools import cache
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, cast
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, Json, WithJsonSchema, create_model
 from werkzeug.formparser import FormDataParser
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 from triptych.core.errors import InvalidInput
 from triptych.core.item import MEDIA
@@ -45,10 +47,30 @@ class FormParser(FormDataParser):
             raise InvalidInput(f"body is not a form: {error}", field="body") from error
 
 
+class WholeStream(LimitedStream):
+    """The body of a request that says how long it is. Raises InvalidInput where it is shorter.
+
+    Gunicorn takes the end of a connection for the end of a body, and Werkzeug believes it.
+    """
+
+    def on_disconnect(self, error: Exception | None = None) -> None:
+        """As the original, which says less."""
+        come = f"{self._pos} of {self.limit} bytes came"
+        raise InvalidInput(f"body is cut off: {come}", field="body") from error
+
+
 class FormRequest(Request):
-    """A request whose form is read by ``FormParser``."""
+    """A request whose form is read by ``FormParser``, and whose body is never cut off."""
 
     form_data_parser_class = FormParser
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body."""
+        length, limit = self.content_length, self.max_content_length
+        if length is None or (limit is not None and length > limit):
+            return super().stream
+        return cast("IO[bytes]", WholeStream(self.environ["wsgi.input"], length))
 
 
 @cache

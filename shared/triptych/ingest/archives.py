@@ -274,6 +274,8 @@ def _tar_members(stream: "_Forward") -> Iterator[Member | Refused]:
                 yield Refused(info.name, "it is not a file")
             else:
                 yield Member(info.name, info.size, partial(_extract, archive, info), alone=False)
+        if stream.tell() < archive.offset + tarfile.BLOCKSIZE:  # what is behind the last member
+            raise BadArchive("archive is cut off: a TAR ends with a block of zeros")
 
 
 def _extract(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Any:

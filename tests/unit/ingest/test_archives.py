@@ -228,10 +228,20 @@ def test_a_member_above_the_limit_is_not_read(form):
 def test_an_archive_that_is_cut_off_is_refused(form, part):
     """Wherever."""
     data = FORMS[form]({f"{n}.png": os.urandom(3000) for n in range(5)})
-    if form == "tar":  # which ends with zeros that nobody misses
-        data = data[: 5 * 3584]
+    if form == "tar":  # which ends with many more zeros than are needed
+        data = data[: 5 * 3584 + 512]
     with pytest.raises(BadArchive):
         read(data[: int(len(data) * part)])
+
+
+def test_a_tar_that_is_cut_between_two_members_is_refused():
+    """What came before is whole, but there was more."""
+    data = FORMS["tar"]({f"{n}.png": os.urandom(3000) for n in range(5)})
+    assert len(read(data[: 5 * 3584 + 512])[0]) == 5
+    for count in range(1, 6):
+        for more in (0, 1, 511):  # also within the header of the next one
+            with pytest.raises(BadArchive, match="ends with a block of zeros"):
+                read(data[: count * 3584 + more])
 
 
 STARTS = (b"no archive at all", b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
