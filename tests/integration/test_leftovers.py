@@ -70,8 +70,12 @@ def files(stack: Stack) -> set[str]:
 
 
 def descriptors(stack: Stack) -> list[str]:
-    """What the gateway has open: files but for those of the index, and connections of clients."""
+    """What the gateway has open: files but for those of the index, and connections of clients.
+
+    Those that this process keeps open itself are left out.
+    """
     found = []
+    ours = {one.laddr.port for one in psutil.Process().net_connections("tcp")}
     parent = psutil.Process(stack.running["gateway"].process.pid)
     for process in (parent, *parent.children()):
         for link in Path(f"/proc/{process.pid}/fd").iterdir():
@@ -84,7 +88,7 @@ def descriptors(stack: Stack) -> list[str]:
         found += [
             f"{one.raddr} {one.status}"
             for one in process.net_connections("tcp")
-            if one.laddr.port == stack.ports.gateway and one.raddr
+            if one.laddr.port == stack.ports.gateway and one.raddr and one.raddr.port not in ours
         ]
     return sorted(found)
 

@@ -115,6 +115,20 @@ def test_a_manifest_in_pieces_is_not_cut(app, http):
     assert (response.status_code, response.json["field"]) == (413, "body")
 
 
+@pytest.mark.parametrize("kind", ["application/x-ndjson", "text/csv", "application/x-tar"])
+def test_a_body_that_is_cut_off_is_refused(accepting, kind):
+    """Though what came is whole by itself: Gunicorn ends the stream without a word."""
+    data = {"text/csv": b"id,text\na,x\n", "application/x-ndjson": b'{"text": "x"}\n'}
+    response = accepting.post(
+        BATCHES,
+        input_stream=io.BytesIO(data.get(kind, b"ustar" * 100)),
+        content_type=kind,
+        environ_overrides={"CONTENT_LENGTH": "5000", "wsgi.input_terminated": True},
+    )
+    assert (response.status_code, response.json["field"]) == (400, "body")
+    assert "of 5000 bytes came" in response.json["detail"]
+
+
 def test_two_manifests_are_refused(http):
     """Which one would be meant?"""
     data = {"manifest": [(io.BytesIO(b"{}"), "a"), (io.BytesIO(b"{}"), "b")]}
