@@ -42,7 +42,12 @@ def main() -> None:
         note("ended", message["name"])
 
     runtime = Runtime(
-        jobs.make_celery(settings), queue, work=work, prepare=prepare, drain=settings.drain
+        jobs.make_celery(settings),
+        queue,
+        work=work,
+        prepare=prepare,
+        drain=settings.drain,
+        hang=settings.hang,
     )
     runtime.run(concurrency)
 

@@ -453,3 +453,29 @@ def test_what_a_worker_holds_is_not_dropped(scene: Scene):
     assert scene.done() == {str(held): 1}
     assert (scene.backlog().items, scene.backlog().bytes) == (0, 0)
     assert jobs.in_flight(scene.client, "b").ordinals == frozenset()
+
+
+def test_a_process_that_hangs_is_killed(scene: Scene):
+    """That is a death of its message, which comes again; the others are done."""
+    toy = scene.toy(2, TRIPTYCH_HANG="1")
+    scene.ready()
+    scene.send("0", seconds=600)
+    for name in "1234":
+        scene.send(name)
+    wait_until(lambda: len(scene.rows("started")) >= 4 + 3)
+    tries = [(pid, deaths) for name, pid, deaths, _ in scene.rows("started") if name == "0"]
+    assert [deaths for _, deaths in tries[:3]] == [0, 1, 2]
+    assert len({pid for pid, _ in tries}) == len(tries)
+    assert scene.done() == Counter("1234")
+    assert toy.poll() is None
+
+
+def test_a_process_that_is_frozen_alone_is_killed(scene: Scene):
+    """Its parent lives, and renews the lease for ever."""
+    scene.toy(1, TRIPTYCH_HANG="2")
+    scene.ready()
+    scene.send("0", seconds=0.5)
+    wait_until(lambda: scene.rows("started"))
+    os.kill(scene.rows("started")[0][1], signal.SIGSTOP)
+    wait_until(scene.all_done(1))
+    assert [deaths for _, _, deaths, _ in scene.rows("started")] == [0, 1]

@@ -191,6 +191,9 @@ class Settings(BaseSettings):
         30, ge=1, description="seconds after which others take over what a silent worker holds"
     )
     lease_renew: float = Field(5, ge=0.1, description="seconds between renewals of a lease")
+    hang: float = Field(
+        7200, gt=0, description="seconds after which the process of a chunk is killed as hung"
+    )
     drain: float = Field(20, ge=0, description="seconds in which a worker told to stop may finish")
     process_memory: int = Field(
         1536 * 2**20, ge=2**26, description="bytes; a worker's process that has more is replaced"

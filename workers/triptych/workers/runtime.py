@@ -42,13 +42,24 @@ class Runtime:
         work: Callable[[dict[str, Any]], None],
         prepare: Callable[[], None],
         drain: float,
+        hang: float | None = None,
     ) -> None:
+        """Make the task.
+
+        Args:
+            app: whose queues.
+            kind: which of them.
+            work: called with each message.
+            prepare: called in each process before it takes work.
+            drain: seconds that work may take to its end when the worker is told to stop.
+            hang: seconds after which work counts as hung, and its process is killed; None: never.
+        """
         self.app = app
         self.kind = kind
         self._prepare = prepare
         self._drain = drain
         self._controller: Any = None
-        self._task = app.task(name=jobs.task_name(kind), Request=Request)(work)
+        self._task = app.task(name=jobs.task_name(kind), Request=Request, time_limit=hang)(work)
 
     def run(self, concurrency: int) -> None:
         """Take messages until told to stop; exits like a command."""

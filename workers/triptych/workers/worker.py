@@ -57,6 +57,8 @@ class Worker:
             work=tasks.get(kind, self.describe),
             prepare=self.prepare,
             drain=settings.drain,
+            # A planner that is slow, as its files come from far away, is no victim of an item.
+            hang=None if kind == jobs.PLAN else settings.hang,
         )
 
     @cached_property
