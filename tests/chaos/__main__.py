@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import signal
 import sys
 import tempfile
 import traceback
@@ -17,18 +18,19 @@ from chaos.table import COLUMNS, Row
 
 
 def main() -> None:
-    """Play all scenarios, or some; if nothing is wrong, put their rows into the documentation."""
+    """Play all scenarios, or some; what ends well becomes a row in the documentation."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--only", action="append", choices=SCENARIOS, help="may be repeated")
     parser.add_argument(
         "--items", type=int, help="about how many a scenario sends, other than for the table"
     )
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped
     # Those of one index after the other: the stack stays.
     chosen = sorted(
         (SCENARIOS[name] for name in options.only or SCENARIOS), key=lambda one: one.index
     )
-    rows, bad = list[Row](), 0
+    bad = 0
     print(" | ".join(["fault", *COLUMNS, "seconds"]))
     with tempfile.TemporaryDirectory() as folder, Theatre(Path(folder)) as theatre:
         for one in chosen:
@@ -43,10 +45,11 @@ def main() -> None:
             print(row, flush=True)
             for problem in report.judgement.problems[:10]:
                 print(f"    {one.name}: {problem}", flush=True)
-            bad += bool(report.judgement.problems)
-            rows.append(row)
-    if not (bad or options.items):
-        table.write(table.PAGE, rows, [one.fault for one in SCENARIOS.values()], _facts())
+            if report.judgement.problems:
+                bad += 1
+            elif not options.items:
+                faults = [one.fault for one in SCENARIOS.values()]
+                table.write(table.PAGE, [row], faults, _facts())
     sys.exit(1 if bad else 0)
 
 

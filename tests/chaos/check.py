@@ -33,8 +33,8 @@ def check(scene: Scene) -> Report:
     except Stuck as error:
         problems.append(f"{error}: {_left(scene)}")
     seconds = time.monotonic() - begun
-    judgement = judge(scene.expected, _documents(scene))
-    for batch in [batch for load in scene.loads for batch in load.batches]:
+    judgement = judge(scene.load.expected, _documents(scene))
+    for batch in scene.load.batches:
         problems += _miscounted(scene, batch)
     problems += _left_over(scene)
     problems += _not_shown(scene, judgement)
@@ -56,7 +56,7 @@ def _left(scene: Scene) -> str:
 
 def _documents(scene: Scene) -> Iterator[tuple[Key, Mapping[str, Any]]]:
     """Every document of the collections, with those of items that failed."""
-    for collection in scene.expected.collections:
+    for collection in scene.load.expected.collections:
         with suppress(NotFound):
             scene.engine.index.refresh(collection)
             for entry in scene.engine.index.scan(collection):
@@ -80,7 +80,7 @@ def _miscounted(scene: Scene, batch: str) -> Iterator[str]:
 def _not_shown(scene: Scene, judgement: Judgement) -> Iterator[str]:
     """Where users are shown other numbers than there are documents."""
     shown = 0
-    for collection in scene.expected.collections:
+    for collection in scene.load.expected.collections:
         with suppress(ClientError):
             shown += scene.client.collection(collection)["items"]["total"]
     there = judgement.indexed + judgement.failed + judgement.quarantined

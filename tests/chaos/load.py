@@ -6,9 +6,8 @@ import time
 import uuid
 import wave
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import cv2
@@ -95,29 +94,24 @@ class Load:
 
     def __post_init__(self) -> None:
         self._http = httpx.Client(base_url=self.url, timeout=60)
-        self._pool = ThreadPoolExecutor(4)
 
-    def close(self) -> None:
-        """End the connections."""
-        self._pool.shutdown(cancel_futures=True)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def stream(
-        self, count: int, *, first: int = 0, version: int = 0, size: int = 150, media: bool = True
-    ) -> Future[None]:
-        """Send items in the background: batches of this size, and every tenth item alone."""
-        return self._pool.submit(self._stream, range(first, first + count), version, size, media)
+    def send(self, first: int, count: int, *, version: int = 0, media: bool = True) -> None:
+        """Send items: every tenth alone, the others as a batch."""
+        items = [make(number, version, media=media) for number in range(first, first + count)]
+        self.batch([item for n, item in enumerate(items) if n % 10])
+        for item in items[::10]:
+            self.single(item)
 
-    def _stream(self, numbers: range, version: int, size: int, media: bool) -> None:  # noqa: FBT001
-        items = [make(number, version, media=media) for number in numbers]
-        singles, batched = items[::10], [item for n, item in enumerate(items) if n % 10]
-        alone = max(1, len(singles) * size // max(1, len(batched)))
-        while batched or singles:
-            if batched:
-                self.batch(batched[:size])
-            for item in singles[:alone]:
-                self.single(item)
-            batched, singles = batched[size:], singles[alone:]
+    def send_all(self, numbers: range, *, version: int = 0, size: int = 100) -> None:
+        """Send many items, some at a time."""
+        for first in numbers[::size]:
+            self.send(first, min(size, numbers.stop - first), version=version)
 
     def batch(self, items: Sequence[Sent]) -> str:
         """Send a batch; its id."""

@@ -19,24 +19,19 @@ _VANISHING = 200
 @scenario("gateway killed (`kill -9`) in mid-upload, five times")
 def killed_gateway(scene: Scene) -> None:
     """Clients send again under the same key what had no answer."""
-    load = scene.load()
-    share = scene.items // 4
-    sending = [load.stream(share, first=n * share, size=60) for n in range(4)]
-    for done in range(5):
-        scene.when_busy(1 + done)
-        scene.restart("gateway")
-    for one in sending:
-        one.result()
+    with scene.busy(clients=4):
+        for _ in range(5):
+            scene.when_busy()
+            scene.restart("gateway")
 
 
 @scenario(f"{_VANISHING} clients that vanish in mid-upload")
 def vanishing_clients(scene: Scene) -> None:
     """What was not sent whole is not accepted, and its media do not stay."""
-    sending = scene.load().stream(scene.items)
-    scene.when_busy()
-    for number in range(_VANISHING):
-        _vanish(scene, number)
-    sending.result()
+    with scene.busy():
+        scene.when_busy()
+        for number in range(_VANISHING):
+            _vanish(scene, number)
 
 
 def _vanish(scene: Scene, number: int) -> None:
@@ -50,7 +45,7 @@ def _vanish(scene: Scene, number: int) -> None:
         for _, name, data in item.files()
     )
     head = (
-        f"POST /v1/collections/{scene.load().collection}/batches HTTP/1.1\r\nhost: x\r\n"
+        f"POST /v1/collections/{scene.load.collection}/batches HTTP/1.1\r\nhost: x\r\n"
         f"content-type: multipart/form-data; boundary={boundary.decode()}\r\n"
         f"content-length: {len(body) + 16}\r\n\r\n"
     )
@@ -72,11 +67,10 @@ def _small_disk(exits: ExitStack, folder: Path) -> Props:
 @scenario("the disk of the media store full for 15 s (a small tmpfs)", stage=_small_disk)
 def full_disk(scene: Scene) -> None:
     """Uploads are refused, workers wait; nothing is cut off."""
-    sending = scene.load().stream(scene.items)
-    scene.when_busy()
-    filler = scene.media.with_name("filler")
-    free = shutil.disk_usage(scene.media).free
-    filler.write_bytes(bytes(free))
-    time.sleep(15)
-    filler.unlink()
-    sending.result()
+    with scene.busy():
+        scene.when_busy()
+        filler = scene.media.with_name("filler")
+        free = shutil.disk_usage(scene.media).free
+        filler.write_bytes(bytes(free))
+        time.sleep(15)
+        filler.unlink()

@@ -28,11 +28,10 @@ def flooded_index(scene: Scene) -> None:
 @scenario("Elasticsearch killed (`kill -9`), back after 5 s", index="elastic")
 def killed_index(scene: Scene) -> None:
     """Workers wait; uploads are refused until it is back."""
-    sending = scene.load().stream(scene.items)
-    scene.when_busy()
-    with scene.away("elasticsearch", seconds=5):
-        pass
-    sending.result()
+    with scene.busy():
+        scene.when_busy()
+        with scene.away("elasticsearch", seconds=5):
+            pass
 
 
 def _three_nodes(exits: ExitStack, folder: Path) -> Props:
@@ -45,23 +44,21 @@ def _three_nodes(exits: ExitStack, folder: Path) -> Props:
 @scenario("one of three nodes of Elasticsearch killed", index="elastic", stage=_three_nodes)
 def killed_node(scene: Scene) -> None:
     """Each document has a replica on another node."""
-    load = scene.load()
-    load.stream(150).result()
+    load = scene.load
+    load.send(-100, 100)
     with Elasticsearch(scene.settings.index_url or "") as client:
         client.cluster.health(index="triptych-*", wait_for_status="green", timeout="60s")
-    sending = load.stream(scene.items, first=150)
-    scene.when_busy()
-    stop([scene.props.things[-1].process], grace=0)
-    sending.result()
+    with scene.busy():
+        scene.when_busy()
+        stop([scene.props.things[-1].process], grace=0)
 
 
 def _block(scene: Scene, settings: dict[str, Any]) -> None:
-    sending = scene.load().stream(scene.items)
-    scene.when_busy()
-    with Elasticsearch(scene.settings.index_url or "") as client:
-        client.indices.put_settings(index="triptych-*", settings=settings)
-        try:
-            time.sleep(10)
-        finally:
-            client.indices.put_settings(index="triptych-*", settings=dict.fromkeys(settings))
-    sending.result()
+    with scene.busy():
+        scene.when_busy()
+        with Elasticsearch(scene.settings.index_url or "") as client:
+            client.indices.put_settings(index="triptych-*", settings=settings)
+            try:
+                time.sleep(10)
+            finally:
+                client.indices.put_settings(index="triptych-*", settings=dict.fromkeys(settings))

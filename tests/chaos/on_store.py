@@ -9,11 +9,10 @@ from chaos.scene import Scene, Stuck
 @scenario("media store not mounted for 10 s: an empty folder in its place")
 def unmounted_store(scene: Scene) -> None:
     """Nobody takes the empty folder for the store, and nothing is written into it."""
-    sending = scene.load().stream(scene.items)
-    for done in (1, scene.items // 3):
-        scene.when_busy(done)
-        _unmount(scene, seconds=10)
-    sending.result()
+    with scene.busy():
+        for done in (1, scene.items // 3):
+            scene.when_busy(done)
+            _unmount(scene, seconds=10)
 
 
 def _unmount(scene: Scene, seconds: float) -> None:

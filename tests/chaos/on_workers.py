@@ -18,44 +18,40 @@ _DEADLY = Path(__file__).with_name("deadly_worker.py")
 @scenario("`kill -9` of all workers at once, three times")
 def killed_workers(scene: Scene) -> None:
     """The messages that they held come again when their leases have run out."""
-    sending = scene.load().stream(scene.items)
-    for done in (1, 2, 3):
-        scene.when_busy(done * scene.items // 8)
-        scene.restart(*WORKERS)
-    sending.result()
+    with scene.busy():
+        for done in (1, 2, 3):
+            scene.when_busy(done * scene.items // 8)
+            scene.restart(*WORKERS)
 
 
 @scenario("`kill -9` of processes of every worker's pool, ten times")
 def killed_processes(scene: Scene) -> None:
     """The messages that they worked on come again at once."""
-    sending = scene.load().stream(scene.items)
-    scene.when_busy()
-    for n in range(10):
-        scene.kill_children(WORKERS[n % len(WORKERS)])
-        scene.kill_children("worker-image")
-        time.sleep(1)
-    sending.result()
+    with scene.busy():
+        for n in range(10):
+            scene.when_busy()
+            scene.kill_children(WORKERS[n % len(WORKERS)])
+            scene.kill_children("worker-image")
+            time.sleep(1)
 
 
 @scenario("SIGTERM of every worker in mid-chunk")
 def stopped_workers(scene: Scene) -> None:
     """They finish what they hold, and take no more."""
-    sending = scene.load().stream(scene.items)
-    for part in WORKERS:
-        scene.when_busy()
-        scene.stack.stop(part)
-        scene.stack.start(part)
-    sending.result()
+    with scene.busy():
+        for part in WORKERS:
+            scene.when_busy()
+            scene.stack.stop(part)
+            scene.stack.start(part)
 
 
 @scenario("workers frozen (SIGSTOP) for longer than their lease, then awake again")
 def frozen_workers(scene: Scene) -> None:
     """Others would take over what they hold; awake, they do it twice, which changes nothing."""
-    sending = scene.load().stream(scene.items)
-    scene.when_busy()
-    with scene.frozen("worker-text"), scene.frozen("worker-image"), scene.frozen("worker-fusion"):
-        time.sleep(LEASE + 3)
-    sending.result()
+    with scene.busy():
+        scene.when_busy()
+        with scene.frozen("worker-text", "worker-image", "worker-fusion"):
+            time.sleep(LEASE + 3)
 
 
 @scenario("an item that kills each process that decodes it", items=600, failing=1, own=True)
@@ -65,7 +61,7 @@ def deadly_item(scene: Scene) -> None:
     command = (sys.executable, str(_DEADLY), "image", "--concurrency", "2")
     digest = hashlib.sha256(deadly).hexdigest()
     scene.replace("worker-image", command=command, env={"CHAOS_DEADLY": digest})
-    load = scene.load()
+    load = scene.load
     load.batch(
         [
             *(make(n, media=True) for n in range(40)),
@@ -73,7 +69,7 @@ def deadly_item(scene: Scene) -> None:
             *(make(n, media=True) for n in range(40, 100)),
         ]
     )
-    load.stream(scene.items, first=100).result()
+    load.send_all(range(100, scene.items))
     wait_until(
         "the deadly item is quarantined",
         lambda: scene.engine.index.versions(load.collection, ["deadly"]),

@@ -50,7 +50,7 @@ def scenario(
     fault: str,
     *,
     index: Kind = "embedded",
-    items: int = 3000,
+    items: int = 2000,
     failing: int = 0,
     stage: Stage | None = None,
     own: bool = False,

@@ -4,20 +4,23 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
+from threading import Event
 from urllib.parse import urlsplit
 
 import psutil
 import redis
 from celery import Celery
 
-from chaos.expected import Expected
 from chaos.load import Load
 from chaos.scenarios import Props
-from triptych.client import Client
+from triptych.client import Client, ClientError
+from triptych.core.errors import QueueUnavailable
 from triptych.core.settings import Settings
 from triptych.engine import Engine
 from triptych.ingest.manifest import OPEN
@@ -38,6 +41,8 @@ LIGHT = {"TRIPTYCH_ENCODER_CONCEPT": "", "TRIPTYCH_ENCODER_VISUAL": "hsv-histogr
 ENV = QUICK | LIGHT
 
 _PATIENCE = 180.0
+_TOGETHER = 100
+_WAITING = 400
 
 
 class Stuck(Exception):
@@ -61,18 +66,12 @@ class Scene:
     name: str
     items: int
     """About how many it is to send."""
-    expected: Expected = field(default_factory=Expected)
-    loads: list[Load] = field(default_factory=list)
     props: Props = field(default_factory=Props)
 
-    def load(self, collection: str = "") -> Load:
-        """A load on a collection of this scene, by default its first."""
-        name = f"{self.name}-{collection}" if collection else self.name
-        for load in self.loads:
-            if load.collection == name:
-                return load
-        self.loads.append(Load(self.stack.gateway_url, name, self.expected))
-        return self.loads[-1]
+    @cached_property
+    def load(self) -> Load:
+        """What sends items to the collection of this scene."""
+        return Load(self.stack.gateway_url, self.name)
 
     @cached_property
     def client(self) -> Client:
@@ -111,22 +110,52 @@ class Scene:
 
     def close(self) -> None:
         """End the connections of this process."""
-        for load in self.loads:
-            load.close()
-        for made in ("client", "engine"):
+        for made in ("client", "engine", "load"):
             if made in vars(self):
                 getattr(self, made).__exit__(None, None, None)
+
+    @contextmanager
+    def busy(self, *, clients: int = 1) -> Iterator[None]:
+        """Items are sent for as long as this lasts, and until there are as many as there must be.
+
+        Never so many that much more waits than is worked on.
+        """
+        load, over = self.load, Event()
+        numbers = count(step=_TOGETHER)
+
+        def send() -> None:
+            while True:
+                if not over.is_set() and self.under_way() > _WAITING:
+                    time.sleep(0.05)
+                elif (first := next(numbers)) < self.items or not over.is_set():
+                    load.send(first, _TOGETHER)
+                else:
+                    return
+
+        with ThreadPoolExecutor(clients) as pool:
+            sending = [pool.submit(send) for _ in range(clients)]
+            try:
+                yield
+            finally:
+                over.set()
+            for one in sending:
+                one.result()
 
     # What goes on
 
     def done(self) -> int:
-        """How many items of batches have been dealt with."""
-        batches = [batch for load in self.loads for batch in list(load.batches)]
-        return sum(self.client.batch(batch).done for batch in batches)
+        """How many items there are; 0 while nobody can tell."""
+        try:
+            return int(self.client.collection(self.name)["items"]["total"])
+        except ClientError:
+            return 0
 
     def under_way(self) -> int:
-        """How many items wait in queues or are held by workers."""
-        return sum(queue.items for queue in jobs.backlog(self.redis).values())
+        """How many items wait in queues or are held by workers; 0 while nobody can tell."""
+        try:
+            return sum(queue.items for queue in jobs.backlog(self.redis).values())
+        except QueueUnavailable:
+            return 0
 
     def when_busy(self, done: int = 1, waiting: int = 50) -> None:
         """Return in the middle of the work: something is done, and something waits."""
@@ -159,13 +188,15 @@ class Scene:
         os.killpg(self.pid(part), sign)
 
     @contextmanager
-    def frozen(self, part: str) -> Iterator[None]:
-        """A part that is stopped by SIGSTOP, and goes on afterwards."""
-        self.signal_all(part, signal.SIGSTOP)
+    def frozen(self, *parts: str) -> Iterator[None]:
+        """Parts that are stopped by SIGSTOP, and go on afterwards."""
+        for part in parts:
+            self.signal_all(part, signal.SIGSTOP)
         try:
             yield
         finally:
-            self.signal_all(part, signal.SIGCONT)
+            for part in parts:
+                self.signal_all(part, signal.SIGCONT)
 
     def restart(self, *parts: str) -> None:
         """SIGKILL of whole parts; new ones take their places."""
