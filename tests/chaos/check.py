@@ -26,13 +26,11 @@ class Report:
 
 def check(scene: Scene) -> Report:
     """Wait until everything is dealt with, and look whether all is as it must be."""
-    begun = time.monotonic()
     problems: list[str] = []
     try:
         scene.wait_quiet()
     except Stuck as error:
         problems.append(f"{error}: {_left(scene)}")
-    seconds = time.monotonic() - begun
     judgement = judge(scene.load.expected, _documents(scene))
     for batch in scene.load.batches:
         problems += _miscounted(scene, batch)
@@ -40,7 +38,7 @@ def check(scene: Scene) -> Report:
     problems += _not_shown(scene, judgement)
     scene.stack.check()
     judgement = replace(judgement, problems=(*judgement.problems, *problems))
-    return Report(judgement, seconds)
+    return Report(judgement, scene.seconds)
 
 
 def _left(scene: Scene) -> str:

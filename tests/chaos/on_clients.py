@@ -1,10 +1,9 @@
 """Faults at the door: the gateway dies, clients vanish, the disk of the media is full."""
 
-import shutil
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -70,7 +69,8 @@ def full_disk(scene: Scene) -> None:
     with scene.busy():
         scene.when_busy()
         filler = scene.media.with_name("filler")
-        free = shutil.disk_usage(scene.media).free
-        filler.write_bytes(bytes(free))
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(2**12))
         time.sleep(15)
         filler.unlink()

@@ -9,7 +9,7 @@ import numpy as np
 
 from chaos.load import Sent, make, picture
 from chaos.scenarios import scenario
-from chaos.scene import LEASE, Scene, wait_until
+from chaos.scene import LEASE, Scene
 
 WORKERS = ("worker-image", "worker-text", "worker-audio", "worker-fusion", "worker-plan")
 _DEADLY = Path(__file__).with_name("deadly_worker.py")
@@ -70,7 +70,4 @@ def deadly_item(scene: Scene) -> None:
         ]
     )
     load.send_all(range(100, scene.items))
-    wait_until(
-        "the deadly item is quarantined",
-        lambda: scene.engine.index.versions(load.collection, ["deadly"]),
-    )
+    scene.wait_quiet()

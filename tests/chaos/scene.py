@@ -67,6 +67,8 @@ class Scene:
     items: int
     """About how many it is to send."""
     props: Props = field(default_factory=Props)
+    seconds: float = 0.0
+    """How long it first took until all was quiet."""
 
     @cached_property
     def load(self) -> Load:
@@ -164,7 +166,9 @@ class Scene:
 
     def wait_quiet(self) -> None:
         """Return when every batch is closed and every queue empty. Raises Stuck."""
+        begun = time.monotonic()
         wait_until("every batch is closed, every queue empty", self._is_quiet, _PATIENCE)
+        self.seconds = self.seconds or time.monotonic() - begun
 
     def _is_quiet(self) -> bool:
         queues = jobs.backlog(self.redis).values()
