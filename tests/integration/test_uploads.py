@@ -3,9 +3,11 @@
 import hashlib
 import io
 import os
+import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 import uuid
 import zipfile
@@ -77,10 +79,10 @@ def archive(tmp_path_factory: pytest.TempPathFactory, stamps: Path) -> Path:
 
 
 @contextmanager
-def cutting(target: str, after: list[int]) -> Iterator[str]:
+def cutting(target: str, after: list[int], pause: float = 0) -> Iterator[str]:
     """The address of a proxy that resets one connection after the other, after so many bytes.
 
-    When there are no more numbers, connections last.
+    When there are no more numbers, connections last. It pauses after each 64 KiB.
     """
     host, port = target.removeprefix("http://").split(":")
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -108,6 +110,7 @@ def cutting(target: str, after: list[int]) -> Iterator[str]:
                 while data := source.recv(2**16):
                     to.sendall(data)
                     seen += len(data)
+                    time.sleep(pause)
                     if (most := bound()) is not None and seen > most:
                         after.pop(0)
                         for one in (source, to):
@@ -204,6 +207,49 @@ def test_a_gateway_that_is_killed_loses_nothing_that_it_acknowledged(
         client.upload(archive, upload=upload)
         assert arrived(stack, upload) == digest(archive)
         check_batch(client, client.submit_upload(collection, upload)["batch"], "box/")
+
+
+def test_the_command_goes_on_after_an_interrupt(stack: Stack, tmp_path: Path, collection: str):
+    """It says how far it was; the same again sends the rest."""
+    path = tmp_path / "large.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("a.txt", "Some words.")
+        made.writestr("noise.bin", os.urandom(70 * MIB))
+    notes = tmp_path / "cache" / "triptych" / "uploads"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [Path(sys.executable).with_name("triptych"), "add", path, "--root", tmp_path]
+    command += ["--collection", collection, "--url"]
+    uploads = stack.home / "media" / "uploads"
+
+    def kept() -> int:
+        return sum(file.stat().st_size for file in uploads.rglob("0*"))
+
+    with cutting(stack.gateway_url, [], 0.01) as address:
+        first = subprocess.Popen(
+            [*command, address], env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        )
+        deadline = time.monotonic() + 60
+        while kept() < 16 * MIB:
+            assert time.monotonic() < deadline
+            assert first.poll() is None
+            time.sleep(0.05)
+        first.send_signal(signal.SIGINT)
+        _, said = first.communicate(timeout=60)
+        assert first.returncode == 130, said
+        assert "MiB are sent, and kept for a while" in said
+        assert len(list(notes.iterdir())) == 1
+        before = kept()
+        assert before >= 16 * MIB
+        # Notes are of one gateway: the address is the same.
+        again = subprocess.run(
+            [*command, address], env=environment, cwd=tmp_path, check=False, capture_output=True,
+            text=True, timeout=120,
+        )  # fmt: skip
+    assert "2 items" in again.stdout, again
+    assert again.returncode == 1  # one of them is no item
+    assert list(notes.iterdir()) == []
+    with Client(stack.gateway_url) as client:
+        assert client.item(collection, "large/a")["status"] == "indexed"
 
 
 def test_two_clients_that_send_one_upload_do_not_harm_it(
