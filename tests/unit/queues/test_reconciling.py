@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,15 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def batches(tmp_path: Path) -> Batches:
+def batches(tmp_path: Path) -> Iterator[Batches]:
     """As of a gateway, whose engine is in a folder and has no models."""
     settings = Settings.of_folder(tmp_path)
     store = MediaStore(settings.media_url)
     engine = Engine(settings, store=store, layout=layout(), extractors={}, clock=StoreClock(store))
     unused: Any = None
     counts: Any = Forgetful()
-    return Batches(engine, unused, unused, counts)
+    with engine:
+        yield Batches(engine, unused, unused, counts)
 
 
 def accepted(batches: Batches, collection: str = "c") -> str:
