@@ -40,7 +40,7 @@ LIGHT = {"TRIPTYCH_ENCODER_CONCEPT": "", "TRIPTYCH_ENCODER_VISUAL": "hsv-histogr
 """Encoders of pictures that cost little: faults do not concern what a vector means."""
 ENV = QUICK | LIGHT
 
-_PATIENCE = 180.0
+_PATIENCE = 300.0
 _TOGETHER = 100
 _WAITING = 400
 

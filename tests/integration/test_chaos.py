@@ -7,7 +7,7 @@ import pytest
 from chaos.all_scenarios import SCENARIOS
 from chaos.playing import Theatre
 
-_ITEMS = 800
+_ITEMS = 500
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
         yield opened
 
 
-@pytest.mark.parametrize("name", ["killed_workers", "emptied_redis", "unmounted_store", "updates"])
+@pytest.mark.parametrize("name", ["killed_workers", "emptied_redis", "unmounted_store"])
 def test_nothing_is_lost(theatre: Theatre, name: str):
     """Nor doubled, stuck, counted wrongly or left over."""
     judgement = theatre.play(SCENARIOS[name], _ITEMS).judgement
