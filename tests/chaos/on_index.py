@@ -45,7 +45,7 @@ def _three_nodes(exits: ExitStack, folder: Path) -> Props:
 def killed_node(scene: Scene) -> None:
     """Each document has a replica on another node."""
     load = scene.load
-    load.send(-100, 100)
+    load.send(1_000_000, 100)
     with Elasticsearch(scene.settings.index_url or "") as client:
         client.cluster.health(index="triptych-*", wait_for_status="green", timeout="60s")
     with scene.busy():
