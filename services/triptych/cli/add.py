@@ -91,8 +91,12 @@ def add(
                 report = _run(adding, quiet=as_json)
             except KeyboardInterrupt:
                 _tell_large(adding)
-                _tell_interrupted(adding.batches, url)
+                _tell_interrupted(adding.batches, url, all_sent=adding.all_sent)
                 raise typer.Exit(INTERRUPTED) from None
+            except ClientError:
+                if adding.batches:
+                    _tell_interrupted(adding.batches, url, all_sent=adding.all_sent)
+                raise
             advice = client.collection(collection).get("advice") if report.total else None
     except (ClientError, OSError, ValueError) as error:
         raise failure(error) from error
@@ -143,7 +147,8 @@ def _add_server_side(
         submissions = (partial(submit, path) for path in paths)
         report = ingest(client, submissions, title="Adding", quiet=as_json)
     except KeyboardInterrupt:
-        _tell_interrupted({batch: client.batch(batch) for batch in accepted}, url)
+        batches = {batch: client.batch(batch) for batch in accepted}
+        _tell_interrupted(batches, url, all_sent=len(batches) == len(paths))
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print_json(vars(report))
@@ -214,12 +219,17 @@ def _tell_large(adding: Adding) -> None:
             errors.print(f"{printable(name)}: {far}", markup=False, highlight=False)
 
 
-def _tell_interrupted(batches: Mapping[str, BatchStatus], url: str) -> None:
+def _tell_interrupted(batches: Mapping[str, BatchStatus], url: str, *, all_sent: bool) -> None:
     total = sum(status.total for status in batches.values())
     running = [batch for batch, status in batches.items() if not status.has_ended]
     errors.print(f"interrupted: {total:,} items were accepted", style="yellow", highlight=False)
     if running:
-        errors.print(f"{len(running):,} batches go on without this command. To look:")
+        which = "1 batch goes" if len(running) == 1 else f"{len(running):,} batches go"
+        errors.print(f"{which} on without this command. To look:")
         errors.print(f"  {command('watch', running[-1], url=url)}", markup=False)
         errors.print(f"  {command('batches', '--state', 'running', url=url)}", markup=False)
-    errors.print("Run the same command again to send the rest: what is there is not sent again.")
+    if all_sent:
+        errors.print("Nothing is left to send.")
+    else:
+        errors.print("Run the same command again to send the rest: files that are there by then")
+        errors.print("are not sent again; archives are.")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -110,6 +110,8 @@ class Adding:
     """What was accepted."""
     large: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Bytes of large archives, by name: those that were sent, and all."""
+    all_sent: bool = False
+    """Whether nothing is left to send."""
     _ended: threading.Event = field(default_factory=threading.Event)
     _ids: set[str] = field(default_factory=set)
     _planned: list[str] = field(default_factory=list)
@@ -129,12 +131,13 @@ class Adding:
             sources.leave_out_large(self.client.limits()["file_bytes"])
         items: Iterator[Outgoing] = map(self._note, sources.items())
         if not self.again:
-            items = only_unknown(items, walk, partial(self.client.known, self.collection))
+            items = only_unknown(items, walk, self._known)
         if self.dry_run:
             self._planned = [item.id for item in items]
             self._planned += [archive.name for archive in sources.archives]
         else:
             yield from self._send(sources.archives, uploads_of(items))
+            self.all_sent = True
             while any(not status.has_ended for status in self.batches.values()):
                 time.sleep(_PAUSE)
                 self._look()
@@ -145,6 +148,9 @@ class Adding:
             pruned = self._delete(gone)
         failures = [item for batch in self.batches for item in self.client.failures(batch)]
         yield self._report(failures=failures, gone=gone, pruned=pruned)
+
+    def _known(self, contents: Mapping[str, str]) -> set[str]:
+        return self.client.patiently(partial(self.client.known, self.collection, contents))
 
     def _note(self, item: Outgoing) -> Outgoing:
         self._ids.add(item.id)
@@ -270,13 +276,16 @@ class Adding:
             for skip in sent.skipped:
                 self.skips.add(*skip)
             if sent.batch is not None:
-                self.batches[sent.batch] = self.client.batch(sent.batch)
+                self._ask(sent.batch)
 
     def _look(self) -> None:
         """Ask for the batches that were sent first, of those that are not done."""
         running = [batch for batch, status in self.batches.items() if not status.has_ended]
         for batch in running[:_LOOKED_AT]:
-            self.batches[batch] = self.client.batch(batch)
+            self._ask(batch)
+
+    def _ask(self, batch: str) -> None:
+        self.batches[batch] = self.client.patiently(partial(self.client.batch, batch))
 
     def _gone(self, walk: Walk, paths: Iterable[Path]) -> list[str]:
         """The items of the given folders whose files are no longer there."""

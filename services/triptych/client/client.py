@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -21,9 +21,10 @@ from triptych.client.resuming import VERSION, Sending, SentBytes, metadata
 Media = Mapping[str, bytes | Sequence[bytes]]
 """Of a search: ``image`` and ``audio``, ``not.image`` and ``not.audio``; one file or several."""
 
+Answer = TypeVar("Answer")
 _BUSY, _AWAY = 429, 503
-_PAUSES = (1.0, 3.0, 10.0)
-"""Seconds between the tries to send a batch."""
+_PAUSES = (1.0, 3.0, 10.0, 15.0, 15.0)
+"""Seconds between the tries to reach a gateway that may only start anew."""
 _ENDED = frozenset({"done", "cancelled"})
 _BLOCK = 2**20
 _DATA = "data: "
@@ -218,7 +219,7 @@ class Client:
         """
         params = {"upload": upload, **({"name": name} if name else {})}
         path = f"/v1/collections/{collection}/batches"
-        return self._patiently(lambda: self._call("POST", path, params=params))
+        return self.patiently(lambda: self._call("POST", path, params=params))
 
     def delete_upload(self, upload: str) -> None:
         """Give up an upload."""
@@ -396,10 +397,10 @@ class Client:
         """Send a batch; while no answer comes, again under the same key, a few times."""
         path = f"/v1/collections/{collection}/batches"
         headers = {**arguments.pop("headers", {}), "idempotency-key": uuid.uuid4().hex}
-        return self._patiently(lambda: self._call("POST", path, headers=headers, **arguments))
+        return self.patiently(lambda: self._call("POST", path, headers=headers, **arguments))
 
-    def _patiently(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The answer to what may be asked again; while none comes, it is, a few times."""
+    def patiently(self, ask: Callable[[], Answer]) -> Answer:
+        """The answer to what may be asked again: while none comes, it is, for 44 s."""
         for pause in _PAUSES:
             try:
                 return ask()

@@ -173,7 +173,8 @@ class Batches:
         chosen = [entry for entry in closed.entries if choose(entry)]
         entries = self.engine.ledger.current(closed.manifest, chosen)
         if not chosen:
-            raise InvalidInput(f"nothing of batch {batch} that was chosen has failed")
+            which = " that was chosen" if closed.entries else ""
+            raise InvalidInput(f"nothing of batch {batch}{which} has failed")
         if not entries:
             raise InvalidInput(f"the failed items of batch {batch} were sent anew or deleted since")
         manifest = self.engine.accept_again(closed.manifest.collection, entries)
@@ -207,6 +208,7 @@ class Batches:
         state: State = status.state
         if status.state == "running" and wanted is not None:
             state = "cancelling" if wanted == "cancelled" else "paused"
+        eta = None if state == "paused" else status.eta
         return BatchState(
             manifest.batch,
             collection=manifest.collection,
@@ -215,7 +217,7 @@ class Batches:
             done=status.done,
             failed=status.failed,
             rate=round(status.rate, 2),
-            eta_seconds=None if status.eta is None else round(status.eta, 1),
+            eta_seconds=None if eta is None else round(eta, 1),
             accepted=manifest.accepted,
         )
 

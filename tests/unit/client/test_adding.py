@@ -2,12 +2,14 @@
 
 import re
 import threading
+from collections.abc import Callable
 from typing import Any, Self
 
 import pytest
 from typer.testing import CliRunner
 
 from triptych.cli import add as command
+from triptych.cli.add import _tell_interrupted
 from triptych.cli.main import app
 from triptych.client import Adding, BatchStatus, ClientError
 from triptych.core.item import Item
@@ -24,6 +26,8 @@ class Gateway:
         self.sent: list[tuple[bytes, dict[str, bytes]]] = []
         self.refusal: ClientError | None = None
         self.interrupt_after = 10**9
+        self.gone_after = 10**9
+        self.patient = 0
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -32,6 +36,11 @@ class Gateway:
 
     def __exit__(self, *_: object) -> None:
         """Nothing is open."""
+
+    def patiently(self, ask: Callable[[], Any]) -> Any:
+        """Ask once: the patience of the real one is tested with it."""
+        self.patient += 1
+        return ask()
 
     def limits(self) -> dict[str, int]:
         """A small file."""
@@ -53,6 +62,8 @@ class Gateway:
         """It is done."""
         if len(self.sent) >= self.interrupt_after:
             raise KeyboardInterrupt
+        if len(self.sent) >= self.gone_after:
+            raise ClientError("the gateway can't be reached")
         total = self.sent[int(batch) - 1][0].count(b"\n")
         return BatchStatus(batch, "c", "done", total, total, 0, 1.0, 0.0)
 
@@ -199,6 +210,28 @@ def test_an_interrupted_user_is_told_what_goes_on(gateway, folder, monkeypatch):
     assert len(gateway.sent) < 4
     assert "interrupted: 1 items were accepted" in result.stderr
     assert "Run the same command again" in result.stderr
+    assert "Nothing is left" not in result.stderr
+
+
+def test_a_gateway_that_goes_away_is_no_secret(gateway, folder, monkeypatch):
+    """It is waited for; then the command tells what was accepted, as after an interrupt."""
+    gateway.gone_after = 2
+    monkeypatch.setattr("triptych.ingest.uploads._MAX_ITEMS", 1)
+    result = RUN.invoke(app, ["add", "notes", "--parallel", "1"])
+    assert result.exit_code == 2
+    assert gateway.patient >= 3  # what it knows, and two batches
+    assert "interrupted: 1 items were accepted" in result.stderr
+    assert "can't be reached" in result.stderr
+
+
+def test_an_interrupt_after_everything_was_sent_says_so(capsys):
+    """To run the command again would only cost time."""
+    running = BatchStatus("b", "c", "running", 3, 1, 0, 1.0, 2.0)
+    _tell_interrupted({"b": running}, "http://127.0.0.1:8080", all_sent=True)
+    told = capsys.readouterr().err
+    assert "1 batch goes on" in told
+    assert "Nothing is left to send." in told
+    assert "again" not in told
 
 
 def test_requests_go_at_once_but_not_all(folder, monkeypatch):
