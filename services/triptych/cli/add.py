@@ -184,6 +184,8 @@ def _tell(adding: Adding, report: AddReport, advice: str | None) -> None:
     elif report.total:
         _tell_items(report)
     if report.gone:
+        for item in _first(report.gone if adding.dry_run else (), "gone"):
+            console.print(f"  {item}", markup=False)
         fate = f"{report.pruned:,} deleted" if report.pruned else "not deleted"
         console.print(f"{len(report.gone):,} items whose files are gone: {fate}")
     if adding.skips.counts:

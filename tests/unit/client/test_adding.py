@@ -168,6 +168,15 @@ def test_prune_deletes_what_has_no_files(gateway, folder):
     assert "1 items whose files are gone: 1 deleted" in result.stdout
 
 
+def test_a_dry_run_names_what_would_be_deleted(gateway, folder):
+    """One would like to see that first."""
+    holds(gateway, 1)
+    (folder / "1.txt").unlink()
+    result = RUN.invoke(app, ["add", "notes", "--prune", "--dry-run"])
+    assert "  notes/1\n1 items whose files are gone: not deleted" in result.stdout
+    assert set(gateway.held) == {"notes/1"}
+
+
 def test_prune_believes_no_empty_folder(gateway, folder, tmp_path):
     """It may not be mounted; and the working folder itself has no name."""
     gateway.held["bare/old"] = {"names": {"text": "bare/old.txt"}}
