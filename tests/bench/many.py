@@ -18,7 +18,7 @@ from triptych.local.process import members
 _COLLECTIONS = 500
 _ITEMS = 100
 _LOOKS = 5
-"""The second of which is the yardstick: as many collections are open then as ever will be."""
+"""The second of which is the yardstick: the fusion worker still grows before it."""
 _AT_ONCE = 20
 
 
