@@ -190,21 +190,36 @@ def test_while_an_old_collection_is_there_all_media_are_kept(index: SearchIndex,
 
 @pytest.mark.parametrize("block", ["write", "read_only_allow_delete"])
 def test_a_block_against_writing_is_not_final(
-    index: SearchIndex, collection: str, client: Elasticsearch, block: str
+    collection: str, client: Elasticsearch, elastic_url: str, block: str
 ):
-    """As a server sets one when its disk is full: no document is refused for it."""
-    write(index, collection, [make("a")])
-    client.indices.put_settings(index=f"contract-{collection}", settings={f"blocks.{block}": True})
-    for call in (
-        lambda: index.bulk(collection, [make("b")]),
-        lambda: index.delete(collection, "a", 5),
-    ):
-        with pytest.raises(IndexUnavailable):
-            call()
-    assert index.count(collection) == {"indexed": 1}
-    client.indices.put_settings(index=f"contract-{collection}", settings={f"blocks.{block}": None})
-    write(index, collection, [make("b")])
-    assert index.count(collection) == {"indexed": 2}
+    """As a server sets one when its disk is full: no document is refused for it.
+
+    A server that finds enough room takes the second kind away by itself, at any moment. Then it is
+    set again.
+    """
+
+    def put(value: str | None) -> None:
+        settings = {f"blocks.{block}": value}
+        client.indices.put_settings(index=f"contract-{collection}", settings=settings)
+
+    def again(_: float) -> None:
+        put("true")
+
+    with closing(
+        ElasticIndex(elastic_url, layout=layout(), prefix="contract", sleep=again)
+    ) as index:
+        write(index, collection, [make("a")])
+        for call in (
+            lambda: index.bulk(collection, [make("b")]),
+            lambda: index.delete(collection, "a", 5),
+        ):
+            put("true")
+            with pytest.raises(IndexUnavailable):
+                call()
+        assert index.count(collection) == {"indexed": 1}
+        put(None)
+        write(index, collection, [make("b")])
+        assert index.count(collection) == {"indexed": 2}
 
 
 def test_a_closed_collection_is_away(index: SearchIndex, collection: str, client: Elasticsearch):
