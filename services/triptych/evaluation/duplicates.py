@@ -32,9 +32,11 @@ from triptych.encoders.image.visual_words import (
     CombinedWords,
     ORBWords,
     SIFTWords,
+    SURFWords,
+    ThreeWords,
     VisualWords,
 )
-from triptych.encoders.image.vlad import RootSIFTVLAD
+from triptych.encoders.image.vlad import SURFVLAD, RootSIFTVLAD
 from triptych.evaluation.changes import Change, easy, hard
 from triptych.evaluation.metrics import Result, recall_at, result
 from triptych.evaluation.votes import DescriptorIndex
@@ -123,18 +125,24 @@ def _scored(stamps: Sequence[Pixels], queries: Sequence[Query]) -> Iterator[tupl
 
     root, root_stamps = ([describe(p, "rootsift") for p in part] for part in (pictures, stamps))
     orb, orb_stamps = ([describe(p, "orb") for p in part] for part in (pictures, stamps))
+    surf, surf_stamps = ([describe(p, "surf") for p in part] for part in (pictures, stamps))
     # SIFT and RootSIFT differ only in how one and the same descriptors are compared.
     sift, sift_stamps = ([replace(f, kind="sift") for f in part] for part in (root, root_stamps))
     described: Mapping[type[VisualWords], tuple[Described, Described]] = {
         ORBWords: (_tuples(orb), _tuples(orb_stamps)),
-        CombinedWords: (_tuples(sift, orb), _tuples(sift_stamps, orb_stamps)),
+        SURFWords: (_tuples(surf), _tuples(surf_stamps)),
         SIFTWords: (_tuples(sift), _tuples(sift_stamps)),
+        CombinedWords: (_tuples(sift, orb), _tuples(sift_stamps, orb_stamps)),
+        ThreeWords: (_tuples(sift, surf, orb), _tuples(sift_stamps, surf_stamps, orb_stamps)),
     }
     for maker, (query_features, gallery) in described.items():
         words = maker.load(maker.fit_features(gallery[row] for row in others))
         word_stamps = words.encode_features(gallery)
         yield words.card.name, words.encode_features(query_features) @ word_stamps.T
 
+    surf_vlad = SURFVLAD.load(SURFVLAD.fit_features(surf_stamps[row] for row in others))
+    by_surf = surf_vlad.encode_features(surf) @ surf_vlad.encode_features(surf_stamps).T
+    yield surf_vlad.card.name, by_surf
     vlad = RootSIFTVLAD.load(RootSIFTVLAD.fit_features(root_stamps[row] for row in others))
     vlad_stamps = vlad.encode_features(root_stamps)
     yield vlad.card.name, (by_vlad := vlad.encode_features(root) @ vlad_stamps.T)

@@ -1,4 +1,4 @@
-"""Local descriptors of a picture: SIFT, RootSIFT and ORB, as OpenCV computes them.
+"""Local descriptors of a picture: SIFT, RootSIFT and ORB, as OpenCV computes them, and SURF.
 
 Lowe, Distinctive image features from scale-invariant keypoints (IJCV 2004); Arandjelović &
 Zisserman, Three things everyone should know to improve object retrieval (CVPR 2012); Rublee et
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from triptych.encoders.cards import Vectors, unit_rows
 from triptych.encoders.encoder import Pixels
+from triptych.encoders.image import surf
 
-Kind = Literal["sift", "rootsift", "orb"]
+Kind = Literal["sift", "rootsift", "orb", "surf"]
 SIDE = 384
 """Pixels along the longer edge beyond which a picture is scaled down."""
 LIMIT = 600
@@ -24,12 +25,21 @@ _PADDING = 16
 _CONTRAST = 0.01
 _EDGE = 20.0
 _FAST = 10
+_HESSIAN = 1.0
 
 PARAMETERS = (
     f"side={_LEAST_SIDE}..{SIDE} padding={_PADDING} keypoints={LIMIT} "
     f"contrast={_CONTRAST} edge={_EDGE} fast={_FAST}"
 )
-"""What changes the descriptors, for a card."""
+"""What changes SIFT's and ORB's descriptors, for a card."""
+
+SURF_PARAMETERS = (
+    f"side={_LEAST_SIDE}..{SIDE} padding={_PADDING} keypoints={LIMIT} "
+    f"hessian={_HESSIAN} lobes={surf.OCTAVES} root"
+)
+"""What changes SURF's."""
+
+SURF_SOURCE = "Bay et al., SURF (CVIU 2008)"
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,8 @@ class LocalFeatures:
     """float32 (n,): diameters."""
     angles: Vectors
     """float32 (n,): radians, clockwise as y points down."""
-    descriptors: NDArray[np.uint8]
-    """As the detector gives them, (n, d): numbers (SIFT) or packed bits (ORB)."""
+    descriptors: NDArray[Any]
+    """As the detector gives them, (n, d): uint8 numbers (SIFT) or packed bits (ORB), float32."""
 
     def __len__(self) -> int:
         return len(self.points)
@@ -53,12 +63,18 @@ class LocalFeatures:
     def vectors(self) -> Vectors:
         """The descriptors as float32 (n, d) for Euclidean distance; squared, of bits, Hamming's.
 
-        SIFT's are unit vectors; RootSIFT is the root of SIFT at a sum of one.
+        SIFT's are unit vectors; RootSIFT is the root of SIFT at a sum of one. SURF's numbers keep
+        their signs under the root: more pictures are found than without it (docs/encoders.md).
         """
         if self.kind == "orb":
             return np.unpackbits(self.descriptors, axis=1).astype(np.float32)
         rows = self.descriptors.astype(np.float32)
-        return unit_rows(np.sqrt(rows) if self.kind == "rootsift" else rows)
+        match self.kind:
+            case "rootsift":
+                rows = np.sqrt(rows)
+            case "surf":
+                rows = np.copysign(np.sqrt(np.abs(rows)), rows)
+        return unit_rows(rows)
 
 
 def describe(picture: Pixels, kind: Kind) -> LocalFeatures:
@@ -66,6 +82,8 @@ def describe(picture: Pixels, kind: Kind) -> LocalFeatures:
 
     A small picture is scaled up, and its rim repeated, as no detector looks near a rim.
     """
+    if kind == "surf":
+        return _describe_surf(_grey(picture))
     keypoints, descriptors = _detector(kind).detectAndCompute(_grey(picture), None)
     if not keypoints:
         return _nothing(kind)
@@ -77,6 +95,19 @@ def describe(picture: Pixels, kind: Kind) -> LocalFeatures:
         np.array([point.size for point in keypoints], np.float32),
         np.radians([point.angle for point in keypoints], dtype=np.float32),
         descriptors[order],
+    )
+
+
+def _describe_surf(grey: Pixels) -> LocalFeatures:
+    keypoints = surf.detect(grey, limit=LIMIT, threshold=_HESSIAN)
+    wavelets = surf.Wavelets(grey)
+    angles = surf.orient(wavelets, keypoints)
+    return LocalFeatures(
+        "surf",
+        keypoints.points - _PADDING,
+        keypoints.sizes,
+        angles,
+        surf.describe(wavelets, keypoints, angles),
     )
 
 

@@ -24,6 +24,8 @@ from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image.descriptors import (
     PARAMETERS,
     SIDE,
+    SURF_PARAMETERS,
+    SURF_SOURCE,
     Kind,
     LocalFeatures,
     describe,
@@ -138,16 +140,16 @@ class VisualWords(Encoder[Pixels]):
         return unit_rows(np.maximum.reduce(rows))
 
 
-def _card(name: str) -> Card:
+def _card(name: str, parameters: str = PARAMETERS, source: str = "OpenCV, scikit-learn") -> Card:
     return Card(
         name=name,
         version=1,
         modality="image",
         dims=WORDS,
         licence="Apache-2.0",
-        source="OpenCV, scikit-learn",
+        source=source,
         needs_fit=True,
-        parameters=f"{PARAMETERS} words={WORDS} sharpness={_SHARPNESS}",
+        parameters=f"{parameters} words={WORDS} sharpness={_SHARPNESS}",
     )
 
 
@@ -165,11 +167,29 @@ class ORBWords(VisualWords):
     base = _card("orb-words")
 
 
+class SURFWords(VisualWords):
+    """Words of SURF descriptors."""
+
+    kinds = ("surf",)
+    base = _card("surf-words", SURF_PARAMETERS, f"{SURF_SOURCE}, scikit-learn")
+
+
 class CombinedWords(VisualWords):
     """The maximum over extractors: SIFT and ORB, word by word."""
 
     kinds = ("sift", "orb")
     base = _card("combined-words")
+
+
+class ThreeWords(VisualWords):
+    """The maximum over extractors: SIFT, SURF and ORB, word by word."""
+
+    kinds = ("sift", "surf", "orb")
+    base = _card(
+        "sift-surf-orb-words",
+        f"{PARAMETERS} surf: {SURF_PARAMETERS}",
+        f"OpenCV, {SURF_SOURCE}, scikit-learn",
+    )
 
 
 ENCODERS = tuple(
@@ -179,5 +199,5 @@ ENCODERS = tuple(
         depends=Depends("image", ("cv2", "sklearn")),
         learner=learner,
     )
-    for learner in (SIFTWords, ORBWords, CombinedWords)
+    for learner in (SIFTWords, SURFWords, ORBWords, CombinedWords, ThreeWords)
 )

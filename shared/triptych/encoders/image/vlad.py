@@ -1,4 +1,4 @@
-"""RootSIFT VLAD: a picture to the sums of its descriptors' residuals at each word, PCA-whitened.
+"""VLAD: a picture to the sums of its descriptors' residuals at each word, PCA-whitened.
 
 Jégou et al., Aggregating local descriptors into a compact image representation (CVPR 2010);
 intra-normalisation: Arandjelović & Zisserman, All about VLAD (CVPR 2013); whitening: Jégou &
@@ -6,7 +6,7 @@ Chum, Negative evidences and co-occurrences in image retrieval (ECCV 2012).
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from triptych.encoders.entries import Depends, Fitted
 from triptych.encoders.image.descriptors import (
     PARAMETERS,
     SIDE,
+    SURF_PARAMETERS,
+    SURF_SOURCE,
+    Kind,
     LocalFeatures,
     describe,
 )
@@ -30,21 +33,12 @@ _LEAST_PICTURES = 32
 _DESCRIPTORS = 100_000
 _POWER = 0.5
 
-CARD = Card(
-    name="rootsift-vlad",
-    version=1,
-    modality="image",
-    dims=DIMS,
-    licence="Apache-2.0",
-    source="OpenCV, scikit-learn",
-    needs_fit=True,
-    parameters=f"{PARAMETERS} words={WORDS} power={_POWER} whitened",
-)
 
-
-class RootSIFTVLAD(Encoder[Pixels]):
+class VLAD(Encoder[Pixels]):
     """Pictures to unit vectors. One instance serves many threads."""
 
+    kind: ClassVar[Kind]
+    base: ClassVar[Card]
     side = SIDE
 
     def __init__(self, card: Card, words: Vectors, mean: Vectors, whitening: Vectors) -> None:
@@ -60,16 +54,16 @@ class RootSIFTVLAD(Encoder[Pixels]):
         Raises:
             InvalidInput: fewer than 32 pictures with keypoints, or too few descriptors.
         """
-        return cls.fit_features((describe(picture, "rootsift") for picture in corpus), seed=seed)
+        return cls.fit_features((describe(picture, cls.kind) for picture in corpus), seed=seed)
 
     @classmethod
     def fit_features(cls, corpus: Iterable[LocalFeatures], *, seed: int = 0) -> Artefact:
-        """Learn as ``fit`` does, from the RootSIFT features of each picture."""
+        """Learn as ``fit`` does, from the features of each picture."""
         pictures = reservoir((features for features in corpus if len(features)), _PICTURES, seed)
         if len(pictures) < _LEAST_PICTURES:
             raise InvalidInput(
                 f"the corpus has {len(pictures)} pictures with keypoints, "
-                f"{CARD.name} needs {_LEAST_PICTURES}"
+                f"{cls.base.name} needs {_LEAST_PICTURES}"
             )
         vectors = sample((features.vectors for features in pictures), _DESCRIPTORS, seed)
         words = fit_codebook(vectors, WORDS, seed)
@@ -77,21 +71,21 @@ class RootSIFTVLAD(Encoder[Pixels]):
         mean, whitening = fit_whitening(rows, min(DIMS, len(rows) - 1))
         arrays = {"words": words, "mean": mean, "whitening": whitening}
         values = {"pictures": len(pictures), "seed": seed}
-        return Artefact(CARD.name, CARD.version, arrays, values)
+        return Artefact(cls.base.name, cls.base.version, arrays, values)
 
     @classmethod
     def load(cls, artefact: Artefact) -> Self:
         """The encoder as fitted. Raises WeightsError."""
         dims = artefact.arrays["whitening"].shape[1] if "whitening" in artefact.arrays else DIMS
-        card = artefact.fitted(CARD, dims=dims)
+        card = artefact.fitted(cls.base, dims=dims)
         return cls(card, *(artefact.arrays[name] for name in ("words", "mean", "whitening")))
 
     def encode(self, batch: Sequence[Pixels]) -> Vectors:
         """Encode pictures, each uint8 RGB (h, w, 3), to float32 (n, dims)."""
-        return self.encode_features([describe(picture, "rootsift") for picture in batch])
+        return self.encode_features([describe(picture, self.kind) for picture in batch])
 
     def encode_features(self, batch: Sequence[LocalFeatures]) -> Vectors:
-        """Encode RootSIFT features that are there already, to float32 (n, dims)."""
+        """Encode features that are there already, to float32 (n, dims)."""
         if not batch:
             return np.empty((0, self.card.dims), np.float32)
         return np.concatenate([self._encode(features) for features in batch])
@@ -132,11 +126,39 @@ def fit_whitening(rows: Vectors, dims: int) -> tuple[Vectors, Vectors]:
     return mean, (projection * signs).astype(np.float32)
 
 
-ENCODERS = (
+def _card(name: str, parameters: str, source: str) -> Card:
+    return Card(
+        name=name,
+        version=1,
+        modality="image",
+        dims=DIMS,
+        licence="Apache-2.0",
+        source=f"{source}, scikit-learn",
+        needs_fit=True,
+        parameters=f"{parameters} words={WORDS} power={_POWER} whitened",
+    )
+
+
+class RootSIFTVLAD(VLAD):
+    """VLAD of RootSIFT descriptors."""
+
+    kind = "rootsift"
+    base = _card("rootsift-vlad", PARAMETERS, "OpenCV")
+
+
+class SURFVLAD(VLAD):
+    """VLAD of SURF descriptors."""
+
+    kind = "surf"
+    base = _card("surf-vlad", SURF_PARAMETERS, SURF_SOURCE)
+
+
+ENCODERS = tuple(
     Fitted(
-        card=CARD,
+        card=learner.base,
         roles=("visual",),
         depends=Depends("image", ("cv2", "sklearn")),
-        learner=RootSIFTVLAD,
-    ),
+        learner=learner,
+    )
+    for learner in (RootSIFTVLAD, SURFVLAD)
 )

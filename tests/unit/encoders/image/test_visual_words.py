@@ -11,12 +11,14 @@ from triptych.encoders.image.visual_words import (
     CombinedWords,
     ORBWords,
     SIFTWords,
+    SURFWords,
+    ThreeWords,
     Vocabulary,
 )
-from triptych.encoders.image.vlad import RootSIFTVLAD, aggregate, fit_whitening
+from triptych.encoders.image.vlad import SURFVLAD, RootSIFTVLAD, aggregate, fit_whitening
 from triptych.encoders.weights import WeightsError
 
-MAKERS = [SIFTWords, ORBWords, CombinedWords, RootSIFTVLAD]
+MAKERS = [SIFTWords, SURFWords, ORBWords, CombinedWords, ThreeWords, RootSIFTVLAD, SURFVLAD]
 
 
 WORDS = 128
@@ -60,8 +62,10 @@ def test_a_turned_picture_is_found(encoder, drawings):
     assert ((turned @ gallery.T).argmax(axis=1) == np.arange(10)).all()
 
 
-@pytest.mark.parametrize(("maker", "least"), [(SIFTWords, 0.8), (RootSIFTVLAD, 0.6)])
-def test_sift_does_not_mind_turns_and_sizes(artefacts, drawings, maker, least):
+@pytest.mark.parametrize(
+    ("maker", "least"), [(SIFTWords, 0.8), (SURFWords, 0.8), (RootSIFTVLAD, 0.6), (SURFVLAD, 0.6)]
+)
+def test_sift_and_surf_do_not_mind_turns_and_sizes(artefacts, drawings, maker, least):
     """The vector of a turned or enlarged picture is much the same."""
     encoder = maker.load(artefacts[maker])
     turned = np.rot90(drawings[3]).copy()
@@ -70,7 +74,7 @@ def test_sift_does_not_mind_turns_and_sizes(artefacts, drawings, maker, least):
     assert min(one @ other for other in others) > least
 
 
-@pytest.mark.parametrize("maker", [SIFTWords, RootSIFTVLAD])
+@pytest.mark.parametrize("maker", [SIFTWords, SURFWords, RootSIFTVLAD, SURFVLAD])
 def test_a_seed_decides(artefacts, drawings, maker):
     """The same corpus and seed give the same bytes, whatever kind of iterable it is."""
     assert maker.fit(iter(drawings)).data == artefacts[maker].data
@@ -78,7 +82,8 @@ def test_a_seed_decides(artefacts, drawings, maker):
 
 
 @pytest.mark.parametrize(
-    ("maker", "message"), [(SIFTWords, "128 words"), (RootSIFTVLAD, "needs 32")]
+    ("maker", "message"),
+    [(SIFTWords, "128 words"), (RootSIFTVLAD, "needs 32"), (SURFVLAD, "surf-vlad needs 32")],
 )
 def test_a_corpus_that_is_too_small(drawings, blank, maker, message):
     """A strip of a drawing and a blank page teach nothing."""
@@ -105,15 +110,17 @@ def test_the_best_descriptor_answers(drawings):
     assert vocabulary.respond(features) == pytest.approx(1, abs=1e-5)
 
 
-def test_combined_is_the_greatest_over_extractors(artefacts, drawings):
-    """Word by word, of SIFT and ORB fitted alone on the same pictures."""
+@pytest.mark.parametrize(
+    ("combined", "makers"),
+    [(CombinedWords, (SIFTWords, ORBWords)), (ThreeWords, (SIFTWords, SURFWords, ORBWords))],
+)
+def test_combined_is_the_greatest_over_extractors(artefacts, drawings, combined, makers):
+    """Word by word, of extractors fitted alone on the same pictures."""
     batch = drawings[:3]
-    sift, orb, both = (
-        maker.load(artefacts[maker]).encode(batch) for maker in (SIFTWords, ORBWords, CombinedWords)
-    )
-    greatest = np.maximum(sift, orb)
+    alone = [maker.load(artefacts[maker]).encode(batch) for maker in makers]
+    greatest = np.maximum.reduce(alone)
     greatest /= np.linalg.norm(greatest, axis=1, keepdims=True)
-    assert np.allclose(both, greatest, atol=1e-5)
+    assert np.allclose(combined.load(artefacts[combined]).encode(batch), greatest, atol=1e-5)
 
 
 def test_vlad_sums_residuals(drawings):
@@ -138,9 +145,12 @@ def test_whitened_rows_have_equal_variance():
     ("maker", "expected"),
     [
         (SIFTWords, (0.3027, 8.447, 0.474)),
+        (SURFWords, (0.2159, 9.623, 0.690)),
         (ORBWords, (0.1575, 10.777, 0.919)),
         (CombinedWords, (0.2414, 10.361, 0.784)),
+        (ThreeWords, (0.2173, 10.556, 0.798)),
         (RootSIFTVLAD, (0.5432, 4.468, -0.026)),
+        (SURFVLAD, (0.4748, 4.653, -0.026)),
     ],
 )
 def test_golden_vectors(artefacts, drawings, maker, expected):
