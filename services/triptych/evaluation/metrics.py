@@ -7,13 +7,20 @@ scores count against the relevant item, so that a constant encoder scores 0.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Matrix = NDArray[np.floating]
-Mask = NDArray[np.bool_]
+from triptych.fusion.measures import Floats, Mask, Matrix, interval, ranks
 
-_RESAMPLES = 2000
+__all__ = [
+    "Floats",
+    "Mask",
+    "Matrix",
+    "Result",
+    "average_precision",
+    "interval",
+    "ranks",
+    "recall_at",
+    "result",
+]
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,6 @@ class Result:
     """The least value to reach."""
 
 
-def ranks(scores: Matrix, relevant: Mask) -> NDArray[np.int64]:
-    """The rank, from 1, of the best relevant item of each query."""
-    best = np.where(relevant, scores, -np.inf).max(axis=1, keepdims=True)
-    positions: NDArray[np.int64] = 1 + ((scores >= best) & ~relevant).sum(axis=1)
-    return positions
-
-
 def recall_at(k: int, scores: Matrix, relevant: Mask) -> Floats:
     """1 where a relevant item is among the first k. R@1 is also called P@1."""
     return (ranks(scores, relevant) <= k).astype(np.float64)
@@ -51,13 +51,6 @@ def average_precision(scores: Matrix, relevant: Mask) -> Floats:
     precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
     averages: Floats = (precision * hits).sum(axis=1) / hits.sum(axis=1)
     return averages
-
-
-def interval(values: Floats, *, seed: int = 0) -> tuple[float, float, float]:
-    """The mean over queries, and the 2.5 and 97.5 % points of its bootstrap."""
-    picked = np.random.default_rng(seed).integers(0, len(values), (_RESAMPLES, len(values)))
-    low, high = np.percentile(values[picked].mean(axis=1), [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
 
 
 def result(

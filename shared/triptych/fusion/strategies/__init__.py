@@ -1,0 +1,1 @@
+"""Fusion strategies: from the blocks of an item to one vector, in several ways behind one class."""
