@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,6 +12,7 @@ import numpy as np
 from triptych.encoders.cards import Card, Vectors, fingerprint, unit_rows
 from triptych.encoders.encoder import Encoder
 from triptych.encoders.image.lite0_network import WIDTHS
+from triptych.encoders.kept import kept
 from triptych.encoders.weights import verified
 
 VISUAL_DIMS = 256
@@ -107,9 +107,9 @@ class ConSE:
         self._names = names
 
     def __call__(self, pooled: Vectors) -> Vectors:
-        """Map float32 (n, features or more) to unit vectors (n, 384)."""
+        """Map float32 (n, features or more) to unit vectors of the width of the names' vectors."""
         if not len(pooled):
-            return np.empty((0, CONCEPT.dims), np.float32)
+            return np.empty((0, self._names.shape[1]), np.float32)
         features = pooled[:, : self._weights.shape[1]]
         logits = (features @ self._weights.T + self._bias) * np.float32(_SHARPNESS)
         top = np.argpartition(logits, -_TOP, axis=1)[:, -_TOP:]
@@ -154,32 +154,25 @@ def _read_names(file: str, digest: str) -> bytes:
 
 
 def class_vectors(encoder: Encoder[str], classes: Sequence[Described], cache: Path) -> Vectors:
-    """Encode classes, float32 unit vectors (n, dims), or read what an earlier process encoded.
+    """Encode classes, float32 unit vectors (n, dims), or read what was kept of an earlier time.
 
-    The file's name carries both fingerprints; it is written aside and renamed, so processes
-    that start together never read half a file.
+    The name of the file in ``cache`` carries the fingerprints of the text encoder and of ConSE.
     """
-    path = cache / f"classes-{encoder.card.fingerprint}-{CONCEPT.fingerprint}.npy"
-    if path.exists():
-        cached: Vectors = np.load(path, allow_pickle=False)
-        return cached
-    vectors = _encode_classes(encoder, classes)
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=cache, delete=False) as file:
-        np.save(file, vectors, allow_pickle=False)
-    Path(file.name).replace(path)
-    return vectors
+    path = cache / f"classes-{encoder.card.fingerprint}-{CONCEPT.fingerprint}.npz"
+    return kept(path, lambda: _encode_classes(encoder, classes))
 
 
 def _encode_classes(encoder: Encoder[str], classes: Sequence[Described]) -> Vectors:
     """A class's name, the mean of its synonyms and its description, added up."""
-    texts = [
+    texts = {
         text
         for entry in classes
         for text in (entry.name, *entry.synonyms, entry.description)
         if text
-    ]
-    vectors = dict(zip(texts, encoder.encode(texts), strict=True))
+    }
+    # Texts of like length are neighbours, so that an encoder can run them together.
+    distinct = sorted(texts, key=lambda text: (len(text), text))
+    vectors = dict(zip(distinct, encoder.encode(distinct), strict=True))
     return unit_rows(np.stack([_class_vector(entry, vectors) for entry in classes]))
 
 
