@@ -62,9 +62,7 @@ class USEMultilingual(Encoder[str]):
 
         tokenizer = verified(_resource("sp.model"), _TOKENIZER_SHA256)
         self._tokenizer = SentencePieceProcessor(model_proto=tokenizer, num_threads=threads)
-        weights = load_weights()
-        parts = [weights.pop(f"q{number + 1}") for number in range(_PARTS)]
-        self._table = np.stack(parts, axis=1).reshape(-1, DIMS)
+        self._table, weights = load_weights()
         self._scale, self._least = weights.pop("scale"), weights.pop("lo")
         self._session = open_session(build_network(weights), threads=threads)
 
@@ -108,11 +106,19 @@ def _runs(rows: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:
     yield rows[start:]
 
 
-def load_weights() -> dict[str, NDArray[Any]]:
-    """Read the weights by their names in the package. Raises WeightsError."""
+def load_weights() -> tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]:
+    """Read the table of tokens, uint8 (tokens, 512), and the other weights by their names.
+
+    Raises:
+        WeightsError: a file is missing, or is another.
+    """
     data = verified(_resource("weights.npz"), _WEIGHTS_SHA256)
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        # Part by part, so that the table is in memory once.
+        table = np.empty((_PARTS * len(file["q1"]), DIMS), np.uint8)
+        for part in range(_PARTS):
+            table[part::_PARTS] = file[f"q{part + 1}"]
+        return table, {name: file[name] for name in file.files if not name.startswith("q")}
 
 
 def _resource(name: str) -> Path:
