@@ -47,6 +47,20 @@ def install_project(folder: Path) -> None:
     _uv("pip", "install", *how, *where, str(ROOT))
 
 
+def install_pytest(folder: Path) -> None:
+    """Put pytest, as it is locked for development, into a folder for ``PYTHONPATH``."""
+    where = ("--python", sys.executable, "--target", str(folder))
+    _uv(
+        "pip",
+        "install",
+        "--constraints",
+        str(LOCKS / "dev.txt"),
+        *where,
+        "pytest",
+        "pytest-timeout",
+    )
+
+
 def container_env(project: Path, scratch: Path) -> dict[str, str]:
     """What a process in a container has: the image's Python options, and no home of its own."""
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()

@@ -28,22 +28,28 @@ class Gain:
     queries: int
 
 
+def reciprocal_ranks(strategy: Strategy, trial: Trial) -> Floats:
+    """One over the rank of the first right item of each query."""
+    found: Floats = 1 / ranks(strategy.scores(trial.queries, trial.items), trial.relevant)
+    return found
+
+
+def found(strategy: Strategy, trials: Sequence[Trial]) -> float:
+    """The mean over kinds of trials of the mean reciprocal rank."""
+    return float(np.mean([reciprocal_ranks(strategy, trial).mean() for trial in trials]))
+
+
 def compare(old: Strategy, new: Strategy, trials: Sequence[Trial]) -> list[Gain]:
     """The gain of each kind of trials, and of all together.
 
     Trials must be of items that neither strategy was fitted on.
     """
-    values = [(_reciprocal(old, trial), _reciprocal(new, trial)) for trial in trials]
+    values = [(reciprocal_ranks(old, trial), reciprocal_ranks(new, trial)) for trial in trials]
     gains = [
         Gain(trial.kind, float(a.mean()), float(b.mean()), *interval(b - a), len(a))
         for trial, (a, b) in zip(trials, values, strict=True)
     ]
     return [*gains, _overall(values)]
-
-
-def _reciprocal(strategy: Strategy, trial: Trial) -> Floats:
-    found: Floats = 1 / ranks(strategy.scores(trial.queries, trial.items), trial.relevant)
-    return found
 
 
 def _overall(kinds: Sequence[tuple[Floats, Floats]]) -> Gain:

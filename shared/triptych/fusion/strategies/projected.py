@@ -17,7 +17,7 @@ from triptych.core.errors import InvalidInput
 from triptych.encoders.cards import Vectors, fingerprint, unit_rows
 from triptych.fusion.blocks import Block, Layout
 from triptych.fusion.features import Features
-from triptych.fusion.measures import ranks
+from triptych.fusion.strategies.comparison import found
 from triptych.fusion.strategies.strategy import Strategy
 from triptych.fusion.strategies.trials import Trial
 
@@ -107,15 +107,15 @@ def fit_weights(layout: Layout, trials: Sequence[Trial], *, width: int = WIDTH) 
     the result is measured on.
     """
     weights = {block.name: 1.0 for block in layout.blocks}
-    reached = _found(Projected(layout, width=width, weights=weights), trials)
+    reached = found(Projected(layout, width=width, weights=weights), trials)
     for _ in range(_SWEEPS):
         before = reached
         for candidate in list(_others(weights)):
             changed = {**weights, **candidate}
             if any(changed.values()):
-                found = _found(Projected(layout, width=width, weights=changed), trials)
-                if found > reached + _LEAST_GAIN:
-                    weights, reached = changed, found
+                now = found(Projected(layout, width=width, weights=changed), trials)
+                if now > reached + _LEAST_GAIN:
+                    weights, reached = changed, now
         if reached == before:
             break
     return Projected(layout, width=width, weights=weights)
@@ -125,12 +125,3 @@ def _others(weights: Mapping[str, float]) -> Iterator[dict[str, float]]:
     """Each weight at each other level."""
     for name in weights:
         yield from ({name: level} for level in _LEVELS)
-
-
-def _found(strategy: Strategy, trials: Sequence[Trial]) -> float:
-    """The mean over trials of the mean reciprocal rank."""
-    found = [
-        np.mean(1 / ranks(strategy.scores(trial.queries, trial.items), trial.relevant))
-        for trial in trials
-    ]
-    return float(np.mean(found))

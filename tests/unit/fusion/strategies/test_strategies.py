@@ -11,6 +11,7 @@ from triptych.fusion.features import Features
 from triptych.fusion.query import WEIGHTS, fuse_query
 from triptych.fusion.scores import Candidate, score
 from triptych.fusion.strategies.block import BlockFusion
+from triptych.fusion.strategies.joined import Joined
 from triptych.fusion.strategies.projected import Projected, fit_weights, projection
 from triptych.fusion.strategies.trials import make_trials
 
@@ -18,6 +19,7 @@ STRATEGIES = (
     BlockFusion(layout()),
     Projected(layout()),
     Projected(layout(), weights={"semantic": 2, "concept": 1, "visual": 0.5, "acoustic": 0}),
+    Joined(BlockFusion(layout()), Projected(layout()), 0.4),
 )
 each = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.name)
 
@@ -143,7 +145,7 @@ def test_fingerprints_tell_strategies_apart():
     """Weights and width change vectors."""
     prints = {strategy.fingerprint for strategy in STRATEGIES}
     prints.add(Projected(layout(), width=256).fingerprint)
-    assert len(prints) == 4
+    assert len(prints) == 5
 
 
 NAMES = list(layout().slices)
@@ -171,3 +173,22 @@ def test_fitted_weights_leave_out_what_misleads(items):
     fitted = fit_weights(layout(), [one for one in trials if one.kind == "text → image"])
     assert fitted.name == "weighted"
     assert fitted.weights["visual"] < fitted.weights["concept"]
+
+
+def test_joined_scores_are_mixed_by_the_share(items):
+    """And so are the vectors, which lie side by side."""
+    block, mean = BlockFusion(layout()), Projected(layout())
+    query = query_of(items, 6, {"text", "image"})
+    for share in (0.0, 0.3, 1.0):
+        joined = Joined(block, mean, share)
+        mixed = (1 - share) * block.scores(query, items) + share * mean.scores(query, items)
+        np.testing.assert_allclose(joined.scores(query, items), mixed)
+        assert joined.fuse(items).shape == (60, block.dims + mean.dims)
+        product = joined.fuse_query(query)[0] @ joined.fuse(items)[6]
+        parts = [(1 - share, block), (share, mean)]
+        expected = sum(
+            each * (one.fuse_query(query)[0] @ one.fuse(items)[6]) for each, one in parts
+        )
+        assert product == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(InvalidInput, match="between 0 and 1"):
+        Joined(block, mean, 1.5)
