@@ -27,15 +27,18 @@ def elastic_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session", params=["elastic", "embedded"])
-def index(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SearchIndex]:
-    """An open index of each implementation."""
+def index_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where an index of each implementation is."""
     if request.param == "elastic":
-        url = request.getfixturevalue("elastic_url")
-    else:
-        url = tmp_path_factory.mktemp("index").as_uri()
-    settings = Settings(index_url=url, index_prefix="contract")
+        url: str = request.getfixturevalue("elastic_url")
+        return url
+    return tmp_path_factory.mktemp("index").as_uri()
+
+
+@pytest.fixture(scope="session")
+def index(index_url: str) -> Iterator[SearchIndex]:
+    """An open index of each implementation."""
+    settings = Settings(index_url=index_url, index_prefix="contract")
     with closing(open_index(settings, layout())) as opened:
         yield opened
 

@@ -6,7 +6,8 @@ import redis
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
-from triptych.core.errors import TriptychError, Unavailable
+from triptych.core.errors import Conflict, TriptychError, Unavailable
+from triptych.core.names import named
 from triptych.gateway.answers import Health, Readiness
 from triptych.gateway.openapi import operation
 from triptych.gateway.services import services
@@ -29,7 +30,7 @@ def ready() -> ResponseReturnValue:
     """Every part that a request needs answers; else 503 with the reason per part.
 
     A gateway without workers still accepts and searches, so it is degraded, with 200: to take it
-    out of service would help nobody.
+    out of service would help nobody. So it is where a collection waits for a rebuild.
     """
     client = services().redis
     needed = {
@@ -38,6 +39,7 @@ def ready() -> ResponseReturnValue:
         "store": _reason(services().engine.store.ping),
     }
     watched = {
+        "collections": _reason(check_collections),
         "workers": _reason(lambda: check_workers(client)),
         "policy": _reason(lambda: check_policy(client)),
     }
@@ -46,6 +48,12 @@ def ready() -> ResponseReturnValue:
         return jsonify(Readiness("not ready", parts)), 503
     whole = all(value == "ok" for value in watched.values())
     return jsonify(Readiness("ready" if whole else "degraded", parts))
+
+
+def check_collections() -> None:
+    """Raise Conflict if a collection waits for somebody to have its index built anew."""
+    if waiting := services().engine.waiting():
+        raise Conflict(f"other encoders built {named(waiting)}: `triptych rebuild COLLECTION`")
 
 
 def check_workers(client: redis.Redis) -> None:

@@ -43,7 +43,8 @@ def make_services(settings: Settings) -> Services:
     )
     engine = Engine.open(settings, clock=partial(RedisClock, client))
     engine.load(*MODALITIES)
-    engine.searcher  # noqa: B018  # made before several threads ask for it
+    engine.searchers  # noqa: B018  # made before several threads ask for them
+    engine.tell_waiting()
     queue, progress = jobs.make_celery(settings), Progress(client, ttl=settings.batch_ttl)
     return Services(
         engine=engine,

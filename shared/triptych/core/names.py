@@ -6,11 +6,12 @@ are not, so they are refused.
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 _MAX_ID_BYTES = 512
 """Elasticsearch refuses a whole bulk request if one id is longer."""
 
-_SHOWN_CHARS = 500
+_SHOWN, _SHOWN_CHARS = 5, 500
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -59,3 +60,9 @@ def printable(text: str, limit: int = _SHOWN_CHARS) -> str:
     """A user's text, fit to be stored and shown: escaped and shortened."""
     short = text if len(text) <= limit else f"{text[: limit - 1]}…"
     return _UNPRINTABLE.sub(lambda match: repr(match[0])[1:-1], short)
+
+
+def named(names: Sequence[str]) -> str:
+    """How many there are, and the first few: ``7 (a, b, c, d, e, …)``."""
+    more = ", …" if len(names) > _SHOWN else ""
+    return f"{len(names)} ({', '.join(names[:_SHOWN])}{more})"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from triptych.core.answers import Described, Omissible
 from triptych.core.errors import FingerprintMismatch, NotFound
@@ -9,6 +10,9 @@ from triptych.core.item import Modality, Part
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import COMPARISONS, WEIGHTS, Comparison
 from triptych.index import SearchIndex
+from triptych.index.generations import previous
+from triptych.index.origin import Origin
+from triptych.ingest.rebuilding import Rebuild, Rebuilder, by_collection, totals
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,49 @@ class ItemCounts(Described):
     quarantined: Omissible[int] = None
 
 
+IndexState = Literal["current", "outdated", "rebuilding", "ready", "stopped"]
+"""current: of the encoders of this process. The others are of other encoders. outdated: the
+collection needs a rebuild. ready: the new index is whole and verified, and is to be swapped.
+stopped: the rebuild can't go on by itself."""
+
+
+@dataclass(frozen=True)
+class BuiltIndex(Described):
+    """An index of a collection: what filled each block."""
+
+    fingerprint: str
+    encoders: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class IndexReport(Described):
+    """How the index of a collection is."""
+
+    state: IndexState
+    """current: of the encoders of this process. outdated: of other ones; it needs a rebuild.
+    rebuilding. ready: the new index is whole and verified; ask for the rebuild again to swap it.
+    stopped: the rebuild goes on when it is asked for again."""
+    fingerprint: str
+    encoders: Mapping[str, str]
+    """What filled each block."""
+    done: Omissible[int] = None
+    """Of a rebuild: the items that the new index has."""
+    total: Omissible[int] = None
+    """Of a rebuild: the items of the collection."""
+    problem: Omissible[str] = None
+    """Why a rebuild has stopped; or what is different with the encoders, and what to do."""
+    previous: Omissible[BuiltIndex] = None
+    """The index that a rebuild has replaced: the collection can be rolled back to it."""
+
+
 @dataclass(frozen=True)
 class CollectionSummary(Described):
     """A collection in a list."""
 
     name: str
     items: Omissible[ItemCounts] = None
+    state: Omissible[IndexState] = None
+    """Of its index."""
     problem: Omissible[str] = None
     """Why the collection can't be used, instead of its counts."""
 
@@ -74,7 +115,8 @@ class Collection(Described):
     name: str
     items: ItemCounts
     fingerprint: str
-    """Of all blocks: an index that was built with another one can't be searched."""
+    """Of all blocks, by which vectors are searched."""
+    index: IndexReport
     blocks: Sequence[BlockDescription]
     weights: Mapping[str, float]
     """The default weight of each signal."""
@@ -84,14 +126,85 @@ class Collection(Described):
     """What the operator should know, such as that the collection has outgrown its index."""
 
 
-def summaries(index: SearchIndex) -> list[CollectionSummary]:
+@dataclass(frozen=True)
+class Situation:
+    """The collections as they are now, for a process with these encoders."""
+
+    index: SearchIndex
+    layout: Layout
+    rebuilder: Rebuilder
+
+    def waiting(self) -> list[str]:
+        """The collections that other encoders built, and that are not being rebuilt."""
+        return [
+            name
+            for name, state in sorted(self.states().items())
+            if state not in {"current", "rebuilding"}
+        ]
+
+    def states(self) -> dict[str, IndexState]:
+        """How the index of each collection is, but for those of another version."""
+        origins = self.index.origins()
+        others = {found.fingerprint for found in origins.values()} - {self.layout.fingerprint}
+        asked = by_collection(self.rebuilder.under_way()) if others else {}
+        return {name: self.state(found, asked.get(name)) for name, found in origins.items()}
+
+    def state(self, found: Origin, asked: Rebuild | None) -> IndexState:
+        """How an index is, and the rebuild that was asked for."""
+        if found.fingerprint == self.layout.fingerprint:
+            return "current"
+        if asked is None or asked.fingerprint != self.layout.fingerprint:
+            return "outdated"
+        if asked.problem:
+            return "stopped"
+        return "ready" if asked.ready else "rebuilding"
+
+    def report(self, name: str) -> IndexReport:
+        """How the index of a collection is. Raises NotFound."""
+        found = self.index.origin(name)
+        ours = found.fingerprint == self.layout.fingerprint
+        asked = None if ours else self.rebuilder.requested(name)
+        state = self.state(found, asked)
+        try:
+            kept = self.index.origin(previous(name))
+            before = BuiltIndex(kept.fingerprint, dict(kept.encoders))
+        except NotFound:
+            before = None
+        done, total, problem = None, None, None
+        if state == "outdated":
+            problem = (
+                f"{'; '.join(found.changes(self.layout))}: `triptych rebuild {name}` makes its "
+                "vectors anew"
+            )
+        elif state != "current" and asked is not None:
+            problem = asked.problem or None
+            try:
+                done, total = totals(self.index, name)
+            except NotFound:  # it is swapped just now
+                return (
+                    self.report(name)
+                    if self.index.origin(name) != found
+                    else IndexReport(
+                        state, found.fingerprint, dict(found.encoders), problem=problem
+                    )
+                )
+        encoders = dict(found.encoders)
+        return IndexReport(state, found.fingerprint, encoders, done, total, problem, before)
+
+
+def summaries(situation: Situation) -> list[CollectionSummary]:
     """Every collection; one that is deleted meanwhile is left out."""
-    return [summary for name in index.collections() if (summary := _summary(index, name))]
+    states = situation.states()
+    return [
+        summary
+        for name in situation.index.collections()
+        if (summary := _summary(situation.index, name, states.get(name)))
+    ]
 
 
-def _summary(index: SearchIndex, name: str) -> CollectionSummary | None:
+def _summary(index: SearchIndex, name: str, state: IndexState | None) -> CollectionSummary | None:
     try:
-        return CollectionSummary(name, items=count_items(index, name))
+        return CollectionSummary(name, items=count_items(index, name), state=state)
     except FingerprintMismatch as error:
         return CollectionSummary(name, problem=str(error))
     except NotFound:
@@ -104,12 +217,15 @@ def count_items(index: SearchIndex, name: str) -> ItemCounts:
     return ItemCounts(sum(counts.values()), **counts)
 
 
-def describe(index: SearchIndex, layout: Layout, name: str) -> Collection:
+def describe(situation: Situation, name: str) -> Collection:
     """All there is to say of a collection. Raises NotFound, FingerprintMismatch."""
+    index, report = situation.index, situation.report(name)
+    layout = index.origin(name).layout or Layout(())
     return Collection(
         name,
         items=count_items(index, name),
-        fingerprint=layout.fingerprint,
+        fingerprint=report.fingerprint,
+        index=report,
         blocks=[
             BlockDescription(
                 block.name,

@@ -6,18 +6,28 @@ evaluation and notebooks are shells over it.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import structlog
+
+from triptych.core.errors import Unavailable
 from triptych.core.item import Item, Modality
 from triptych.core.settings import Settings
 from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extractor, Extractors
 from triptych.engine import holdings
-from triptych.engine.collections import Collection, CollectionSummary, describe, summaries
+from triptych.engine.collections import (
+    Collection,
+    CollectionSummary,
+    Situation,
+    describe,
+    summaries,
+)
 from triptych.engine.holdings import Holdings
 from triptych.engine.waiting import await_document
 from triptych.fusion.blocks import Layout
@@ -45,6 +55,7 @@ from triptych.ingest.manifest import (
     read_manifest,
 )
 from triptych.ingest.planning import BEGINNING, Plan, Planner, Position
+from triptych.ingest.rebuilding import Rebuilder
 from triptych.ingest.resumable import ResumableUploads
 from triptych.ingest.sent import ItemFields
 from triptych.ingest.steps import Step, Stepped
@@ -52,9 +63,14 @@ from triptych.media.store import MediaStore
 
 if TYPE_CHECKING:  # a worker does not search, and has no library for it
     from triptych.engine.adding import Report, Source
+    from triptych.engine.rebuilding import Progress
+    from triptych.engine.searchers import Searchers
     from triptych.search.answer import Answer
     from triptych.search.request import SearchRequest, SimilarRequest
     from triptych.search.searcher import Searcher
+
+
+log = structlog.get_logger(__name__)
 
 
 class Engine:
@@ -124,6 +140,13 @@ class Engine:
 
         return Searcher(self.settings, self.store, self.layout, self.index, self.extractors)
 
+    @cached_property
+    def searchers(self) -> "Searchers":
+        """What answers queries to collections that other encoders built, too."""
+        from triptych.engine.searchers import Searchers
+
+        return Searchers(self.searcher)
+
     def close(self) -> None:
         """Close what was opened. The engine is of no use afterwards."""
         if "index" in vars(self):
@@ -147,9 +170,29 @@ class Engine:
 
     # Collections
 
+    @cached_property
+    def rebuilder(self) -> Rebuilder:
+        """What builds collections anew for these encoders."""
+        return Rebuilder(self.store, self.index, self.layout, self._kept, self.settings)
+
+    @property
+    def _situation(self) -> Situation:
+        return Situation(self.index, self.layout, self.rebuilder)
+
     def collections(self) -> list[CollectionSummary]:
-        """Every collection with its counts, or with what is wrong with it."""
-        return summaries(self.index)
+        """Every collection with its counts and the state of its index, or with what is wrong."""
+        return summaries(self._situation)
+
+    def waiting(self) -> list[str]:
+        """The collections that other encoders built, and that nobody builds anew now."""
+        return self._situation.waiting()
+
+    def tell_waiting(self) -> None:
+        """Log which collections wait for a rebuild; an index that is away says nothing."""
+        with suppress(Unavailable):
+            for name in self.waiting():
+                changes = self.index.origin(name).changes(self.layout)
+                log.warning("collection needs a rebuild", collection=name, changes=changes)
 
     def create_collection(
         self, name: str, *, shards: int | None = None, replicas: int | None = None
@@ -164,7 +207,7 @@ class Engine:
 
         Raises:
             InvalidInput: the index can't have so many; the embedded one has one shard.
-            FingerprintMismatch: other encoders built it.
+            FingerprintMismatch: it can't be copied, since nobody knows its blocks.
         """
         self.store.begin()  # before there is a collection, of which it would have to know
         self.index.ensure(name, shards=shards, replicas=replicas)
@@ -172,7 +215,7 @@ class Engine:
 
     def collection(self, name: str) -> Collection:
         """The items of a collection, and the encoders and weights that it is searched with."""
-        return describe(self.index, self.layout, name)
+        return describe(self._situation, name)
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection with everything in it. Raises NotFound.
@@ -182,6 +225,33 @@ class Engine:
         identity = self.index.identity(name)
         self.store.write_document(ERASED, identity, b"")
         self.index.drop(name)
+        self.rebuilder.forget(name)
+
+    def rebuild(
+        self,
+        collection: str,
+        *,
+        progress: "bool | Callable[[Progress], None]" = True,
+        rollback: bool = False,
+    ) -> "Progress":
+        """Build a collection anew for these encoders, in this process; it can be used meanwhile.
+
+        What is stored serves again: vectors whose encoder stays, and the media. If it is
+        interrupted, call it again: it goes on.
+
+        Args:
+            collection: its name.
+            progress: whether to show a bar; or a function, called with a report now and then.
+            rollback: whether to go back to the index that a rebuild has replaced.
+
+        Raises:
+            NotFound: no collection of that name.
+            Conflict: there is nothing to do; or the new index is not as it should be.
+            IndexUnavailable, StoreUnavailable: it can't go on.
+        """
+        from triptych.engine import rebuilding
+
+        return rebuilding.rebuild(self, collection, progress, rollback=rollback)
 
     # Accept
 
@@ -285,6 +355,8 @@ class Engine:
             NotFound: the batch is not open any more.
             StoreUnavailable, IndexUnavailable: try again.
         """
+        # It may have been accepted by a process with other encoders: those of the workers count.
+        manifest = replace(manifest, fingerprint=self.layout.fingerprint)
         if under_way is None:
             return self._planner.plan(manifest, position)
 
@@ -305,7 +377,7 @@ class Engine:
         """
         if (modality := chunk.modality) is None:
             raise ValueError("every modality is described: write the chunk")
-        if modality == "text":
+        if modality == "text" or chunk.rebuilds:
             chunk = self._filled(chunk)
         extractor = self.extractors[modality]
         side = extractor.side if modality == "image" else 0
@@ -321,6 +393,8 @@ class Engine:
             DerivedMissing: a step has to be done again.
             IndexUnavailable, StoreUnavailable: send the chunk again.
         """
+        if chunk.rebuilds:
+            return self.rebuilder.write(chunk)
         return indexing.write(self._filled(chunk), self.index, self.layout, self._kept)
 
     def described(self, chunk: Chunk) -> list[tuple[Item, Mapping[str, Vectors]]]:
@@ -329,10 +403,14 @@ class Engine:
 
     def fail(self, chunk: Chunk, reason: str) -> Written:
         """End a chunk that can't go on: a failure document per item. Raises as ``write``."""
+        if chunk.rebuilds:
+            return self.rebuilder.write(chunk, reason)
         return indexing.fail(self._filled(chunk), self.index, reason)
 
     def quarantine(self, chunk: Chunk, evidence: str) -> Written:
         """End items that killed their workers again and again. Raises as ``write``."""
+        if chunk.rebuilds:  # what is stored of it stays
+            return self.rebuilder.write(chunk, evidence)
         return indexing.fail(self._filled(chunk), self.index, evidence, "quarantined")
 
     def process(self, chunk: Chunk) -> Written:
@@ -357,6 +435,8 @@ class Engine:
 
     def _filled(self, chunk: Chunk) -> Chunk:
         """The chunk with what its items have; messages bring references to the manifest alone."""
+        if chunk.rebuilds:
+            return self.rebuilder.filled(chunk)
         if not any(item.place for item in chunk.items):
             return chunk
         entries = read_entries(self.store, chunk.batch, chunk.items)
@@ -500,14 +580,16 @@ class Engine:
         Raises:
             InvalidInput: naming the field.
             NotFound: no collection, or no item, of that name.
+            FingerprintMismatch: other encoders built the collection, and can't be loaded here.
             OSError: a file can't be read.
         """
         from triptych.engine.asking import search_request
         from triptych.search import searching
 
-        if request is None:
-            request = search_request(**query)
-        return searching.search(self.searcher, collection, request)
+        asked = search_request(**query) if request is None else request
+        return self.searchers.ask(
+            collection, lambda searcher: searching.search(searcher, collection, asked)
+        )
 
     def similar(
         self,
@@ -520,6 +602,7 @@ class Engine:
         from triptych.engine.asking import similar_request
         from triptych.search import searching
 
-        if request is None:
-            request = similar_request(**options)
-        return searching.similar(self.searcher, collection, item, request)
+        asked = similar_request(**options) if request is None else request
+        return self.searchers.ask(
+            collection, lambda searcher: searching.similar(searcher, collection, item, asked)
+        )

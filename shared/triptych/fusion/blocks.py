@@ -30,6 +30,8 @@ class Block:
     card: Card
     scale: Scale = UNSCALED
     """What the cosines of its vectors mean; no part of the fingerprint."""
+    reference: str = ""
+    """Its encoder as settings name it; no part of the fingerprint."""
 
     @property
     def dims(self) -> int:

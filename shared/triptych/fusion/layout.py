@@ -28,9 +28,25 @@ def make_layout(encoders: Encoders, store: MediaStore) -> Layout:
             card = card_of(reference, store, text=text if role.in_text_space else None)
         text = text or card  # the first role is that of the texts
         blocks.append(
-            Block(role.block, role.modality, role.part, role.in_text_space, card, entry.scale)
+            Block(
+                role.block,
+                role.modality,
+                role.part,
+                role.in_text_space,
+                card,
+                entry.scale,
+                reference,
+            )
         )
     return Layout(tuple(blocks))
+
+
+def encoders_of(layout: Layout) -> Encoders:
+    """The settings that fill these blocks, whatever the environment says."""
+    references = {block.name: block.reference for block in layout.blocks}
+    return Encoders.model_validate(
+        {role: references.get(role, "") for role in Encoders.model_fields}
+    )
 
 
 @contextmanager

@@ -16,6 +16,9 @@ Document = Mapping[str, Any]
 
 Features = NDArray[np.float16]
 
+NO_FEATURES: Features = np.zeros(0, np.float16)
+"""Of an item of an index whose blocks are not known."""
+
 DELETED = "deleted"
 """The status of a tombstone, which only indexes know."""
 
@@ -43,6 +46,19 @@ def with_digests(document: Document) -> Document:
     """A document as an index keeps it: what it refers to in the media store can be looked up."""
     digests = sorted({*document.get("digests", ()), *document.get("media", {}).values()})
     return {**document, "digests": digests} if digests else document
+
+
+def fitting(document: Document, fingerprint: str) -> Document:
+    """A document as an index of this fingerprint takes it: without a vector by other encoders.
+
+    It is found by its words and fields then, and gets its vector when the collection is rebuilt.
+    """
+    if document.get("fingerprint", fingerprint) == fingerprint:
+        return document
+    return {name: value for name, value in document.items() if name not in _OF_ENCODERS}
+
+
+_OF_ENCODERS = frozenset({"vector", "features"})
 
 
 def tombstone(item_id: str, version: int, last: Document | None) -> Document:

@@ -12,13 +12,14 @@ from operator import and_
 from typing import Any
 
 from triptych.core.errors import NotFound
+from triptych.core.names import named
 from triptych.index.documents import Document, is_tombstone, with_digests
 from triptych.index.model import Listing, Outcome, SearchIndex
+from triptych.index.origin import mismatch
 
 CHUNK = 250
 """Documents that are written at once: some 5 MB."""
 _PAGE = 1000
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Difference:
             ("not the same in both", self.different),
         ):
             if ids:
-                lines.append(f"{what}: {_named(ids)}")
+                lines.append(f"{what}: {named(ids)}")
         return lines
 
 
@@ -73,8 +74,14 @@ def copy(source: SearchIndex, target: SearchIndex, collection: str) -> Iterator[
         FingerprintMismatch: other encoders built it, there or here.
         IndexUnavailable: one of both does not answer; run it again then.
     """
+    built = source.origin(collection)
+    if built.fingerprint != target.layout.fingerprint:
+        raise mismatch(collection, built, target.layout)
     # The target gets no collection that the source lacks.
     target.ensure(collection, identity=source.identity(collection))
+    there = target.origin(collection)
+    if there.fingerprint != built.fingerprint:
+        raise mismatch(collection, there, target.layout)
     source.refresh(collection)
     documents = iter(source.scan(collection, tombstones=True))
     so_far = Copied()
@@ -143,9 +150,3 @@ def _ids(index: SearchIndex, collection: str) -> set[str]:
         if page.last is None:
             return ids
         after = page.last
-
-
-def _named(ids: Sequence[str]) -> str:
-    """How many, and the first few."""
-    more = ", …" if len(ids) > _SHOWN else ""
-    return f"{len(ids)} ({', '.join(ids[:_SHOWN])}{more})"

@@ -3,14 +3,16 @@
 One contract suite runs on each implementation.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from triptych.core.fields import FIELDS
+from triptych.fusion.blocks import Layout
 from triptych.fusion.query import PresenceClass
 from triptych.fusion.scores import Candidate
 from triptych.index.documents import Document
+from triptych.index.origin import Origin
 
 Value = str | float | bool
 
@@ -119,6 +121,8 @@ class Held:
 
     version: int
     status: str
+    fingerprint: str | None = field(default=None, compare=False)
+    """Of the encoders that made the document; None for a tombstone."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,8 @@ class IndexQuery:
     """Over the items that ``total`` counts."""
     fields: Sequence[str] | None = None
     """The fields of the documents that are needed; all that are public by default."""
+    fingerprint: str | None = None
+    """Of the encoders that made the vectors of the classes; None: those of this process."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +205,15 @@ class SearchIndex(Protocol):
     """Collections of documents. Every method raises IndexUnavailable when it is unreachable.
 
     Those that look into a collection raise NotFound where it is not there, and
-    FingerprintMismatch where it was built by other encoders. ``snapshot`` is what ``freeze``
-    returned: the collection as it was then. One that is over is CursorExpired.
+    FingerprintMismatch where it was built by another version of Triptych, whose documents are
+    different. ``snapshot`` is what ``freeze`` returned: the collection as it was then. One that is
+    over is CursorExpired.
+
+    Vectors of different encoders never meet. In a collection that other encoders built, everything
+    works but a search by vectors, which is FingerprintMismatch; and a document whose
+    ``fingerprint`` is not that of the index is taken without its vector. A collection is *built
+    anew* in an index of its own, which is addressed like a collection (``generations.following``)
+    until it takes the place of the other one.
 
     IndexUnavailable means that the same call may succeed later: whatever the server or the disk has
     against it now, such as a full disk, missing rights, or too much work.
@@ -210,8 +223,19 @@ class SearchIndex(Protocol):
     for them show tombstones.
     """
 
+    layout: Layout
+    """Of the encoders of this process: the blocks of indexes that it makes."""
+
     def ping(self) -> None:
         """Return if the index answers."""
+        ...
+
+    def origin(self, collection: str) -> Origin:
+        """What built the index of a collection. Raises NotFound."""
+        ...
+
+    def origins(self) -> Mapping[str, Origin]:
+        """What built the index of each collection, but for those of another version."""
         ...
 
     def collections(self) -> list[str]:
@@ -242,7 +266,7 @@ class SearchIndex(Protocol):
             was dropped has another.
 
         Raises:
-            FingerprintMismatch: other encoders built it.
+            FingerprintMismatch: it can't be copied, since its blocks are not known.
             InvalidInput: it can't have this name, or so many shards or replicas.
         """
         ...
@@ -269,8 +293,15 @@ class SearchIndex(Protocol):
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
         ...
 
+    def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
+        """The documents of items with their features, as written by the latest ``bulk``.
+
+        Nothing for the others; vectors may be left out.
+        """
+        ...
+
     def delete(self, collection: str, item_id: str, version: int) -> None:
-        """Delete an item; a newer version of it stays.
+        """Delete an item, also from the next and the previous index; a newer version of it stays.
 
         Raises NotFound where there is none, and remembers the deletion nevertheless.
         """
@@ -283,8 +314,13 @@ class SearchIndex(Protocol):
         """
         ...
 
-    def tombstones(self, collection: str, before: int, limit: int) -> Sequence[Document]:
-        """The oldest tombstones with a version below ``before``; ``sequence`` is the version."""
+    def tombstones(
+        self, collection: str, before: int, limit: int, *, above: int = -1
+    ) -> Sequence[Document]:
+        """The oldest tombstones with a version below ``before`` and above ``above``.
+
+        ``sequence`` is the version.
+        """
         ...
 
     def forget(self, collection: str, versions: Mapping[str, int]) -> None:
@@ -338,6 +374,49 @@ class SearchIndex(Protocol):
 
     def refresh(self, collection: str) -> None:
         """Make every write so far visible to ``search``."""
+        ...
+
+    def begin(self, collection: str) -> None:
+        """Make the index *next* of a collection, for the encoders of this process.
+
+        If it is there, for these encoders, it stays with what it has. If the *previous* index is
+        for these encoders, it is *next*, too. Writes that an interrupted ``swap`` has blocked go
+        on. Raises NotFound.
+        """
+        ...
+
+    def swap(self, collection: str, finish: Callable[[], None]) -> None:
+        """Let *next* take the place of the collection, whose index becomes *previous*.
+
+        For readers and writers of every process this is one step. An older *previous* index is
+        deleted.
+
+        Args:
+            collection: its name.
+            finish: called while writes to the collection wait (they are IndexUnavailable after some
+                seconds); it writes to *next* what is missing there. If it raises, nothing changes.
+
+        Raises NotFound where there is no *next*.
+        """
+        ...
+
+    def abandon(self, collection: str) -> None:
+        """Delete the index *next*, unless it is *previous*, too. Blocked writes go on."""
+        ...
+
+    def discard(self, collection: str) -> None:
+        """Delete the index *previous*. Raises NotFound."""
+        ...
+
+    def mark(self, collection: str) -> str:
+        """Where ``changed`` begins to see what is written from now on."""
+        ...
+
+    def changed(self, collection: str, since: str) -> Iterator[str]:
+        """The ids of items that were written since a mark, and perhaps of a few that were not.
+
+        All of them if the mark is of another index. Of deleted items, some may be among them.
+        """
         ...
 
     def close(self) -> None:

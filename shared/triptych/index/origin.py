@@ -1,48 +1,101 @@
-"""What built a collection, and which one it is.
+"""What built an index, and which collection it is of.
 
 Vectors by other encoders are never compared with ours.
 """
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from triptych.core.errors import FingerprintMismatch
-from triptych.fusion.blocks import Layout
+from triptych.encoders.cards import Card
+from triptych.fusion.blocks import Block, Layout
 from triptych.index.documents import SCHEMA_VERSION
+
+BLOCKS = "blocks"
+"""The key in ``_meta`` of the blocks; indexes that were made before there was one lack it."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What built an index."""
+
+    fingerprint: str
+    encoders: Mapping[str, str]
+    """What fills each block, for people."""
+    layout: Layout | None
+    """Its blocks. None: it was made before indexes kept them, by other encoders than ours."""
+
+    def changes(self, ours: Layout) -> list[str]:
+        """What is different with the encoders of this process, for people."""
+        theirs = self.encoders
+        return [
+            f"{block} was {theirs.get(block, 'nothing')}, is {ours.encoders.get(block, 'nothing')}"
+            for block in dict.fromkeys([*theirs, *ours.encoders])
+            if theirs.get(block) != ours.encoders.get(block)
+        ]
 
 
 def origin(layout: Layout) -> dict[str, Any]:
-    """What an index keeps about what built it."""
+    """What an index keeps about what built it, as JSON has it."""
     return {
         "schema": SCHEMA_VERSION,
         "fingerprint": layout.fingerprint,
         "encoders": layout.encoders,
+        BLOCKS: [
+            {
+                "name": block.name,
+                "modality": block.modality,
+                "part": block.part,
+                "in_text_space": block.in_text_space,
+                "reference": block.reference,
+                "card": asdict(block.card),
+            }
+            for block in layout.blocks
+        ],
     }
 
 
-def new_identity() -> str:
-    """16 hex digits that no other collection has, one made later under the same name neither."""
-    return secrets.token_hex(8)
+def read_origin(collection: str, meta: Mapping[str, Any], ours: Layout) -> Origin:
+    """What ``origin`` wrote; ``ours`` is the layout of this process.
 
-
-def check_origin(collection: str, meta: Mapping[str, Any], layout: Layout) -> None:
-    """Raise FingerprintMismatch unless ``meta``, its ``origin``, is what this process writes."""
-    if meta.get("fingerprint") != layout.fingerprint:
-        theirs, ours = meta.get("encoders", {}), layout.encoders
-        changed = [
-            f"{block} was {theirs.get(block, 'nothing')}, is {ours.get(block, 'nothing')}"
-            for block in dict.fromkeys([*theirs, *ours])
-            if theirs.get(block) != ours.get(block)
-        ]
-        raise FingerprintMismatch(
-            f"collection {collection!r} was built with other encoders, whose vectors can't "
-            f"be compared with those of this process: {'; '.join(changed)}. Set them back, "
-            "or use another collection"
-        )
+    Raises FingerprintMismatch for an index of another schema, of which nothing can be read.
+    """
     if meta.get("schema") != SCHEMA_VERSION:
         raise FingerprintMismatch(
             f"collection {collection!r} was built by another version of Triptych (schema "
             f"{meta.get('schema')}, this one has {SCHEMA_VERSION}): add its items "
             "to another collection"
         )
+    fingerprint = str(meta.get("fingerprint"))
+    layout = ours if fingerprint == ours.fingerprint else _layout(meta.get(BLOCKS))
+    if layout is not None and layout.fingerprint != fingerprint:
+        layout = None  # it was edited, or cards had other fields then
+    return Origin(fingerprint, meta.get("encoders", {}), layout)
+
+
+def _layout(blocks: Any) -> Layout | None:
+    if blocks is None:
+        return None
+    return Layout(tuple(Block(**{**block, "card": _card(block["card"])}) for block in blocks))
+
+
+def _card(values: Mapping[str, Any]) -> Card:
+    lists = {name: tuple(values[name]) for name in ("weights", "built_on")}
+    return Card(**{**values, **lists})
+
+
+def mismatch(collection: str, found: Origin, ours: Layout) -> FingerprintMismatch:
+    """Why the vectors of a collection can't be compared with ours, and what to do."""
+    return FingerprintMismatch(
+        f"collection {collection!r} was built with other encoders, whose vectors can't be compared "
+        f"with those of this process: {'; '.join(found.changes(ours))}. Rebuild it (`triptych "
+        f"rebuild {collection}`), or set the encoders back; until then its words and fields can be "
+        "searched: set the weights of text, image and audio to 0"
+    )
+
+
+def new_identity() -> str:
+    """16 hex digits that no other collection has, one made later under the same name neither."""
+    return secrets.token_hex(8)

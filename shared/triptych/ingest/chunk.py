@@ -38,6 +38,8 @@ class Chunk:
     priority: int = BULK
     derived: Mapping[Modality, str] = field(default_factory=dict)
     """By modality that was described: the kind of derived data that it made."""
+    rebuilds: bool = False
+    """Whether its items are in the collection, and go into its next index."""
 
     @property
     def modality(self) -> Modality | None:
@@ -94,6 +96,8 @@ class Chunk:
                     "audio": item.audio,
                     "errors": dict(item.errors),
                     "size": item.size,
+                    # Of a rebuild the document is what the id leads to; it has no manifest.
+                    **({"id": item.id} if self.rebuilds else {}),
                 }
                 for item in self.items
             ],
@@ -104,7 +108,7 @@ class Chunk:
     def from_message(cls, message: Mapping[str, Any]) -> Self:
         """Rebuild what ``to_message`` made; the items have references alone."""
         items = (
-            Item(id="", **{**item, "place": item["place"] and tuple(item["place"])})
+            Item(**{"id": "", **item, "place": item["place"] and tuple(item["place"])})
             for item in message["items"]
         )
         return cls(**{**message, "slip": tuple(message["slip"]), "items": tuple(items)})

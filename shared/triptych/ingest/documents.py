@@ -36,6 +36,11 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
     }
     if modalities and fused.any():  # silence has no vector, and is near to nothing
         body |= {"vector": fused, "features": pack_features(fused)}
+    return ordered(body)
+
+
+def ordered(body: dict[str, Any]) -> dict[str, Any]:
+    """A document without what is empty, its fields in the order of the catalogue."""
     return dict(sorted(_without_empty(body).items(), key=lambda entry: _POSITIONS[entry[0]]))
 
 

@@ -26,7 +26,7 @@ from triptych.search.parts import (
 )
 from triptych.search.request import Parts, RawPart, SearchRequest, decode_base64
 from triptych.search.searcher import Searcher
-from triptych.search.syntax import parse
+from triptych.search.syntax import Parsed, parse
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ class _Encoder:
         self._items = items
         self._request = request
         self._limits = searcher.settings.limits
+        self._by_words = request.weights.text <= 0
+        """Whether of texts the words alone count: nothing is compared with their vectors."""
         self._fetched: dict[str, bytes] = {}
 
     def parts(self, parts: Parts, prefix: str = "") -> PartsByModality:
@@ -131,13 +133,16 @@ class _Encoder:
     def _part(self, modality: Modality, value: RawPart, field: str) -> EncodedPart:
         if isinstance(value, str) and is_reference(value):
             part = self._items.part(value, modality, field)
+        elif modality == "text" and self._by_words:
+            part = self._words(str(value), field)
         elif not self._searcher.extractors[modality].encoders:
             raise InvalidInput(f"{modality} can't be searched: it has no encoder", field=field)
         elif modality == "text":
             part = self._text(str(value), field)
         else:
             part = self._media(modality, self._bytes(value, field), field)
-        if not (part.has_vectors or (field.startswith("text") and part.has_words)):
+        worded = field.startswith("text") or self._by_words
+        if not (part.has_vectors or (worded and part.has_words)):
             raise InvalidInput(f"nothing to search for is found in the {modality}", field=field)
         return part
 
@@ -166,16 +171,28 @@ class _Encoder:
         return data
 
     def _text(self, value: str, field: str) -> EncodedPart:
-        language, syntax = self._request.language, self._request.syntax
-        key = _digest("text", language or "", syntax, value.encode("utf-8", "surrogatepass"))
+        key = self._key("text", value)
 
         def compute() -> EncodedPart:
-            text = clean_text(value, max_chars=self._limits.text_chars)
             with self._searcher.slot("text"):
-                parsed = parse(text, language, operators=syntax == "simple")
+                parsed = self._parsed(value)
                 return EncodedPart(key, self._blocks("text", parsed.text), parsed.words)
 
         return self._cached(key, compute, field)
+
+    def _words(self, value: str, field: str) -> EncodedPart:
+        """The words of a text, for which no encoder is needed."""
+        key = self._key("words", value)
+        return self._cached(key, lambda: EncodedPart(key, {}, self._parsed(value).words), field)
+
+    def _key(self, kind: str, value: str) -> str:
+        language, syntax = self._request.language, self._request.syntax
+        return _digest(kind, language or "", syntax, value.encode("utf-8", "surrogatepass"))
+
+    def _parsed(self, value: str) -> Parsed:
+        text = clean_text(value, max_chars=self._limits.text_chars)
+        operators = self._request.syntax == "simple"
+        return parse(text, self._request.language, operators=operators)
 
     def _media(self, modality: Modality, data: bytes, field: str) -> EncodedPart:
         key = _digest(modality, data)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from triptych.core.errors import CursorExpired, InvalidInput
 from triptych.fusion.scores import Reason
 from triptych.index.documents import Document
-from triptych.index.model import Condition, Listing, Results
+from triptych.index.model import Condition, IndexQuery, Listing, Results
 from triptych.search.answer import Answer, Hit, PackedReasons, Total
 from triptych.search.encoding import EncodedRequest, Query, encode
 from triptych.search.hits import facet_counts, make_hit
@@ -122,9 +122,8 @@ def _by_every_part(items: Items, request: SearchRequest, field: str) -> SearchRe
 
 def _best(search: _Search, watch: _Stopwatch) -> Answer:
     searcher, request, checked = search.searcher, search.request, search.plan
-    results = searcher.index.search(
-        search.collection, index_query(search.query, checked, candidates_for(request))
-    )
+    wanted = index_query(search.query, checked, candidates_for(request))
+    results = searcher.index.search(search.collection, _of_ours(searcher, wanted))
     watch.stage("search")
     ranked = rank(
         search.query,
@@ -146,6 +145,11 @@ def _best(search: _Search, watch: _Stopwatch) -> Answer:
         watch.stage("verify")
     facets = facet_counts(request.facets, results.facets)
     return Answer(hits, _total(results), watch.took(), facets)
+
+
+def _of_ours(searcher: Searcher, query: IndexQuery) -> IndexQuery:
+    """The query with what made its vectors, which the index compares with what made its own."""
+    return replace(query, fingerprint=searcher.layout.fingerprint)
 
 
 def _total(results: Results | Ranking) -> Total:
@@ -217,8 +221,9 @@ def _ranking(search: _Search, cursor: Cursor) -> Ranking:
 def _rank_all(search: _Search, snapshot: str) -> Ranking:
     checked, explain = search.plan, search.request.explain
     by_id = replace(checked, fields=tuple(sorted({"id", *sort_fields(checked.sorts)})))
+    wanted = index_query(search.query, by_id, WINDOW)
     results = search.searcher.index.search(
-        search.collection, index_query(search.query, by_id, WINDOW), snapshot=snapshot
+        search.collection, _of_ours(search.searcher, wanted), snapshot=snapshot
     )
     ranked = rank(
         search.query, results.matches, search.request.fusion, checked.sorts, explain=explain

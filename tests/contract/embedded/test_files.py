@@ -1,5 +1,6 @@
 """Files that are not as they should be are an error with a reason, never a crash."""
 
+import json
 import resource
 import shutil
 import signal
@@ -28,7 +29,7 @@ from triptych.index import open_index
 from triptych.index.embedded import EmbeddedIndex, writer
 from triptych.index.embedded.schema import DATABASE
 from triptych.index.embedded.store import translated
-from triptych.index.model import Held, IndexQuery, Listing
+from triptych.index.model import Held, IndexQuery, Listing, Words
 
 EVERYTHING = IndexQuery(
     classes=[PresenceClass(("text",), (), np.ones(layout().dims, np.float32))], candidates=50
@@ -259,25 +260,42 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(index, tmp_path: Path, lim
     assert found == min(50, written + 1)
 
 
-def test_other_encoders_are_refused(index: EmbeddedIndex, tmp_path: Path, anew):
-    """By name, in everything but dropping."""
+def test_of_unknown_blocks_all_is_there_but_vectors(index: EmbeddedIndex, tmp_path: Path, anew):
+    """An index by other encoders that is older than the habit of keeping its blocks."""
+    index.bulk("c", [make("a")])
     connection = sqlite3.connect(tmp_path / "c" / DATABASE)
-    for ours, other in (("minilm", "other"), (layout().fingerprint, "f" * 16)):
-        change = "UPDATE collection SET meta = replace(meta, ?, ?)"
-        connection.execute(change, (ours, other))
+    (meta,) = connection.execute("SELECT meta FROM collection").fetchone()
+    kept = {name: value for name, value in json.loads(meta).items() if name != "blocks"}
+    older = {**kept, "fingerprint": "f" * 16, "encoders": {"semantic": "other (1)"}}
+    connection.execute("UPDATE collection SET meta = ?", (json.dumps(older),))
+    connection.commit()
+    theirs = anew()
+    theirs.ensure("c")
+    theirs.bulk("c", [make(f"b{n}") for n in range(5000)])
+    assert theirs.origin("c").layout is None
+    assert theirs.list("c", Listing()).total == 5001
+    assert "features" not in theirs.get("c", "a")
+    assert theirs.search("c", IndexQuery(Words([word("word")]))).total == 5001
+    with pytest.raises(FingerprintMismatch, match="semantic was other"):
+        theirs.search("c", EVERYTHING)
+    connection.execute("UPDATE collection SET meta = ?", (json.dumps(kept),))
     connection.commit()
     connection.close()
-    theirs = anew()
-    for call in (
-        lambda: theirs.ensure("c"),
-        lambda: theirs.bulk("c", [make("a")]),
-        lambda: theirs.search("c", EVERYTHING),
-        lambda: theirs.list("c", Listing()),
-        lambda: theirs.get("c", "a"),
-    ):
-        with pytest.raises(FingerprintMismatch, match="semantic was other"):
-            call()
-    theirs.drop("c")
+    ours = anew()
+    ours.ensure("c")
+    assert ours.search("c", EVERYTHING).total == 1
+    assert "features" in ours.get("c", "a")
+    assert "features" not in ours.get("c", "b4999")
+    ours.bulk("c", [make("b")])
+    assert ours.origin("c").layout == layout()
+    assert "blocks" in json.loads(read_meta(tmp_path / "c" / DATABASE))
+
+
+def read_meta(database: Path) -> str:
+    """What built a collection, as it is stored."""
+    with closing(sqlite3.connect(database)) as connection:
+        (meta,) = connection.execute("SELECT meta FROM collection").fetchone()
+    return meta
 
 
 def test_a_dropped_collection_is_gone_for_those_who_had_it_open(index, tmp_path: Path, anew):

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from support import changed
-from triptych.core.errors import InvalidInput
+from support import changed, layout
+from triptych.core.errors import InvalidInput, NotFound
+from triptych.index.origin import Origin
 
 PATH = "/v1/collections/c"
 
@@ -26,6 +27,12 @@ class Index:
     def count(self, _: str) -> dict[str, int]:
         """One item."""
         return {"indexed": 1}
+
+    def origin(self, name: str) -> Origin:
+        """Of the encoders of this process; there is no index beside it."""
+        if "." in name:
+            raise NotFound(name)
+        return Origin(layout().fingerprint, layout().encoders, layout())
 
     def advice(self, _: str) -> None:
         """None."""

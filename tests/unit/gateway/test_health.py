@@ -14,6 +14,10 @@ class Willing:
     def ping(self) -> None:
         """Nothing is wrong."""
 
+    def origins(self) -> dict[str, object]:
+        """There are no collections."""
+        return {}
+
 
 @pytest.fixture
 def kinds(monkeypatch, app):
@@ -42,6 +46,15 @@ def test_a_missing_kind_of_worker_is_named(http, kinds):
     answer = http.get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (200, "degraded")
     assert answer.json["parts"]["workers"] == "no worker for plan, audio"
+
+
+def test_a_collection_that_waits_for_a_rebuild_is_named(http, kinds, app, monkeypatch):
+    """It is searched as before, so the service is no less ready."""
+    engine = app.extensions["triptych"].engine
+    monkeypatch.setattr(engine, "waiting", lambda: ["c", "d"])
+    answer = http.get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (200, "degraded")
+    assert "2 (c, d): `triptych rebuild" in answer.json["parts"]["collections"]
 
 
 def test_a_redis_that_deletes_is_named(http, kinds, lists, monkeypatch):

@@ -140,7 +140,13 @@ def test_collections_are_listed(make_client, index, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(index, "collections", lambda: ["c", "gone"])
         assert client.get("/v1/collections").json == {
-            "collections": [{"name": "c", "items": {"total": 33, "indexed": 32, "failed": 1}}]
+            "collections": [
+                {
+                    "name": "c",
+                    "items": {"total": 33, "indexed": 32, "failed": 1},
+                    "state": "current",
+                }
+            ]
         }
     assert "advice" not in client.get("/v1/collections/c").json
     monkeypatch.setattr(index, "advice", lambda _: "move house")

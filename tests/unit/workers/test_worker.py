@@ -54,6 +54,7 @@ class Steps:
     """An engine that does what it is told to."""
 
     error: Exception | None = None
+    layout = layout()
 
     def __init__(self) -> None:
         self.settled: list[str] = []
@@ -313,6 +314,14 @@ def test_a_message_of_another_version_is_dropped(worker, task, quiet):
     getattr(worker, task)({**message(), "colour": "red"})
     assert not worker.progress.done
     assert [entry["log_level"] for entry in quiet] == ["error"]
+
+
+@pytest.mark.parametrize("task", ["describe", "write"])
+def test_a_chunk_of_other_encoders_is_dropped(worker, task, monkeypatch):
+    """Its planner was started before they changed; what is missed is planned again."""
+    monkeypatch.setattr(jobs, "send", lambda *_: pytest.fail("it was sent on"))
+    getattr(worker, task)({**message(), "fingerprint": "0" * 16})
+    assert not worker.progress.done
 
 
 class Labelled:

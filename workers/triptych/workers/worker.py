@@ -125,6 +125,8 @@ class Worker:
             terms("the first call loads the stemmer")
         modalities: list[Modality] = [known for known in MODALITIES if known == self.kind]
         self.engine.load(*modalities)
+        if self.kind == jobs.PLAN:
+            self.engine.tell_waiting()
 
     def describe(self, message: dict[str, Any]) -> None:
         """Take one step of a chunk's routing slip and pass the chunk on.
@@ -200,6 +202,11 @@ class Worker:
         end the one item that kills is stopped, with what is known of the deaths.
         """
         chunk = self._read(message)
+        ours = self.engine.layout.fingerprint
+        if chunk is not None and chunk.fingerprint != ours:
+            # It would be searched with other encoders than those that its planner had.
+            log.warning("chunk is of other encoders: it will be planned again", batch=chunk.batch)
+            return None
         label = self.runtime.label
         if chunk is None or label.deaths < DEADLY:
             return chunk

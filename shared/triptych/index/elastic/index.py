@@ -4,16 +4,23 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 from elastic_transport import TransportError
 from elasticsearch import ApiError, BadRequestError, NotFoundError
 
-from triptych.core.errors import CursorExpired, IndexUnavailable, InvalidInput, NotFound
+from triptych.core.errors import (
+    CursorExpired,
+    FingerprintMismatch,
+    IndexUnavailable,
+    InvalidInput,
+    NotFound,
+)
 from triptych.core.names import is_id
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import SCHEMA_VERSION, Document, is_tombstone, tombstone
+from triptych.index.documents import SCHEMA_VERSION, Document, fitting, is_tombstone, tombstone
 from triptych.index.elastic import queries, reading
 from triptych.index.elastic.bulk import check_answer, write
 from triptych.index.elastic.connection import connect, is_away, is_over, translated
@@ -24,7 +31,8 @@ from triptych.index.elastic.mapping import (
     replication,
     settings,
 )
-from triptych.index.elastic.reshaping import Move, reshape
+from triptych.index.elastic.reshaping import Move, changes, next_number, reshape
+from triptych.index.generations import ROLES, delete_beside, following, forget_beside, previous
 from triptych.index.model import (
     Held,
     IndexQuery,
@@ -35,7 +43,7 @@ from triptych.index.model import (
     Versioned,
     not_whole,
 )
-from triptych.index.origin import check_origin, new_identity
+from triptych.index.origin import BLOCKS, Origin, mismatch, new_identity, origin, read_origin
 
 _IDS_AT_ONCE = 1000
 _DIGESTS_AT_ONCE = 10_000
@@ -57,11 +65,15 @@ class ElasticIndex:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = connect(url, threads)
-        self._layout = layout
+        self.layout = layout
         self._prefix = prefix
         self._sleep = sleep
         self._spread: set[str] = set()
         """The collections that had several shards when they were last searched."""
+        self._origins: dict[str, Origin] = {}
+        """What built each index that was looked at, by its name."""
+        self._targets: dict[str, _Target] = {}
+        """What is written to, by the name of the collection, as of the last look."""
 
     def ping(self) -> None:
         """Return if the index answers."""
@@ -75,7 +87,29 @@ class ElasticIndex:
             answer = self._client.indices.get_alias(name=f"{every}*")
         aliases = {name for entry in answer.values() for name in entry["aliases"]}
         names = (name.removeprefix(every) for name in aliases)
-        return sorted(name for name in names if "." not in name)  # those have an identity
+        return sorted(name for name in names if "." not in name)  # those are further names
+
+    def origins(self) -> dict[str, Origin]:
+        """What built the index of each collection."""
+        every = self._alias("")
+        with translated():
+            answer = self._client.indices.get(index=f"{every}*", features="aliases,mappings")
+        found: dict[str, Origin] = {}
+        for entry in answer.values():
+            names = (alias.removeprefix(every) for alias in entry["aliases"])
+            for name in (name for name in names if "." not in name):
+                with suppress(FingerprintMismatch):  # of another schema
+                    found[name] = read_origin(name, _meta(entry), self.layout)
+        return found
+
+    def origin(self, collection: str) -> Origin:
+        """What built the index of a collection. Raises NotFound, FingerprintMismatch."""
+        with translated(f"no collection {collection!r}"):
+            entries = self._indexes(collection)
+        if not entries:
+            raise NotFound(f"no collection {collection!r}")
+        ((name, _),) = entries.items()
+        return self._origins[name]
 
     def ensure(
         self,
@@ -87,7 +121,7 @@ class ElasticIndex:
     ) -> str:
         """Create the collection, or give it other numbers of shards and replicas; its identity.
 
-        Raises FingerprintMismatch, InvalidInput.
+        Raises InvalidInput; FingerprintMismatch as ``reshape`` needs to know the blocks.
         """
         with translated(f"no collection {collection!r}"):
             if not self._indexes(collection):
@@ -113,18 +147,21 @@ class ElasticIndex:
                 raise InvalidInput(f"{replicas} replicas: {error}", field="replicas") from error
         if shards is None or int(now["number_of_shards"]) == shards:
             return
-        identity = reading.read_identity(entry)
+        identity, found = reading.read_identity(entry), self._origins[name]
+        if found.layout is None:
+            raise mismatch(collection, found, self.layout)
         move = Move(
             source=name,
-            target=f"{self._built_with(collection)}.{identity}.{secrets.token_hex(4)}",
-            aliases=(self._alias(collection), self._identity_alias(collection, identity)),
+            target=f"{self._named(collection, found.fingerprint)}.{identity}."
+            f"{secrets.token_hex(4)}",
+            aliases=self._aliases(collection, identity, found.fingerprint),
         )
         try:
             reshape(
                 self._client,
                 move,
-                layout=self._layout,
-                mappings=mapping(self._layout, identity),
+                layout=found.layout,
+                mappings=mapping(found.layout, identity),
                 shards=shards,
                 replicas=replicas if replicas is not None else reading.read_replicas(entry),
                 write=self._write,
@@ -142,15 +179,15 @@ class ElasticIndex:
 
     def _create(self, collection: str, identity: str, shards: int, replicas: int | None) -> None:
         """Create the index of a collection, unless another process is faster."""
+        names = self._aliases(collection, identity, self.layout.fingerprint)
         try:
             self._client.indices.create(
-                index=f"{self._built_with(collection)}.{identity}",
+                index=f"{self._named(collection, self.layout.fingerprint)}.{identity}",
                 # An alias has one index that is written to, so the server refuses a second one.
                 aliases={
-                    self._alias(collection): {"is_write_index": True},
-                    self._identity_alias(collection, identity): {},
+                    name: {"is_write_index": True} if name == names[0] else {} for name in names
                 },
-                mappings=mapping(self._layout, identity),
+                mappings=mapping(self.layout, identity),
                 settings=settings(shards, replicas),
             )
         except ApiError as error:
@@ -163,14 +200,14 @@ class ElasticIndex:
     def _indexes(self, collection: str) -> Mapping[str, Any]:
         """The index of the collection by name, as the server describes it; none without one.
 
-        Raises FingerprintMismatch.
+        Raises FingerprintMismatch for one of another schema.
         """
         try:
             answer = self._client.indices.get(index=self._alias(collection))
         except NotFoundError:
             return {}
-        for entry in answer.values():
-            check_origin(collection, entry["mappings"].get("_meta", {}), self._layout)
+        for name, entry in answer.items():
+            self._origins[name] = read_origin(collection, _meta(entry), self.layout)
         return dict(answer)
 
     def _adopt(self, collection: str, entries: Mapping[str, Any]) -> str:
@@ -178,26 +215,33 @@ class ElasticIndex:
         if not entries:
             raise NotFound(f"no collection {collection!r}")
         ((name, entry),) = entries.items()
-        identity, mappings = reading.read_identity(entry), entry["mappings"]
+        identity, mappings, meta = reading.read_identity(entry), entry["mappings"], _meta(entry)
+        found = self._origins[name]
+        ours = found.fingerprint == self.layout.fingerprint
         changes: dict[str, Any] = {}
-        if identity != mappings["_meta"].get("identity"):
-            changes["meta"] = {**mappings["_meta"], "identity": identity}
+        if identity != meta.get("identity") or (ours and BLOCKS not in meta):
+            kept = origin(self.layout) if ours else {}
+            changes["meta"] = {**meta, **kept, "identity": identity}
         # No item has these fields yet: they were declared after the index was made.
-        known, declared = mappings.get("properties", {}), properties(self._layout)
+        known, declared = mappings.get("properties", {}), properties(found.layout or self.layout)
         if missing := {field: declared[field] for field in declared if field not in known}:
             changes["properties"] = missing
         if changes:
             self._client.indices.put_mapping(index=name, **changes)
-        alias = self._identity_alias(collection, identity)
-        if alias not in entry["aliases"]:
-            self._client.indices.put_alias(index=name, name=alias)
+        for alias in self._aliases(collection, identity, found.fingerprint):
+            if alias not in entry["aliases"]:
+                self._client.indices.put_alias(index=name, name=alias)
         return identity
 
     def drop(self, collection: str) -> None:
         """Delete a collection and what is in it. Raises NotFound."""
         with translated(f"no collection {collection!r}"):
-            names = list(self._client.indices.get_alias(name=self._alias(collection)))
-            self._client.indices.delete(index=names)
+            names = set(self._client.indices.get_alias(name=self._alias(collection)))
+            for role in ROLES if "." not in collection else ():
+                with suppress(NotFoundError):
+                    beside = self._alias(f"{collection}.{role}")
+                    names |= set(self._client.indices.get_alias(name=beside))
+            self._client.indices.delete(index=sorted(names))
 
     def bulk(
         self, collection: str, documents: Sequence[Versioned], *, identity: str | None = None
@@ -206,16 +250,31 @@ class ElasticIndex:
 
         Raises NotFound where the collection is gone, or not that of the identity.
         """
-        if identity is None:
-            return self._write(self._alias(collection), documents)
-        alias = self._identity_alias(collection, identity)
-        try:
-            return self._write(alias, documents)
-        except NotFound:
-            if self.identity(collection) != identity:
-                raise
-        self.ensure(collection)  # an index that was restored may lack this alias
-        return self._write(alias, documents)
+        known = self._targets.get(collection)
+        if known is not None and identity in {None, known.identity}:
+            with suppress(NotFound):  # it has another index by now, or is gone
+                return self._fit(collection, known, documents)
+        known = self._targets[collection] = self._target(collection)
+        if identity not in {None, known.identity}:
+            raise NotFound(f"the collection {collection!r} of {identity} is gone")
+        return self._fit(collection, known, documents)
+
+    def _fit(
+        self, collection: str, target: "_Target", documents: Sequence[Versioned]
+    ) -> list[Outcome]:
+        """Write documents to the index that was looked at; NotFound if it is not there any more."""
+        fit = [
+            replace(one, document=fitting(one.document, target.fingerprint)) for one in documents
+        ]
+        return self._write(self._aliases(collection, target.identity, target.fingerprint)[2], fit)
+
+    def _target(self, collection: str) -> "_Target":
+        """The index that is written to now. Raises NotFound."""
+        with translated(f"no collection {collection!r}"):
+            entries = self._indexes(collection)
+            identity = self._adopt(collection, entries)  # a restored one may lack its aliases
+        ((name, _),) = entries.items()
+        return _Target(identity, self._origins[name].fingerprint)
 
     def _write(self, alias: str, documents: Sequence[Versioned]) -> list[Outcome]:
         return write(self._client, alias, documents, self._sleep)
@@ -245,6 +304,8 @@ class ElasticIndex:
         (outcome,) = self._write(self._alias(collection), [buried])
         if outcome.result == "refused":
             raise IndexUnavailable(f"the index does not take a deletion: {outcome.reason}")
+        if "." not in collection:
+            delete_beside(self, collection, item_id, version)
         if last is None or is_tombstone(last):
             raise NotFound(missing)
         if outcome.result == "superseded":
@@ -252,13 +313,25 @@ class ElasticIndex:
 
     def versions(self, collection: str, ids: Collection[str]) -> dict[str, Held]:
         """What there is under each id, as written by the latest ``bulk``."""
-        hits = self._look_up(collection, ids, ["status"])
+        hits = self._look_up(collection, ids, ["status", "fingerprint"])
         return {item: reading.read_held(hit) for item, hit in hits.items()}
 
+    def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
+        """The documents of items with their features, as written by the latest ``bulk``."""
+        hits = self._look_up(collection, ids, None)
+        return {
+            item: Versioned(hit["_source"], hit["_version"])
+            for item, hit in hits.items()
+            if not is_tombstone(hit["_source"])
+        }
+
     def _look_up(
-        self, collection: str, ids: Collection[str], fields: Sequence[str]
+        self, collection: str, ids: Collection[str], fields: Sequence[str] | None
     ) -> dict[str, Mapping[str, Any]]:
-        """Some fields of documents or tombstones by id, as written by the latest ``bulk``."""
+        """Some fields of documents or tombstones by id, as written by the latest ``bulk``.
+
+        ``fields``: None for all but the vector.
+        """
         valid = [item for item in dict.fromkeys(ids) if is_id(item)]
         missing = f"no collection {collection!r}"
         found = {}
@@ -268,6 +341,7 @@ class ElasticIndex:
                     index=self._alias(collection),
                     ids=valid[start : start + _IDS_AT_ONCE],
                     source_includes=fields,
+                    source_excludes=["vector"] if fields is None else None,
                 )
             for hit in answer["docs"]:
                 check_answer(hit, missing)
@@ -275,14 +349,18 @@ class ElasticIndex:
                     found[hit["_id"]] = hit
         return found
 
-    def tombstones(self, collection: str, before: int, limit: int) -> Sequence[Document]:
+    def tombstones(
+        self, collection: str, before: int, limit: int, *, above: int = -1
+    ) -> Sequence[Document]:
         """The oldest tombstones with a version below ``before``."""
         self.refresh(collection)
-        answer = self._send(collection, queries.tombstones_body(before, limit))
+        answer = self._send(collection, queries.tombstones_body(before, limit, above))
         return [hit["_source"] for hit in answer["hits"]["hits"]]
 
     def forget(self, collection: str, versions: Mapping[str, int]) -> None:
         """Remove tombstones for good, given by id and version; what was written since stays."""
+        if "." not in collection:
+            forget_beside(self, collection, versions)
         held = self._look_up(collection, versions, ["status"])
         # By what the server has now: a document that comes after this look is not deleted.
         operations = [
@@ -328,12 +406,15 @@ class ElasticIndex:
 
     def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
         """Return candidates with their raw scores."""
+        ours = query.fingerprint or self.layout.fingerprint
         answer = self._ask(
             collection,
             lambda spread: queries.search_body(query, snapshot, spread=spread),
             scored=True,
+            fingerprint=ours if query.classes else None,
         )
-        return reading.read_results(query, answer, self._layout)
+        layouts = {name: self._origins[name].layout for name in _index_names(answer)}
+        return reading.read_results(query, answer, layouts)
 
     def list(self, collection: str, listing: Listing, *, snapshot: str | None = None) -> Page:
         """Return documents by filter and order."""
@@ -343,7 +424,12 @@ class ElasticIndex:
         return reading.read_page(listing, answer)
 
     def _ask(
-        self, collection: str, make: Callable[[bool], dict[str, Any]], *, scored: bool = False
+        self,
+        collection: str,
+        make: Callable[[bool], dict[str, Any]],
+        *,
+        scored: bool = False,
+        fingerprint: str | None = None,
     ) -> Mapping[str, Any]:
         """Send a search; ``make`` gives its body, told whether there are several shards.
 
@@ -351,22 +437,31 @@ class ElasticIndex:
         all shards first if there are several, which one shard needs not.
         """
         spread = collection in self._spread
-        answer = self._send(collection, make(spread), globally=scored and spread)
+        answer = self._send(
+            collection, make(spread), globally=scored and spread, fingerprint=fingerprint
+        )
         if (answer["_shards"]["total"] > 1) is spread:
             return answer
         if spread:
             self._spread.discard(collection)
             return answer  # what is asked of several shards is as right for one
         self._spread.add(collection)
-        return self._send(collection, make(True), globally=scored)
+        return self._send(collection, make(True), globally=scored, fingerprint=fingerprint)
 
     def _send(
-        self, collection: str, body: dict[str, Any], *, globally: bool = False
+        self,
+        collection: str,
+        body: dict[str, Any],
+        *,
+        globally: bool = False,
+        fingerprint: str | None = None,
     ) -> Mapping[str, Any]:
         """Send one request.
 
         Raises:
-            NotFound, FingerprintMismatch, IndexUnavailable: as every method.
+            NotFound, IndexUnavailable: as every method.
+            FingerprintMismatch: the collection is not of the ``fingerprint`` of the body's vectors,
+                or of another schema.
             CursorExpired: the point in time of the body is over.
             InvalidInput: the server does not take the body.
         """
@@ -388,18 +483,34 @@ class ElasticIndex:
                 if isinstance(error, BadRequestError) and not is_away(
                     error.meta.status, error.error
                 ):
-                    self._indexes(collection)  # vectors of another width are refused
+                    known = self._indexes(collection)  # of another schema it is refused, too
+                    if fingerprint is not None:  # as are vectors of another width
+                        self._check(collection, known, fingerprint)
                     raise InvalidInput(f"the index does not take this query: {error}") from error
                 raise
-            # Vectors of the same width by other models are not: the index's name tells, at no cost.
-            ours = self._built_with(collection)
-            names = {hit["_index"] for hit in answer["hits"]["hits"]}
-            others = {name for name in names if not name.startswith(ours)}
-            elsewhere = bool(others) and not others <= set(self._indexes(collection))
+            # Vectors of the same width by other models are not: the hits tell, at no cost.
+            names = _index_names(answer.body)
+            elsewhere = False
+            if not names <= self._origins.keys() or frozen:
+                base = self._alias(collection.partition(".")[0])
+                strangers = {name for name in names if not name.startswith(f"{base}.v")}
+                if strangers or not names <= self._origins.keys():
+                    elsewhere = bool(strangers - set(self._indexes(collection)))
+                for name in () if elsewhere else names - self._origins.keys():
+                    (entry,) = self._client.indices.get(index=name).values()
+                    self._origins[name] = read_origin(collection, _meta(entry), self.layout)
+            if not elsewhere and fingerprint is not None:
+                self._check(collection, names, fingerprint)
         if frozen and (elsewhere or not answer["_shards"]["total"]):
             raise CursorExpired(_OVER)
         response: Mapping[str, Any] = answer.body
         return response
+
+    def _check(self, collection: str, names: Collection[str], fingerprint: str) -> None:
+        """Raise FingerprintMismatch unless these indexes are of this fingerprint."""
+        for name in names:
+            if (found := self._origins[name]).fingerprint != fingerprint:
+                raise mismatch(collection, found, self.layout)
 
     def freeze(self, collection: str) -> str:
         """Keep the collection as it is for some minutes of paging; returns the snapshot."""
@@ -422,7 +533,7 @@ class ElasticIndex:
                 if not hits:
                     return
                 for hit in hits:
-                    yield reading.read_versioned(hit, self._layout)
+                    yield reading.read_versioned(hit, self.layout)
                 after = hits[-1]["sort"]
         finally:
             with suppress(ApiError, TransportError):  # it ends by itself, too
@@ -444,7 +555,7 @@ class ElasticIndex:
         """Documents per status."""
         self.refresh(collection)
         with translated():
-            self._indexes(collection)  # no hit tells by which encoders it is
+            self._indexes(collection)  # no hit tells of which schema it is
         return reading.read_count(self._send(collection, queries.count_body()))
 
     def advice(self, collection: str) -> str | None:  # noqa: ARG002
@@ -461,18 +572,165 @@ class ElasticIndex:
         if failed:
             raise IndexUnavailable(f"{failed} shards of the index can't be refreshed")
 
+    # The next index of a collection, and the one before
+
+    def begin(self, collection: str) -> None:
+        """Make the index *next* of a collection, for the encoders of this process."""
+        ours, name = self.layout.fingerprint, following(collection)
+        with translated(f"no collection {collection!r}"):
+            entries = self._indexes(collection)
+            identity = self._adopt(collection, entries)
+            ((current, entry),) = entries.items()
+            self._release(current)
+            for there in self._indexes(name):
+                if self._origins[there].fingerprint == ours:
+                    return
+                self._remove_role(collection, name)
+            names = self._aliases(name, identity, ours)
+            for kept in self._indexes(previous(collection)):
+                if self._origins[kept].fingerprint == ours:
+                    self._release(kept)
+                    actions = [{"add": {"index": kept, "alias": alias}} for alias in names]
+                    self._client.indices.update_aliases(actions=actions)
+                    return
+            built = f"{self._named(collection, ours)}.{identity}.{secrets.token_hex(4)}"
+            shards = int(entry["settings"]["index"]["number_of_shards"])
+            self._client.indices.create(
+                index=built,
+                # As for a collection, the server refuses a second one.
+                aliases={
+                    alias: {"is_write_index": True} if alias == names[0] else {} for alias in names
+                },
+                mappings=mapping(self.layout, identity),
+                # A replica builds every graph again, so it comes last.
+                settings=settings(shards, 0),
+            )
+
+    def swap(self, collection: str, finish: Callable[[], None]) -> None:
+        """Let *next* take the place of the collection, whose index becomes *previous*."""
+        with translated(f"no collection {collection!r}"):
+            ((old, entry),) = self._indexes(collection).items()
+            found = self._indexes(following(collection))
+            if not found:
+                raise NotFound(f"collection {collection!r} has no next index")
+            ((new, _),) = found.items()
+            replicas = reading.read_replicas(entry)
+            self._client.indices.put_settings(index=new, settings=replication(replicas))
+            self._client.indices.add_block(index=old, block="write")
+            try:
+                finish()
+                self._exchange(collection, old, new, reading.read_identity(entry))
+            finally:
+                with suppress(ApiError, TransportError):
+                    self._release(old)
+
+    def _exchange(self, collection: str, old: str, new: str, identity: str) -> None:
+        """Give the names of the collection to its new index, in one step."""
+        origins, kept, next_one = self._origins, previous(collection), following(collection)
+        was, now = origins[old].fingerprint, origins[new].fingerprint
+        actions: list[dict[str, Any]] = []
+        for name in self._indexes(kept):
+            names = self._aliases(kept, identity, origins[name].fingerprint)
+            actions += (
+                [{"remove": {"index": name, "alias": alias}} for alias in names]
+                if name == new
+                else [{"remove_index": {"index": name}}]
+            )
+        written_to, *further = self._aliases(collection, identity, now)
+        moves = [
+            ("remove", old, self._aliases(collection, identity, was)),
+            ("remove", new, self._aliases(next_one, identity, now)),
+            ("add", new, further),
+            ("add", old, self._aliases(kept, identity, was)),
+        ]
+        actions += [
+            {action: {"index": name, "alias": alias}}
+            for action, name, aliases in moves
+            for alias in aliases
+        ]
+        actions += [{"add": {"index": new, "alias": written_to, "is_write_index": True}}]
+        self._client.indices.update_aliases(actions=actions)
+
+    def abandon(self, collection: str) -> None:
+        """Delete the index *next*, and let writes to the others go on."""
+        with translated(f"no collection {collection!r}"):
+            for name in (*self._indexes(collection), *self._indexes(previous(collection))):
+                self._release(name)
+            self._remove_role(collection, following(collection))
+
+    def discard(self, collection: str) -> None:
+        """Delete the index *previous*. Raises NotFound."""
+        with translated(f"no collection {collection!r}"):
+            if not self._indexes(previous(collection)):
+                raise NotFound(f"collection {collection!r} has no previous index")
+            self._remove_role(collection, previous(collection))
+
+    def _remove_role(self, collection: str, name: str) -> None:
+        """Delete an index beside that of a collection, unless it has another role, too."""
+        for index, entry in self._indexes(name).items():
+            beside = {self._alias(f"{collection}.{role}") for role in ROLES} - {self._alias(name)}
+            if beside & set(entry["aliases"]):
+                for alias in self._aliases(
+                    name, reading.read_identity(entry), self._origins[index].fingerprint
+                ):
+                    self._client.indices.delete_alias(index=index, name=alias)
+            else:
+                self._client.indices.delete(index=index)
+
+    def _release(self, index: str) -> None:
+        """Let writes go on that an interrupted swap has blocked."""
+        self._client.indices.put_settings(index=index, settings={"blocks.write": None})
+
+    def mark(self, collection: str) -> str:
+        """Where ``changed`` begins to see what is written from now on."""
+        with translated(f"no collection {collection!r}"):
+            ((name, _),) = self._indexes(collection).items()
+            return f"{next_number(self._client, name)}:{name}"
+
+    def changed(self, collection: str, since: str) -> Iterator[str]:
+        """The ids of items that were written since a mark, and perhaps a few that were not."""
+        number, _, name = since.partition(":")
+        with translated(f"no collection {collection!r}"):
+            known = self._indexes(collection)
+            first = int(number) if name in known else 0
+            for entry in changes(self._client, self._alias(collection), first):
+                yield entry["_id"]
+
     def close(self) -> None:
         """Close the connections to the server."""
         self._client.close()
 
-    def _built_with(self, collection: str) -> str:
-        """How the names of the indexes begin that this process makes."""
-        return queries.index_name(
-            self._prefix, collection, SCHEMA_VERSION, self._layout.fingerprint
-        )
+    def _named(self, collection: str, fingerprint: str) -> str:
+        """How the names of the indexes of a collection begin that these encoders fill."""
+        return queries.index_name(self._prefix, collection, SCHEMA_VERSION, fingerprint)
 
     def _alias(self, collection: str) -> str:
         return queries.alias_name(self._prefix, collection)
 
-    def _identity_alias(self, collection: str, identity: str) -> str:
-        return queries.identity_alias(self._prefix, collection, identity)
+    def _aliases(self, collection: str, identity: str, fingerprint: str) -> tuple[str, str, str]:
+        """The names of an index: the collection's, that of its identity, and the one for writing.
+
+        The last one says of which encoders the vectors are, so the server itself refuses others.
+        """
+        return (
+            self._alias(collection),
+            queries.identity_alias(self._prefix, collection, identity),
+            queries.vectors_alias(self._prefix, collection, identity, fingerprint),
+        )
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Which index is written to."""
+
+    identity: str
+    fingerprint: str
+
+
+def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = entry["mappings"].get("_meta", {})
+    return found
+
+
+def _index_names(answer: Mapping[str, Any]) -> set[str]:
+    return {hit["_index"] for hit in answer["hits"]["hits"]}

@@ -203,9 +203,9 @@ def count_body() -> Body:
     return {"size": 0, "query": ITEMS_ONLY, **aggregations([Facet("status")])}
 
 
-def tombstones_body(before: int, limit: int) -> Body:
-    """The oldest tombstones below a version."""
-    below = {"range": {"sequence": {"lt": before}}}
+def tombstones_body(before: int, limit: int, above: int) -> Body:
+    """The oldest tombstones below a version and above another."""
+    below = {"range": {"sequence": {"lt": before, "gt": above}}}
     return {
         "query": {"bool": {"filter": [{"term": {"status": DELETED}}, below]}},
         "size": limit,
@@ -244,6 +244,11 @@ def index_name(prefix: str, collection: str, schema: int, fingerprint: str) -> s
 def identity_alias(prefix: str, collection: str, identity: str) -> str:
     """The name that is gone as soon as this very collection is, whatever is made in its place."""
     return f"{alias_name(prefix, collection)}.{identity}"
+
+
+def vectors_alias(prefix: str, collection: str, identity: str, fingerprint: str) -> str:
+    """The name that is gone, too, as soon as the collection has an index of other encoders."""
+    return f"{identity_alias(prefix, collection, identity)}.{fingerprint}"
 
 
 def alias_name(prefix: str, collection: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import KEYWORD
 from triptych.fusion.scores import Candidate
-from triptych.index.documents import parts, returned, unpack_features
+from triptych.index.documents import NO_FEATURES, parts, returned, unpack_features
 from triptych.index.elastic.conditions import FACTS
 from triptych.index.elastic.facets import read_facets
 from triptych.index.elastic.queries import WORDS_AT_MOST
@@ -19,14 +19,19 @@ Response = Mapping[str, Any]
 _Scored = tuple[Response, float | None]
 
 
-def read_results(query: IndexQuery, response: Response, layout: Layout) -> Results:
-    """Candidates from the response to ``search_body``."""
+def read_results(
+    query: IndexQuery, response: Response, layouts: Mapping[str, Layout | None]
+) -> Results:
+    """Candidates from the response to ``search_body``; ``layouts`` by the name of the index.
+
+    Without its layout an item has no features; only words can have found it.
+    """
     hits = response["hits"]
     scored = [(hit, _keyword(hit.get("matched_queries"))) for hit in hits["hits"]]
     labels = query.words.labels
     return Results(
         matches=[
-            _read_hit(hit, keyword, query.fields, labels, layout)
+            _read_hit(hit, keyword, query.fields, labels, layouts[hit["_index"]])
             for hit, keyword in _best(scored, query.candidates)
         ],
         total=hits["total"]["value"],
@@ -59,7 +64,7 @@ def _read_hit(
     keyword: float | None,
     fields: Sequence[str] | None,
     labels: Sequence[str],
-    layout: Layout,
+    layout: Layout | None,
 ) -> Match:
     source = hit["_source"]
     words: dict[str, float] = {}
@@ -72,7 +77,7 @@ def _read_hit(
         parts=parts(source),
         keyword=keyword,
         words=words,
-        features=unpack_features(source.get("features"), layout),
+        features=unpack_features(source.get("features"), layout) if layout else NO_FEATURES,
     )
     return Match(candidate, returned(source, fields))
 
@@ -105,7 +110,8 @@ def read_referenced(response: Response) -> set[str]:
 
 def read_held(hit: Response) -> Held:
     """What a multi-get found under an id."""
-    return Held(hit["_version"], hit["_source"]["status"])
+    source = hit["_source"]
+    return Held(hit["_version"], source["status"], source.get("fingerprint"))
 
 
 def read_identity(entry: Response) -> str:

@@ -26,6 +26,7 @@ _CHUNK = 250
 _FEW = 500
 """Changes that are copied while writes are blocked, some seconds at most."""
 _PASSES = 10
+_IDS_AT_ONCE = 5000
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +37,8 @@ class Move:
 
     source: str
     target: str
-    aliases: tuple[str, str]
-    """The one that is written to, and that of the identity."""
+    aliases: tuple[str, str, str]
+    """The collection's, that of the identity, and the one for writing."""
 
     @property
     def copying(self) -> str:
@@ -75,7 +76,7 @@ def reshape(
     try:
         since = 0
         for _ in range(_PASSES):
-            following = _next_number(client, move.source)
+            following = next_number(client, move.source)
             if _copy(client, move, since, layout, write) <= _FEW:
                 break
             since = following
@@ -107,7 +108,7 @@ def _clear(client: Elasticsearch, move: Move) -> None:
         client.indices.delete(index=sorted(left))
 
 
-def _next_number(client: Elasticsearch, index: str) -> int:
+def next_number(client: Elasticsearch, index: str) -> int:
     """A sequence number below which every shard has finished all that it was given."""
     shards = client.indices.stats(index=index, level="shards")["indices"][index]["shards"]
     numbers: list[int] = [
@@ -121,7 +122,6 @@ def _next_number(client: Elasticsearch, index: str) -> int:
 
 def _copy(client: Elasticsearch, move: Move, since: int, layout: Layout, write: Write) -> int:
     """Copy what was written from a sequence number on; how much that was."""
-    client.indices.refresh(index=move.source)
     count = 0
     documents = _scan(client, move.source, since, layout)
     while chunk := list(islice(documents, _CHUNK)):
@@ -133,16 +133,26 @@ def _copy(client: Elasticsearch, move: Move, since: int, layout: Layout, write: 
 
 
 def _scan(client: Elasticsearch, index: str, since: int, layout: Layout) -> Iterator[Versioned]:
+    for hit in changes(client, index, since, whole=True):
+        yield read_versioned(hit, layout)
+
+
+def changes(
+    client: Elasticsearch, index: str, since: int, *, whole: bool = False
+) -> Iterator[Mapping[str, Any]]:
+    """What was written from a sequence number on, tombstones too; ``whole``: with the documents."""
+    client.indices.refresh(index=index)
     snapshot = client.open_point_in_time(index=index, keep_alive=KEPT)["id"]
     after = None
     try:
         while True:
             body = scan_body(snapshot, after, tombstones=True, since=since)
+            if not whole:
+                body |= {"_source": False, "size": _IDS_AT_ONCE}
             hits = client.search(body=body, allow_partial_search_results=False)["hits"]["hits"]
             if not hits:
                 return
-            for hit in hits:
-                yield read_versioned(hit, layout)
+            yield from hits
             after = hits[-1]["sort"]
     finally:
         with suppress(ApiError, TransportError):
@@ -159,11 +169,11 @@ def _check(client: Elasticsearch, move: Move) -> None:
 
 def _swap(client: Elasticsearch, move: Move) -> None:
     """In one step."""
-    written_to, identity = move.aliases
+    written_to, *further = move.aliases
     client.indices.update_aliases(
         actions=[
             {"add": {"index": move.target, "alias": written_to, "is_write_index": True}},
-            {"add": {"index": move.target, "alias": identity}},
+            *({"add": {"index": move.target, "alias": alias}} for alias in further),
             {"remove": {"index": move.target, "alias": move.copying}},
             {"remove_index": {"index": move.source}},
         ]

@@ -3,8 +3,8 @@
 import os
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import structlog
 
-from triptych.core.errors import IndexUnavailable, InvalidInput, NotFound
+from triptych.core.errors import FingerprintMismatch, IndexUnavailable, InvalidInput, NotFound
 from triptych.core.names import is_id, printable
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import Document
-from triptych.index.embedded import schema, writer
+from triptych.index.documents import Document, fitting
+from triptych.index.embedded import folders, schema, writer
 from triptych.index.embedded.listing import list_items
 from triptych.index.embedded.search import search
-from triptych.index.embedded.store import translated
+from triptych.index.embedded.store import Store, translated
 from triptych.index.embedded.stores import Stores
 from triptych.index.embedded.view import View
+from triptych.index.generations import delete_beside, following, forget_beside
 from triptych.index.model import (
     Facet,
     Held,
@@ -33,6 +34,7 @@ from triptych.index.model import (
     Versioned,
     not_whole,
 )
+from triptych.index.origin import Origin, mismatch
 
 OUTGROWN = 100_000
 """Items above which a search takes longer than it should."""
@@ -54,7 +56,7 @@ class EmbeddedIndex:
 
     def __init__(self, root: Path, *, layout: Layout) -> None:
         self._root = root
-        self._layout = layout
+        self.layout = layout
         self._stores = Stores(root, layout)
         self._warned: set[str] = set()
 
@@ -71,6 +73,19 @@ class EmbeddedIndex:
         """The names of all collections, sorted."""
         return self._stores.names()
 
+    def origin(self, collection: str) -> Origin:
+        """What built the index of a collection. Raises NotFound, FingerprintMismatch."""
+        with self._stores.use(collection) as store:
+            return store.origin
+
+    def origins(self) -> dict[str, Origin]:
+        """What built the index of each collection."""
+        found = {}
+        for name in self.collections():
+            with suppress(NotFound, FingerprintMismatch):  # dropped meanwhile; of another schema
+                found[name] = self.origin(name)
+        return found
+
     def ensure(
         self,
         collection: str,
@@ -81,7 +96,7 @@ class EmbeddedIndex:
     ) -> str:
         """Create the collection unless it exists; its identity.
 
-        Raises FingerprintMismatch; InvalidInput for more than one shard, or replicas.
+        Raises InvalidInput for more than one shard, or replicas.
         """
         if shards not in {None, 1}:
             raise InvalidInput(f"{shards} shards: the embedded index has one", field="shards")
@@ -90,6 +105,8 @@ class EmbeddedIndex:
                 f"{replicas} replicas: the embedded index has none", field="replicas"
             )
         self._stores.create(collection, identity)
+        with self._stores.use(collection) as store:
+            store.adopt()
         return self.identity(collection)
 
     def identity(self, collection: str) -> str:
@@ -108,16 +125,19 @@ class EmbeddedIndex:
 
         Raises NotFound where the collection is gone, or not that of the identity.
         """
-        records, outcomes = writer.sorted_out(documents, self._layout)
-        versions = {number: documents[number].version for number in records}
-        with self._stores.use(collection, made=identity is not None) as store:
-            with store.write() as connection:
-                if identity not in {None, _identity(connection)}:
-                    raise NotFound(f"the collection {collection!r} of {identity} is gone")
-                outcomes |= writer.write(connection, store.vectors, records, versions)
-                (rows,) = connection.execute("SELECT places FROM collection").fetchone()
-            if not store.is_current():  # it was dropped meanwhile, with what was written
-                raise NotFound(f"no collection {collection!r}")
+        with self._write(collection, made=identity is not None) as (store, connection):
+            if identity not in {None, _identity(connection)}:
+                raise NotFound(f"the collection {collection!r} of {identity} is gone")
+            built = store.origin
+            fit = [
+                replace(one, document=fitting(one.document, built.fingerprint)) for one in documents
+            ]
+            records, outcomes = writer.sorted_out(fit, built.layout)
+            versions = {number: documents[number].version for number in records}
+            outcomes |= writer.write(connection, store.vectors, records, versions)
+            (rows,) = connection.execute("SELECT places FROM collection").fetchone()
+        if not store.is_current():  # it was dropped meanwhile, with what was written
+            raise NotFound(f"no collection {collection!r}")
         self._warn(collection, rows)
         return [outcomes[number] for number in range(len(documents))]
 
@@ -132,10 +152,12 @@ class EmbeddedIndex:
 
     def delete(self, collection: str, item_id: str, version: int) -> None:
         """Delete an item; a newer version of it stays. Raises NotFound where there is none."""
-        with self._stores.use(collection) as store, store.write() as connection:
+        with self._write(collection) as (_, connection):
             if not is_id(item_id):
                 raise self._no_item(collection, item_id)
             known = writer.delete(connection, item_id, version)
+        if "." not in collection:
+            delete_beside(self, collection, item_id, version)
         if known is None or known.row is None:
             raise self._no_item(collection, item_id)
         if known.version > version:
@@ -146,16 +168,26 @@ class EmbeddedIndex:
         with self._read(collection, made=True) as view:
             return view.held([item for item in ids if is_id(item)])
 
-    def tombstones(self, collection: str, before: int, limit: int) -> Sequence[Document]:
+    def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
+        """The documents of items with their features, as written by the latest ``bulk``."""
+        with self._read(collection, made=True) as view:
+            entries = view.versioned(view.rows_of([item for item in ids if is_id(item)]))
+        return {entry.document["id"]: entry for entry in entries}
+
+    def tombstones(
+        self, collection: str, before: int, limit: int, *, above: int = -1
+    ) -> Sequence[Document]:
         """The oldest tombstones with a version below ``before``."""
         with self._read(collection, made=True) as view:
-            return view.tombstones(before, limit)
+            return view.tombstones(before, limit, above)
 
     def forget(self, collection: str, versions: Mapping[str, int]) -> None:
         """Remove tombstones for good, and texts that no snapshot can see any more."""
+        if "." not in collection:
+            forget_beside(self, collection, versions)
+        with self._write(collection, made=True) as (_, connection):
+            writer.forget(connection, versions)
         with self._stores.use(collection, made=True) as store:
-            with store.write() as connection:
-                writer.forget(connection, versions)
             store.truncate_log()
 
     def referenced(self, digests: Collection[str]) -> set[str]:
@@ -173,7 +205,10 @@ class EmbeddedIndex:
     def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
         """Return candidates with their raw scores."""
         started = time.perf_counter()
-        with self._read(collection, snapshot) as view:
+        with self._stores.use(collection) as store, store.read(snapshot) as view:
+            fingerprint = query.fingerprint or self.layout.fingerprint
+            if query.classes and store.origin.fingerprint != fingerprint:
+                raise mismatch(collection, store.origin, self.layout)
             results = search(view, query)
         return replace(results, took_ms=round(1000 * (time.perf_counter() - started)))
 
@@ -238,6 +273,53 @@ class EmbeddedIndex:
         """Do nothing: every write is visible at once. Raises NotFound."""
         with self._stores.use(collection):
             pass
+
+    # The next index of a collection, and the one before
+
+    def begin(self, collection: str) -> None:
+        """Make the index *next* of a collection, for the encoders of this process."""
+        with self._write(collection) as (_, connection):
+            self._stores.begin(collection, _identity(connection))
+
+    def swap(self, collection: str, finish: Callable[[], None]) -> None:
+        """Let *next* take the place of the collection, whose index becomes *previous*."""
+        self.origin(following(collection))
+        with self._write(collection):  # nobody else writes until this is done
+            finish()
+            self._stores.swap(collection)
+
+    def abandon(self, collection: str) -> None:
+        """Delete the index *next*."""
+        with self._write(collection):
+            self._stores.remove(collection, folders.NEXT)
+
+    def discard(self, collection: str) -> None:
+        """Delete the index *previous*. Raises NotFound."""
+        with self._write(collection):
+            if not self._stores.remove(collection, folders.PREVIOUS):
+                raise NotFound(f"collection {collection!r} has no previous index")
+
+    def mark(self, collection: str) -> str:
+        """Where ``changed`` begins to see what is written from now on."""
+        return self.freeze(collection)
+
+    def changed(self, collection: str, since: str) -> Iterator[str]:
+        """The ids of items that were written since a mark."""
+        index, _, tx = since.partition(":")
+        with self._read(collection) as view:
+            same = view.snapshot.partition(":")[0] == index
+            yield from view.written_since(int(tx) if same else 0)
+
+    @contextmanager
+    def _write(
+        self, collection: str, *, made: bool = False
+    ) -> Iterator[tuple[Store, sqlite3.Connection]]:
+        """A transaction in the index that is the collection's while it lasts."""
+        while True:
+            with self._stores.use(collection, made=made) as store, store.write() as connection:
+                if self._stores.is_current(collection, store):
+                    yield store, connection
+                    return
 
     def close(self) -> None:
         """Close the connections and files of every collection."""

@@ -62,8 +62,11 @@ class Record:
     """The document as JSON if it is one: then nothing else is stored."""
 
 
-def make_record(document: Document, layout: Layout) -> Record:
-    """Take a document apart. Raises ValueError, with the reason, for one that can't be stored."""
+def make_record(document: Document, layout: Layout | None) -> Record:
+    """Take a document apart; without a layout it has no vector.
+
+    Raises ValueError, with the reason, for one that can't be stored.
+    """
     try:
         check_id(document["id"])
     except ValueError as error:
@@ -88,8 +91,8 @@ def make_record(document: Document, layout: Layout) -> Record:
         raise ValueError(f"can't be stored: {error}") from error
 
 
-def _vector(document: Document, layout: Layout) -> Vectors | None:
-    if "vector" not in document:
+def _vector(document: Document, layout: Layout | None) -> Vectors | None:
+    if "vector" not in document or layout is None:
         return None
     vector = np.asarray(document["vector"], np.float32)
     if vector.shape != (layout.dims,):
@@ -99,8 +102,8 @@ def _vector(document: Document, layout: Layout) -> Vectors | None:
     return vector
 
 
-def _filled(vector: Vectors | None, layout: Layout) -> int:
-    if vector is None:
+def _filled(vector: Vectors | None, layout: Layout | None) -> int:
+    if vector is None or layout is None:
         return 0
     return bits(
         layout.slices, [name for name, where in layout.slices.items() if vector[where].any()]

@@ -15,7 +15,7 @@ from triptych.fusion.blocks import Layout
 from triptych.index.embedded.schema import DATABASE, connect
 from triptych.index.embedded.vectors import VectorFiles
 from triptych.index.embedded.view import State, View
-from triptych.index.origin import check_origin
+from triptych.index.origin import BLOCKS, origin, read_origin
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _AWAY = frozenset(
@@ -35,27 +35,38 @@ _AWAY = frozenset(
 _PRIMARY = 0xFF
 """The bits of an error code that say its kind: https://www.sqlite.org/rescode.html."""
 _NUMBER = re.compile("[0-9]{1,18}")
+_NO_LAYOUT = Layout(())
+"""Of an index whose blocks are not known: its vectors are left alone."""
 
 
 class Store:
     """Open files of a collection, for the threads of one process."""
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
-        """Open the folder. Raises OSError."""
+    def __init__(self, folder: Path, collection: str, layout: Layout) -> None:
+        """Open the folder of an index; ``layout`` is that of this process.
+
+        Raises OSError, sqlite3.Error; FingerprintMismatch for one of another schema.
+        """
         self.folder = folder
-        self.layout = layout
+        self._ours = layout
         self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self.vectors = VectorFiles(folder, self._descriptor, layout)
-        try:
-            self._file = _identity(folder)
-        except BaseException:
-            os.close(self._descriptor)
-            raise
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._connections = 0
+        try:
+            self._file = _identity(folder)
+            connection = self._take()
+            self._idle.append(connection)
+            (meta,) = connection.execute("SELECT meta FROM collection").fetchone()
+            kept = orjson.loads(meta)
+            self.origin = read_origin(collection, kept, layout)
+            self._complete = BLOCKS in kept
+        except BaseException:
+            self._close()
+            raise
+        known = self.origin.layout or _NO_LAYOUT
+        self.vectors = VectorFiles(folder, self._descriptor, known)
         self._state = State.empty()
-        self._checked = False
 
     def is_current(self) -> bool:
         """Whether the files are still those of the collection of this name."""
@@ -71,10 +82,25 @@ class Store:
 
     def close(self) -> None:
         """Close everything. No thread may use the store now, or afterwards."""
+        self.vectors.close()
+        self._close()
+
+    def _close(self) -> None:
         while self._idle:
             self._idle.pop().close()
-        self.vectors.close()
         os.close(self._descriptor)
+
+    def adopt(self) -> None:
+        """Write down the blocks of an index of ours that is older than this habit."""
+        if self._complete or self.origin.fingerprint != self._ours.fingerprint:
+            return
+        with self.write() as connection:
+            meta, places = connection.execute("SELECT meta, places FROM collection").fetchone()
+            # A process that did not know the blocks may have written items without vectors.
+            self.vectors.make_room(places)
+            body = orjson.dumps({**orjson.loads(meta), **origin(self._ours)}).decode()
+            connection.execute("UPDATE collection SET meta = ?", (body,))
+        self._complete = True
 
     @contextmanager
     def read(self, snapshot: str | None = None) -> Iterator[View]:
@@ -143,14 +169,6 @@ class Store:
             if self._idle:
                 return self._idle.pop()
         connection = connect(self.folder)
-        try:
-            if not self._checked:
-                (meta,) = connection.execute("SELECT meta FROM collection").fetchone()
-                check_origin(self.folder.name, orjson.loads(meta), self.layout)
-                self._checked = True
-        except BaseException:
-            connection.close()
-            raise
         with self._lock:
             self._connections += 1
         return connection

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.fusion.blocks import Layout
-from triptych.index.embedded import schema
+from triptych.index.embedded import folders, schema
 from triptych.index.embedded.store import Store, translated
 
 DESCRIPTORS = 256
@@ -87,6 +87,45 @@ class Stores:
             finally:
                 shutil.rmtree(new, ignore_errors=True)
 
+    def begin(self, collection: str, identity: str) -> None:
+        """Give a collection, which is locked, its *next* index, for our encoders."""
+        folder = self._folder(collection)
+        with translated(folder):
+            folders.tidy(folder)
+            known = folders.roles(folder)
+            for role in (folders.NEXT, folders.PREVIOUS):
+                name = known.get(role)
+                if name is not None and self._is_ours(collection, folder / name):
+                    if role != folders.NEXT:
+                        folders.assign(folder, {**known, folders.NEXT: name})
+                    return
+            new = folders.make(folder)
+            schema.create(new, self._layout, identity)
+            folders.assign(folder, {**known, folders.NEXT: new.name})
+
+    def _is_ours(self, collection: str, folder: Path) -> bool:
+        store = Store(folder, collection, self._layout)
+        try:
+            return store.origin.fingerprint == self._layout.fingerprint
+        finally:
+            store.close()
+
+    def swap(self, collection: str) -> None:
+        """Let *next* take the place of the current index, which is locked. Raises NotFound."""
+        folder = self._folder(collection)
+        with translated(folder):
+            folders.assign(folder, folders.swapped(folders.roles(folder)))
+
+    def remove(self, collection: str, role: str) -> bool:
+        """Delete the index of a role from a collection, which is locked; whether there was one."""
+        folder = self._folder(collection)
+        with translated(folder):
+            known = folders.roles(folder)
+            if role in known:
+                folders.assign(folder, folders.without(known, role))
+        self.sweep()
+        return role in known
+
     def drop(self, collection: str) -> None:
         """Delete a collection, first of all its name. Raises NotFound."""
         folder, old = self._folder(collection), self._aside(collection, _DROPPED)
@@ -118,13 +157,12 @@ class Stores:
             NotFound: there is no such collection.
             IndexUnavailable: it can't be read; or it was made, and not even the root is there.
         """
-        folder = self._folder(collection)
         if time.monotonic() - self._swept > _SWEEP_SECONDS:
             self.sweep()
         store = None
         try:
             with self._lock:
-                store = self._current(collection, folder, made=made)
+                store = self._current(collection, made=made)
                 self._users[store] += 1
             yield store
         finally:
@@ -135,19 +173,34 @@ class Stores:
                 unused = self._unused()
             _close(unused)
 
-    def _current(self, collection: str, folder: Path, *, made: bool) -> Store:
+    def _current(self, collection: str, *, made: bool) -> Store:
+        """The store of a collection; ``NAME.role`` is the index beside it that plays a role."""
+        base, _, role = collection.partition(".")
+        parent = self._folder(base)
         store = self._open.pop(collection, None)
-        if store is None or not store.is_current():
-            with translated(folder):
-                if not folder.is_dir():
+        if store is None or not self.is_current(collection, store):
+            with translated(parent):
+                if not parent.is_dir():
                     if not self.is_there() and made:
                         raise self._gone()
                     raise NotFound(f"no collection {collection!r}")
-                store = Store(folder, self._layout)
+                folder = folders.located(parent, role or folders.CURRENT)
+                if folder is None:
+                    raise NotFound(f"collection {base!r} has no {role} index")
+                store = Store(folder, collection, self._layout)
             self._seen = True
             self._users[store] = 0
         self._open[collection] = store
         return store
+
+    def is_current(self, collection: str, store: Store) -> bool:
+        """Whether a store is still that of this name."""
+        base, _, role = collection.partition(".")
+        try:
+            folder = folders.located(self._folder(base), role or folders.CURRENT)
+        except OSError:
+            return False
+        return folder == store.folder and store.is_current()
 
     def _evict(self) -> None:
         """Take stores that nobody uses out of the list until there are few enough descriptors."""
@@ -171,7 +224,9 @@ class Stores:
         """Close the stores of collections that were dropped, by whatever process."""
         with self._lock:
             self._swept = time.monotonic()
-            self._open = {name: store for name, store in self._open.items() if store.is_current()}
+            self._open = {
+                name: store for name, store in self._open.items() if self.is_current(name, store)
+            }
             unused = self._unused()
         _close(unused)
 
@@ -192,10 +247,10 @@ class Stores:
         return self._root / f".{collection}.{secrets.token_hex(4)}{end}"
 
     def folders(self) -> list[Path]:
-        """Those of all collections. Raises IndexUnavailable where there is no root, too."""
+        """Those of all indexes. Raises IndexUnavailable where there is no root, too."""
         if not self.is_there():
             raise self._gone()
-        return [self._root / name for name in self.names()]
+        return [path for name in self.names() for path in folders.indexes(self._root / name)]
 
     def start_in_child(self) -> None:
         """Start with nothing open in a forked process."""
@@ -204,7 +259,7 @@ class Stores:
 
 
 def _is_collection(folder: Path) -> bool:
-    return bool(_NAME.fullmatch(folder.name)) and (folder / schema.DATABASE).exists()
+    return bool(_NAME.fullmatch(folder.name)) and folders.is_collection(folder)
 
 
 def _close(stores: Iterable[Store]) -> None:

@@ -42,6 +42,11 @@ class VectorFiles:
         self._scored = _File(folder / "features.f16", descriptor, layout.dims, _SCORED)
 
     @property
+    def are_known(self) -> bool:
+        """Whether it is known what lies in the files."""
+        return bool(self._slices)
+
+    @property
     def count(self) -> int:
         """The number of files, each of which takes a descriptor while it is mapped."""
         return len(self._searched) + 1
@@ -50,6 +55,11 @@ class VectorFiles:
         """Forget the maps; each lasts as long as an array that looks into it."""
         for file in (*self._searched.values(), self._scored):
             file.close()
+
+    def make_room(self, count: int) -> None:
+        """Let every file have at least so many rows."""
+        for file in (*self._searched.values(), self._scored):
+            file.write({}, 0, count)
 
     def write(
         self,
@@ -64,6 +74,8 @@ class VectorFiles:
             vectors: for each row float32 (dims of the layout,), or None.
             filled: for each row the blocks that it has, a bit each; others are not written.
         """
+        if not self.are_known:
+            return
         start, count = min(rows), max(rows) + 1
         whole = {
             row: vector for row, vector in zip(rows, vectors, strict=True) if vector is not None
@@ -123,7 +135,7 @@ class VectorFiles:
         """The vectors of some rows as scores use them, float16 (len(rows), dims)."""
         features = np.zeros((len(rows), self._scored.dims), np.float16)
         has = filled != 0
-        if has.any():
+        if self.are_known and has.any():
             features[has] = self._scored.read(int(rows.max()) + 1)[rows[has]]
         return features
 

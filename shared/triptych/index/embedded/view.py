@@ -43,7 +43,7 @@ _USED = """
 
 
 _TOMBSTONES = """
-    SELECT tombstone FROM items WHERE tombstone IS NOT NULL AND version < ?
+    SELECT tombstone FROM items WHERE tombstone IS NOT NULL AND version < ? AND version > ?
     ORDER BY version, id LIMIT ?
 """
 
@@ -164,15 +164,30 @@ class View:
         known = known_items(self.connection, ids)
         rows = {item: entry.row for item, entry in known.items() if entry.row is not None}
         bodies = self.public(np.array(list(rows.values()), np.int64))
-        statuses = {item: body["status"] for item, body in zip(rows, bodies, strict=True)}
+        found = {
+            item: (body["status"], body.get("fingerprint"))
+            for item, body in zip(rows, bodies, strict=True)
+        }
         return {
-            item: Held(entry.version, statuses.get(item, DELETED)) for item, entry in known.items()
+            item: Held(entry.version, *found.get(item, (DELETED, None)))
+            for item, entry in known.items()
         }
 
-    def tombstones(self, before: int, limit: int) -> list[Document]:
-        """The oldest tombstones below a version."""
+    def rows_of(self, ids: Collection[str]) -> Rows:
+        """The rows of the items that there are among these."""
+        known = known_items(self.connection, ids)
+        return np.array([one.row for one in known.values() if one.row is not None], np.int64)
+
+    def written_since(self, tx: int) -> list[str]:
+        """The ids of the items of which a version came after a transaction."""
+        query = "SELECT id FROM rows WHERE born > ? AND died IS NULL"
+        return [item for (item,) in self.connection.execute(query, (tx,))]
+
+    def tombstones(self, before: int, limit: int, above: int = -1) -> list[Document]:
+        """The oldest tombstones below a version and above another."""
         return [
-            orjson.loads(body) for (body,) in self.connection.execute(_TOMBSTONES, (before, limit))
+            orjson.loads(body)
+            for (body,) in self.connection.execute(_TOMBSTONES, (before, above, limit))
         ]
 
     def mask(self, rows: Rows) -> Mask:
@@ -203,19 +218,20 @@ class View:
 
     def versioned(self, rows: Rows) -> list[Versioned]:
         """The documents of some rows, in their order, with all that they were written with."""
-        filled = self.state.blocks[rows]
+        filled = self.state.blocks[rows] if self.vectors.are_known else np.zeros_like(rows)
         entries = zip(
             self.whole(rows),
             self.versions(rows),
             self.vectors.vectors(rows, filled),
             self.vectors.features(rows, filled),
+            filled != 0,  # silence has no vector, nor has what other encoders described
             strict=True,
         )
         return [
             Versioned({**document, "vector": vector, "features": pack_features(features)}, version)
-            if "modalities" in document
+            if has
             else Versioned(document, version)
-            for document, (_, version), vector, features in entries
+            for document, (_, version), vector, features, has in entries
         ]
 
     def _columns(self, columns: str, table: str, rows: Rows) -> Iterator[Sequence[Any]]:

@@ -51,7 +51,7 @@ class Known:
 
 
 def sorted_out(
-    documents: Sequence[Versioned], layout: Layout
+    documents: Sequence[Versioned], layout: Layout | None
 ) -> tuple[dict[int, Record], dict[int, Outcome]]:
     """What can be stored, and what is refused, by its number in the bulk."""
     made: dict[int, Record] = {}

@@ -1,0 +1,120 @@
+"""Queries to collections that other encoders built, such as those that wait for a rebuild.
+
+A query is encoded by the encoders that built the collection, never by others. They are loaded when
+a query first needs them, if they can be; if not, what needs no vector is answered, and the rest is
+refused.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from threading import Lock
+from typing import TypeVar
+
+from triptych.core.errors import FingerprintMismatch, TriptychError
+from triptych.core.item import MODALITIES, Modality
+from triptych.encoders.extractors import Extractor, Extractors
+from triptych.encoders.weights import WeightsError
+from triptych.fusion.blocks import Layout
+from triptych.fusion.layout import encoders_of, make_layout
+from triptych.index.origin import Origin, mismatch
+from triptych.search.searcher import Memo, MetadataKeys, Searcher
+
+Answer = TypeVar("Answer")
+
+_TRIES = 3
+"""A collection may get another index while a query is encoded."""
+
+
+class Searchers:
+    """The searcher of this process, and those for collections of other encoders."""
+
+    def __init__(self, ours: Searcher) -> None:
+        self._searchers = {ours.layout.fingerprint: ours}
+        self._ours = ours
+        self._built: dict[str, str] = {}
+        """The fingerprint of each collection that was of other encoders when last looked at."""
+        self._lock = Lock()
+
+    def ask(self, collection: str, search: Callable[[Searcher], Answer]) -> Answer:
+        """The answer by the searcher whose encoders built the collection.
+
+        Raises FingerprintMismatch where these can't be loaded.
+        """
+        fingerprint = self._built.get(collection, self._ours.layout.fingerprint)
+        for _ in range(_TRIES):
+            try:
+                return search(self._searchers[fingerprint])
+            except FingerprintMismatch:
+                found = self._ours.index.origin(collection)
+                if found.fingerprint == fingerprint:
+                    raise
+                fingerprint = found.fingerprint
+                with self._lock:
+                    if fingerprint not in self._searchers:
+                        self._searchers[fingerprint] = self._make(collection, found)
+                    self._built[collection] = fingerprint
+        return search(self._searchers[fingerprint])
+
+    def _make(self, collection: str, found: Origin) -> Searcher:
+        """A searcher with the encoders that built a collection."""
+        ours, error = self._ours, mismatch(collection, found, self._ours.layout)
+        if found.layout is None:
+            return self._other(Layout(()), _Refused(error))
+        encoders = encoders_of(found.layout)
+        try:
+            layout = make_layout(encoders, ours.store)
+        except TriptychError as reason:
+            return self._other(found.layout, _Refused(_because(error, reason)))
+        if layout.fingerprint != found.fingerprint:
+            return self._other(found.layout, _Refused(error))
+        threads = ours.settings.compute_threads
+        extractors = Extractors(encoders, threads=threads, store=ours.store)
+        return self._other(layout, _Loadable(extractors, error))
+
+    def _other(self, layout: Layout, extractors: Mapping[Modality, Extractor]) -> Searcher:
+        """Like ours, but with caches of its own: what is encoded depends on the encoders."""
+        return replace(
+            self._ours,
+            layout=layout,
+            extractors=extractors,
+            encoded=Memo(_ENCODED),
+            rankings=Memo(_RANKINGS),
+            metadata=MetadataKeys(),
+        )
+
+
+_ENCODED, _RANKINGS = 128, 2
+
+
+class _Refused(Mapping[Modality, Extractor]):
+    """The extractors of encoders that can't be had."""
+
+    def __init__(self, error: FingerprintMismatch) -> None:
+        self._error = error
+
+    def __getitem__(self, modality: Modality) -> Extractor:
+        raise FingerprintMismatch(self._error.reason, field=modality)
+
+    def __iter__(self) -> Iterator[Modality]:
+        return iter(MODALITIES)
+
+    def __len__(self) -> int:
+        return len(MODALITIES)
+
+
+class _Loadable(_Refused):
+    """The extractors of encoders that can be had, unless something of theirs is missing."""
+
+    def __init__(self, extractors: Extractors, error: FingerprintMismatch) -> None:
+        super().__init__(error)
+        self._extractors = extractors
+
+    def __getitem__(self, modality: Modality) -> Extractor:
+        try:
+            return self._extractors[modality]
+        except (TriptychError, WeightsError) as reason:
+            raise _because(self._error, reason) from reason
+
+
+def _because(error: FingerprintMismatch, reason: Exception) -> FingerprintMismatch:
+    return FingerprintMismatch(f"{error.reason} (they can't be loaded here: {reason})")

@@ -1,0 +1,162 @@
+"""How the document of an item becomes one for other encoders: where its new vector comes from.
+
+A block whose encoder stays is taken from the stored features. The blocks of a modality that has
+others are taken from derived data, and what is not there has to be described first, by the steps
+that describe new items. This is the only module that knows; a block that is computed from other
+blocks would be filled in ``Renewal.document``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from triptych.core.item import MEDIA, MODALITIES, Item, Modality
+from triptych.encoders.cards import Vectors
+from triptych.fusion.blocks import Layout, fuse
+from triptych.index.documents import Document, pack_features, unpack_features
+from triptych.index.origin import Origin
+from triptych.ingest.derived import Derived, text_digest
+from triptych.ingest.documents import ordered
+
+_FOUND: Mapping[Modality, tuple[str, ...]] = {
+    "image": ("writing",),
+    "text": ("keywords",),
+    "audio": ("transcript",),
+}
+"""The fields that the description of a modality fills, beside the language of a text."""
+_WORDS: Mapping[Modality, str] = {"image": "writing", "text": "text", "audio": "transcript"}
+"""The field whose words it finds."""
+_OF_BLOCK = {"writing": "written", "transcript": "spoken"}
+"""The block without which a field is not filled."""
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """From documents of one index to those of another."""
+
+    source: Origin
+    target: Layout
+
+    @cached_property
+    def _same(self) -> frozenset[str]:
+        """The blocks that the same encoders fill in both."""
+        known = self.source.layout.blocks if self.source.layout is not None else ()
+        cards = {block.name: block.card.fingerprint for block in known}
+        return frozenset(
+            block.name
+            for block in self.target.blocks
+            if cards.get(block.name) == block.card.fingerprint
+        )
+
+    def missing(self, document: Document) -> dict[Modality, list[str]]:
+        """By modality of an item, the blocks of which its document has nothing."""
+        stored = self._same if self._has_features(document) else frozenset()
+        missing: dict[Modality, list[str]] = {}
+        for block in self.target.blocks:
+            if block.modality in document.get("modalities", ()) and block.name not in stored:
+                missing.setdefault(block.modality, []).append(block.name)
+        return missing
+
+    def _has_features(self, document: Document) -> bool:
+        """Whether its features, perhaps none, are those that the index says."""
+        return document.get("fingerprint") == self.source.fingerprint
+
+    def item(self, document: Document, ordinal: int = 0) -> Item:
+        """The item with those parts that have to be described, as the steps take it."""
+        missing, media = self.missing(document), document.get("media", {})
+        item = Item(document["id"], ordinal)
+        for part in MEDIA:
+            if part in missing and part in media:
+                item = item.with_media(part, media[part])
+        if "text" in missing and (text := document.get("text")) is not None:
+            language = _sent_language(document, text)
+            item = item.with_text(text).noting({"language": language} if language else {})
+        return item
+
+    def document(
+        self,
+        document: Document,
+        derived: Mapping[Modality, Derived],
+        failures: Mapping[Modality, str],
+    ) -> Document:
+        """The document for the other index.
+
+        Args:
+            document: of the source, with its features.
+            derived: what the steps made of the modalities that are ``missing``.
+            failures: why they could make nothing of others; these keep what is stored.
+        """
+        body = {name: value for name, value in document.items() if name not in _VECTORS}
+        blocks = self._stored(document)
+        for modality, one in derived.items():
+            for name in _FOUND[modality]:
+                body.pop(name, None)
+            body |= one.fields
+            _forget_words(body, _WORDS[modality])
+            for name, words in one.words.items():
+                body["words"] = {**body.get("words", {}), name: words.stems}
+                body["plain"] = {**body.get("plain", {}), name: words.plain}
+            blocks.update(one.blocks)
+        for name, block in _OF_BLOCK.items():
+            if block not in self.target.slices and name in body:
+                del body[name]
+                _forget_words(body, name)
+        self._fail(body, blocks, failures, self.missing(document))
+        body["fingerprint"] = self.target.fingerprint
+        known = {name: vector for name, vector in blocks.items() if name in self.target.slices}
+        (fused,) = fuse([known], self.target)
+        if body.get("modalities") and fused.any():
+            body |= {"vector": fused, "features": pack_features(fused)}
+        return ordered(body)
+
+    def _stored(self, document: Document) -> dict[str, Vectors]:
+        """The blocks that stay, float32."""
+        layout, packed = self.source.layout, document.get("features")
+        if layout is None or packed is None or not self._has_features(document):
+            return {}
+        features = np.asarray(document.get("vector", unpack_features(packed, layout)), np.float32)
+        return {name: features[layout.slices[name]] for name in self._same}
+
+    def _fail(
+        self,
+        body: dict[str, Any],
+        blocks: Mapping[str, Vectors],
+        failures: Mapping[Modality, str],
+        missing: Mapping[Modality, list[str]],
+    ) -> None:
+        """Note which blocks are missing; a part of which nothing is left is not searchable."""
+        if not failures:
+            return
+        errors, lost = dict(body.get("errors", {})), set[str]()
+        for modality, reason in failures.items():
+            names = ", ".join(missing.get(modality, ())) or modality
+            errors[modality] = f"{names} can't be made anew: {reason}"
+            left = (b.name for b in self.target.blocks if b.modality == modality)
+            if modality != "text" and not any(n in blocks and blocks[n].any() for n in left):
+                lost.add(modality)
+        body["errors"] = errors
+        body["modalities"] = [part for part in body.get("modalities", ()) if part not in lost]
+        body["status"] = "partial" if body["modalities"] else "failed"
+
+
+_VECTORS = frozenset({"vector", "features"})
+
+
+def _forget_words(body: dict[str, Any], name: str) -> None:
+    for kind in ("words", "plain"):
+        if name in body.get(kind, {}):
+            body[kind] = {other: words for other, words in body[kind].items() if other != name}
+
+
+def _sent_language(document: Document, text: str) -> str | None:
+    """The language of a text if its sender said it; None if it was detected, and will be again."""
+    digests, language = document.get("digests", ()), document.get("language")
+    return None if text_digest(text, None) in digests else language
+
+
+def parts_of(document: Document) -> list[Modality]:
+    """The searchable parts of an item, in the order of the steps."""
+    return [modality for modality in MODALITIES if modality in document.get("modalities", ())]
