@@ -59,6 +59,24 @@ COMMANDS = (
         "Make a collection, or change its shards and replicas.",
     ),
     Command(
+        "collections",
+        "triptych.cli.rebuild:collections",
+        "cli",
+        "List collections: how many items each has, and whether it needs a rebuild.",
+    ),
+    Command(
+        "rebuild",
+        "triptych.cli.rebuild:rebuild",
+        "cli",
+        "Make the vectors of a collection anew, for the encoders of the gateway.",
+    ),
+    Command(
+        "rollback",
+        "triptych.cli.rebuild:rollback",
+        "cli",
+        "Go back to the index that a rebuild has replaced.",
+    ),
+    Command(
         "search",
         "triptych.cli.search:search",
         "cli",

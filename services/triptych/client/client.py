@@ -388,6 +388,27 @@ class Client:
         """Delete a collection with everything in it."""
         self._call("DELETE", f"/v1/collections/{collection}")
 
+    def rebuild(self, collection: str, *, swap: bool = True) -> dict[str, Any]:
+        """Have the vectors of a collection made anew, for the gateway's encoders; describes it.
+
+        ``collection(…)["index"]`` tells how far it is. Without ``swap`` the new index waits, when
+        it is ready, until this is called again.
+        """
+        path = f"/v1/collections/{collection}/rebuild"
+        return self._call("POST", path, json={} if swap else {"swap": False})
+
+    def cancel_rebuild(self, collection: str) -> None:
+        """Give a rebuild up; the collection stays as it is."""
+        self._call("DELETE", f"/v1/collections/{collection}/rebuild")
+
+    def roll_back(self, collection: str) -> dict[str, Any]:
+        """Go back to the index that a rebuild has replaced; describes the collection."""
+        return self._call("POST", f"/v1/collections/{collection}/rollback")
+
+    def delete_previous_index(self, collection: str) -> None:
+        """Delete the index that a rebuild has replaced: there is no way back then."""
+        self._call("DELETE", f"/v1/collections/{collection}/previous")
+
     def collections(self) -> list[dict[str, Any]]:
         """Every collection with its items per status, or with what is wrong with it."""
         found: list[dict[str, Any]] = self._call("GET", "/v1/collections")["collections"]

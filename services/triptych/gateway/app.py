@@ -18,6 +18,7 @@ from triptych.gateway import (
     metrics,
     openapi,
     problems,
+    rebuilds,
     search,
     uploads,
 )
@@ -61,7 +62,7 @@ def create_app(services: Services) -> Flask:
     )
     app.extensions["triptych"] = services
     for module in (
-        batches, collections, health, holdings, items, metrics, openapi, search, uploads
+        batches, collections, health, holdings, items, metrics, openapi, rebuilds, search, uploads
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     problems.register(app)

@@ -58,6 +58,16 @@ class CollectionRequest(BaseModel):
     )  # fmt: skip
 
 
+class RebuildRequest(BaseModel):
+    """How a collection is rebuilt."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    swap: bool = Field(
+        True, description="whether the new index takes the place of the old one by itself"
+    )
+
+
 class BatchesQuery(BaseModel):
     """Which batches are listed."""
 

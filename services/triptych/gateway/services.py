@@ -15,6 +15,7 @@ from triptych.queues import jobs
 from triptych.queues.batches import Batches
 from triptych.queues.clock import RedisClock
 from triptych.queues.progress import Progress
+from triptych.queues.rebuilds import Rebuilds
 from triptych.text.analysis import terms
 
 
@@ -33,6 +34,11 @@ class Services:
     def batches(self) -> Batches:
         """What users see of batches, and do with them."""
         return Batches(self.engine, self.queue, self.redis, self.progress)
+
+    @property
+    def rebuilds(self) -> Rebuilds:
+        """Collections that get another index."""
+        return self.batches.rebuilds
 
 
 def make_services(settings: Settings) -> Services:

@@ -19,6 +19,7 @@ from triptych.ingest.ledger import CANCELLED, FAILED, ClosedBatch, Settlement
 from triptych.ingest.manifest import Entry, Manifest, read_manifest
 from triptych.queues import announcing, jobs
 from triptych.queues.progress import Progress
+from triptych.queues.rebuilds import Rebuilds
 from triptych.queues.webhook import Notice
 from triptych.search.answer import dumps
 
@@ -56,6 +57,11 @@ class Batches:
     app: Celery
     redis: redis.Redis
     progress: Progress
+
+    @property
+    def rebuilds(self) -> Rebuilds:
+        """The rebuilds of the same engine."""
+        return Rebuilds(self.engine, self.app, self.redis)
 
     def state(self, batch: str) -> BatchState:
         """A batch at this moment. Raises NotFound."""

@@ -13,6 +13,7 @@ from triptych.core.item import MODALITIES
 from triptych.core.settings import Settings
 from triptych.ingest.chunk import BULK, FUSION, URGENT, Chunk
 from triptych.ingest.planning import BEGINNING, Position
+from triptych.ingest.rebuilding import Pass, Rebuild
 from triptych.queues import codec, labels, scripts, transport
 from triptych.queues.labels import HEADER, Death, Label
 from triptych.queues.streams import LANES, flight_key, stream_key
@@ -83,6 +84,12 @@ def send_plan(
     """
     message = {"batch": batch, **vars(position), "repair": repair}
     send_task(app, PLAN, message, priority=BULK, label=Label(group=batch))
+
+
+def send_rebuild(app: Celery, asked: Rebuild, position: Pass) -> None:
+    """Ask for the next window of a rebuild to be planned. Raises QueueUnavailable."""
+    message = {"rebuild": asked.collection, "id": asked.id, "position": vars(position)}
+    send_task(app, PLAN, message, priority=BULK, label=Label(group=asked.id))
 
 
 def send_closing(app: Celery, batch: str) -> None:

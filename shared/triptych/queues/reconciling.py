@@ -36,6 +36,8 @@ class Sweep(Described):
     """Items that were neither in the index nor under way."""
     planned: int = 0
     """Batches that are planned again because of them."""
+    rebuilds: int = 0
+    """Rebuilds of collections that go on because of it."""
     broken: int = 0
     """Batches that can't be looked at, such as one whose manifest is damaged; the log says why."""
 
@@ -50,6 +52,8 @@ class Reconciler:
     def sweep(self) -> Sweep:
         """Look at every open batch; one that can't be looked at does not stop the others.
 
+        Then at every rebuild.
+
         Raises:
             IndexUnavailable, StoreUnavailable, QueueUnavailable: the next sweep goes on.
         """
@@ -58,6 +62,7 @@ class Reconciler:
             # Where the clock was set back, a batch may seem to come from the future.
             if not 0 <= self.clock() - batch.accepted < _SENDING:
                 found = _sum(found, self._try(batch.batch))
+        found = _sum(found, Sweep(rebuilds=self.batches.rebuilds.sweep()))
         if found.missing:
             log.warning("items are planned again", items=found.missing, batches=found.planned)
         return found

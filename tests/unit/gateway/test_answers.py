@@ -180,6 +180,10 @@ def test_every_answer_is_as_described(make):  # noqa: PLR0915 # each operation o
     check("get_readiness", "GET", "/readyz", 200)
     check("get_metrics", "GET", "/metrics", 200)
     check("create_collection", "PUT", c, 200)
+    check("rebuild_collection", "POST", f"{c}/rebuild", 409)
+    check("cancel_rebuild", "DELETE", f"{c}/rebuild", 404)
+    check("roll_back_collection", "POST", f"{c}/rollback", 409)
+    check("delete_previous_index", "DELETE", f"{c}/previous", 404)
     item = {
         "id": "a",
         "text": "a red cat",

@@ -20,12 +20,14 @@ from triptych.search.request import SearchRequest
 
 METHODS = {"GET", "PUT", "POST", "DELETE", "PATCH"}
 OPERATION_IDS = [
-    "cancel_batch", "create_batch", "create_collection", "create_item", "create_upload",
-    "delete_collection", "delete_item", "delete_upload", "find_known_items", "get_about",
+    "cancel_batch", "cancel_rebuild", "create_batch", "create_collection", "create_item",
+    "create_upload", "delete_collection", "delete_item", "delete_previous_index", "delete_upload",
+    "find_known_items", "get_about",
     "get_batch", "get_collection", "get_health", "get_item", "get_limits", "get_metrics",
     "get_openapi", "get_readiness", "get_upload_offset",
     "list_batch_failures", "list_batches", "list_collections", "list_items",
-    "list_similar_items", "pause_batch", "reconcile", "resume_batch", "retry_batch", "search",
+    "list_similar_items", "pause_batch", "rebuild_collection", "reconcile", "resume_batch",
+    "retry_batch", "roll_back_collection", "search",
     "send_upload_part", "similar_items", "watch_batch",
 ]  # fmt: skip
 

@@ -169,6 +169,8 @@ class Worker:
                     self.engine.collect(everything=everything)
                 case {"close": batch}:
                     self.batches.finish(batch)
+                case {"rebuild": _}:
+                    self.batches.rebuilds.plan(message)
                 case _:
                     self._plan(message)
 
@@ -242,6 +244,9 @@ class Worker:
             log.warning("collection is gone, or batch is closed", reason=error.reason)
             written = Written(chunk.ordinals)
         self._count(failed=len(written.failed))
+        if chunk.rebuilds:
+            self.batches.rebuilds.written(chunk)
+            return
         if chunk.single:
             with suppress(NotFound):  # it is closed already
                 self.engine.settle(chunk.batch)
