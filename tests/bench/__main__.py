@@ -17,6 +17,7 @@ ALONE = (
     "long_audio",
     "embedded",
     "folder",
+    "rebuild",
     *BULK,
     "simulation",
 )

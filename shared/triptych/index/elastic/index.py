@@ -413,8 +413,8 @@ class ElasticIndex:
             scored=True,
             fingerprint=ours if query.classes else None,
         )
-        layouts = {name: self._origins[name].layout for name in _index_names(answer)}
-        return reading.read_results(query, answer, layouts)
+        layouts = [self._origins[name].layout for name in _index_names(answer)]
+        return reading.read_results(query, answer, *(layouts or [None]))  # of one index
 
     def list(self, collection: str, listing: Listing, *, snapshot: str | None = None) -> Page:
         """Return documents by filter and order."""

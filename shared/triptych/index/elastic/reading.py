@@ -19,19 +19,17 @@ Response = Mapping[str, Any]
 _Scored = tuple[Response, float | None]
 
 
-def read_results(
-    query: IndexQuery, response: Response, layouts: Mapping[str, Layout | None]
-) -> Results:
-    """Candidates from the response to ``search_body``; ``layouts`` by the name of the index.
+def read_results(query: IndexQuery, response: Response, layout: Layout | None) -> Results:
+    """Candidates from the response to ``search_body``.
 
-    Without its layout an item has no features; only words can have found it.
+    Without the layout of the index they have no features: only words can have found them.
     """
     hits = response["hits"]
     scored = [(hit, _keyword(hit.get("matched_queries"))) for hit in hits["hits"]]
     labels = query.words.labels
     return Results(
         matches=[
-            _read_hit(hit, keyword, query.fields, labels, layouts[hit["_index"]])
+            _read_hit(hit, keyword, query.fields, labels, layout)
             for hit, keyword in _best(scored, query.candidates)
         ],
         total=hits["total"]["value"],

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from support import layout
 from triptych.core.errors import IndexUnavailable
-from triptych.index.elastic.index import ElasticIndex
+from triptych.index.elastic import bulk
+from triptych.index.elastic.connection import connect
 from triptych.index.model import Versioned
 
 DOCUMENTS = [Versioned({"id": name}, 1) for name in "abcd"]
@@ -64,8 +64,9 @@ def items(**statuses: int) -> Answer:
 
 def write(url: str, pauses: list[float]) -> list[str]:
     """Write the documents; what became of each."""
-    with closing(ElasticIndex(url, layout=layout(), prefix="p", sleep=pauses.append)) as index:
-        return [f"{o.id} {o.result}" for o in index.bulk("c", DOCUMENTS)]
+    with closing(connect(url, 1)) as client:
+        outcomes = bulk.write(client, "p-c", DOCUMENTS, pauses.append)
+        return [f"{outcome.id} {outcome.result}" for outcome in outcomes]
 
 
 def test_what_a_busy_server_left_is_sent_again():
