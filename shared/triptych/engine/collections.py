@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from triptych.core.answers import Described, Omissible
-from triptych.core.errors import FingerprintMismatch, NotFound
+from triptych.core.errors import FingerprintMismatch, NotFound, StoreUnavailable
 from triptych.core.item import Modality, Part
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import COMPARISONS, WEIGHTS, Comparison
@@ -26,10 +26,7 @@ class ItemCounts(Described):
     quarantined: Omissible[int] = None
 
 
-IndexState = Literal["current", "outdated", "rebuilding", "ready", "stopped"]
-"""current: of the encoders of this process. The others are of other encoders. outdated: the
-collection needs a rebuild. ready: the new index is whole and verified, and is to be swapped.
-stopped: the rebuild can't go on by itself."""
+IndexState = Literal["current", "incomplete", "outdated", "rebuilding", "ready", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,8 @@ class IndexReport(Described):
     """How the index of a collection is."""
 
     state: IndexState
-    """current: of the encoders of this process. outdated: of other ones; it needs a rebuild.
+    """current: of the encoders of this process. incomplete: some of its items were written by
+    processes with other encoders, and lack their vectors: rebuild it. outdated: of other encoders.
     rebuilding. ready: the new index is whole and verified; ask for the rebuild again to swap it.
     stopped: the rebuild goes on when it is asked for again."""
     fingerprint: str
@@ -135,7 +133,7 @@ class Situation:
     rebuilder: Rebuilder
 
     def waiting(self) -> list[str]:
-        """The collections that other encoders built, and that are not being rebuilt."""
+        """The collections that need a rebuild, and are not being rebuilt."""
         return [
             name
             for name, state in sorted(self.states().items())
@@ -147,12 +145,15 @@ class Situation:
         origins = self.index.origins()
         others = {found.fingerprint for found in origins.values()} - {self.layout.fingerprint}
         asked = by_collection(self.rebuilder.under_way()) if others else {}
-        return {name: self.state(found, asked.get(name)) for name, found in origins.items()}
+        return {name: self.state(name, found, asked.get(name)) for name, found in origins.items()}
 
-    def state(self, found: Origin, asked: Rebuild | None) -> IndexState:
+    def state(self, name: str, found: Origin, asked: Rebuild | None) -> IndexState:
         """How an index is, and the rebuild that was asked for."""
         if found.fingerprint == self.layout.fingerprint:
-            return "current"
+            try:
+                return "incomplete" if self.rebuilder.is_incomplete(name) else "current"
+            except StoreUnavailable:  # of which ``/readyz`` tells
+                return "current"
         if asked is None or asked.fingerprint != self.layout.fingerprint:
             return "outdated"
         if asked.problem:
@@ -164,7 +165,7 @@ class Situation:
         found = self.index.origin(name)
         ours = found.fingerprint == self.layout.fingerprint
         asked = None if ours else self.rebuilder.requested(name)
-        state = self.state(found, asked)
+        state = self.state(name, found, asked)
         try:
             kept = self.index.origin(previous(name))
             before = BuiltIndex(kept.fingerprint, dict(kept.encoders))
@@ -176,6 +177,8 @@ class Situation:
                 f"{'; '.join(found.changes(self.layout))}: `triptych rebuild {name}` makes its "
                 "vectors anew"
             )
+        elif state == "incomplete":
+            problem = f"some items have no vectors: `triptych rebuild {name}` adds them"
         elif state != "current" and asked is not None:
             problem = asked.problem or None
             try:

@@ -395,7 +395,10 @@ class Engine:
         """
         if chunk.rebuilds:
             return self.rebuilder.write(chunk)
-        return indexing.write(self._filled(chunk), self.index, self.layout, self._kept)
+        written = indexing.write(self._filled(chunk), self.index, self.layout, self._kept)
+        if not written.whole:
+            self.rebuilder.note_incomplete(chunk.collection)
+        return written
 
     def described(self, chunk: Chunk) -> list[tuple[Item, Mapping[str, Vectors]]]:
         """The items before the last step, and the blocks of each. Raises as ``write``."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from triptych.core.errors import Conflict
+from triptych.core.errors import Conflict, NotFound
 from triptych.ingest.rebuilding import Pass, Rebuild, totals
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def rebuilding(engine: "Engine", asked: Rebuild) -> Iterator[Progress]:
     """
     rebuilder, started = engine.rebuilder, time.monotonic()
     failed: set[str] = set()
-    done, total = totals(engine.index, asked.collection)
+    done, total = _totals(engine, asked.collection)
 
     def report() -> Progress:
         seconds = time.monotonic() - started
@@ -101,3 +101,11 @@ def rebuilding(engine: "Engine", asked: Rebuild) -> Iterator[Progress]:
         raise Conflict(left.problem)
     done = total = sum(engine.index.count(asked.collection).values())
     yield report()
+
+
+def _totals(engine: "Engine", collection: str) -> tuple[int, int]:
+    """Items of the new index and of the collection; none of one that is completed in place."""
+    try:
+        return totals(engine.index, collection)
+    except NotFound:
+        return 0, sum(engine.index.count(collection).values())

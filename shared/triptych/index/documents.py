@@ -53,12 +53,17 @@ def fitting(document: Document, fingerprint: str) -> Document:
 
     It is found by its words and fields then, and gets its vector when the collection is rebuilt.
     """
-    if document.get("fingerprint", fingerprint) == fingerprint:
+    if fits(document, fingerprint):
         return document
     return {name: value for name, value in document.items() if name not in _OF_ENCODERS}
 
 
 _OF_ENCODERS = frozenset({"vector", "features"})
+
+
+def fits(document: Document, fingerprint: str) -> bool:
+    """Whether an index of this fingerprint takes a document with its vector."""
+    return bool(document.get("fingerprint", fingerprint) == fingerprint)
 
 
 def tombstone(item_id: str, version: int, last: Document | None) -> Document:

@@ -113,6 +113,8 @@ class Outcome:
     id: str
     result: Literal["written", "superseded", "refused"]
     reason: str = ""
+    whole: bool = True
+    """Whether the vector was written, too, if there is one: False where other encoders made it."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class Written:
     done: frozenset[int]
     failed: frozenset[int] = frozenset()
     """Those of which nothing is searchable; they are done, too."""
+    whole: bool = True
+    """Whether the index took every vector: not those of other encoders than its own."""
 
 
 def write(chunk: Chunk, index: SearchIndex, layout: Layout, kept: DerivedStore) -> Written:
@@ -47,10 +49,9 @@ def write(chunk: Chunk, index: SearchIndex, layout: Layout, kept: DerivedStore) 
     documents = [
         _document(chunk, item, vector) for item, vector in zip(chunk.items, fused, strict=True)
     ]
+    outcomes = _bulk(chunk, index, documents)
     refused = {
-        row: outcome.reason
-        for row, outcome in enumerate(_bulk(chunk, index, documents))
-        if outcome.result == "refused"
+        row: outcome.reason for row, outcome in enumerate(outcomes) if outcome.result == "refused"
     }
     _write_failures(chunk, index, refused)
     failed = frozenset(
@@ -58,7 +59,7 @@ def write(chunk: Chunk, index: SearchIndex, layout: Layout, kept: DerivedStore) 
         for row, (item, body) in enumerate(zip(chunk.items, documents, strict=True))
         if body["status"] == "failed" or row in refused
     )
-    return Written(chunk.ordinals, failed)
+    return Written(chunk.ordinals, failed, all(outcome.whole for outcome in outcomes))
 
 
 def fail(chunk: Chunk, index: SearchIndex, reason: str, status: str = "failed") -> Written:

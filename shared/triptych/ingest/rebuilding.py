@@ -36,6 +36,9 @@ from triptych.media.store import MediaStore
 
 REBUILDS = "rebuilds"
 """The folder of requests, by the name of the collection."""
+INCOMPLETE = "incomplete"
+"""The folder of notes that an index has items without their vectors, since processes with other
+encoders wrote them; by the name of the collection, with the fingerprint of the index."""
 WINDOW = 1000
 """Items that one look compares."""
 _TOGETHER = 256
@@ -51,6 +54,8 @@ _NEAR = 1e-2
 """How far the float16 of two equal vectors may be apart, as an inner product."""
 _ANY = 2**62
 _AT_ONCE = 1000
+_SEEN = " seen"
+"""How a note ends that a pass has seen, which completes the items that it is about."""
 _OF_ENCODERS = frozenset(
     {"fingerprint", "features", "vector", "words", "plain", "language", "keywords", "transcript",
      "writing", "errors", "status", "modalities"}
@@ -145,6 +150,22 @@ class Rebuilder:
         names = [one.name for one in self.store.documents(REBUILDS)]
         return [found for name in names if (found := self.requested(name)) is not None]
 
+    def note_incomplete(self, collection: str) -> None:
+        """Note that an item was written without its vectors."""
+        with suppress(NotFound):  # the collection is gone since
+            built = self.index.origin(collection).fingerprint
+            self.store.write_document(INCOMPLETE, collection, built.encode())
+
+    def is_incomplete(self, collection: str) -> bool:
+        """Whether an index of our encoders has items that other encoders described."""
+        return self._note(collection).partition(_SEEN)[0] == self.layout.fingerprint
+
+    def _note(self, collection: str) -> str:
+        try:
+            return self.store.read_document(INCOMPLETE, collection).decode()
+        except NotFound:
+            return ""
+
     def ask(self, collection: str, *, swap: bool = True, again: bool = False) -> Rebuild:
         """Ask for a rebuild, or for an earlier one to go on.
 
@@ -160,7 +181,8 @@ class Rebuilder:
         found = self.index.origin(collection)
         known = self.requested(collection)
         ours = self.layout.fingerprint
-        if found.fingerprint == ours:
+        current = found.fingerprint == ours
+        if current and not self.is_incomplete(collection):
             if known is not None:  # it was done, and killed before it could say so
                 self._end(collection)
             raise Conflict(
@@ -170,7 +192,8 @@ class Rebuilder:
         if mine and known is not None and not known.waits and not again:
             raise Conflict(f"collection {collection!r} is being rebuilt already")
         identity = self.index.identity(collection)
-        self.index.begin(collection)
+        if not current:
+            self.index.begin(collection)
         rebuild = Rebuild(
             collection,
             identity=identity,
@@ -217,7 +240,8 @@ class Rebuilder:
 
     def forget(self, collection: str) -> None:
         """Forget what was asked for of a collection that is gone."""
-        self.store.delete_document(REBUILDS, collection)
+        for folder in (REBUILDS, INCOMPLETE):
+            self.store.delete_document(folder, collection)
 
     def _end(self, collection: str) -> None:
         with suppress(NotFound):  # the collection may be gone, too
@@ -238,6 +262,9 @@ class Rebuilder:
         if position.after is None:
             position = Pass(self.index.mark(name))
             self.index.refresh(name)  # so that the listing has what was written before the mark
+            if self.is_incomplete(name):  # what is written from now on writes it anew
+                note = f"{self.layout.fingerprint}{_SEEN}"
+                self.store.write_document(INCOMPLETE, name, note.encode())
         listing = Listing(limit=WINDOW, after=position.after, fields=("id",))
         page = self.index.list(name, listing)
         lacking = self._lacking(name, [one["id"] for one in page.documents])
@@ -249,7 +276,7 @@ class Rebuilder:
     def _lacking(self, name: str, ids: Sequence[str]) -> list[str]:
         """Those of the items that the next index has not, or has in an older version."""
         here = self.index.versions(name, ids)
-        there = self.index.versions(following(name), ids)
+        there = self.index.versions(self._target(name), ids)
         return [
             item
             for item in ids
@@ -263,6 +290,11 @@ class Rebuilder:
         if there is None or there.version < here.version:
             return False
         return there.version > here.version or there.fingerprint == self.layout.fingerprint
+
+    def _target(self, name: str) -> str:
+        """What is written to: the next index; or the collection's own, to complete it."""
+        current = self.index.origin(name).fingerprint == self.layout.fingerprint
+        return name if current else following(name)
 
     def _renewal(self, name: str) -> Renewal:
         return Renewal(self.index.origin(name), self.layout)
@@ -353,7 +385,7 @@ class Rebuilder:
                 renewed.append(Versioned(document, entry.version))
         if undescribed:
             raise DerivedMissing(undescribed)
-        name = following(chunk.collection)
+        name = self._target(chunk.collection)
         for outcome in self.index.bulk(name, renewed, identity=chunk.identity):
             if outcome.result == "refused":
                 raise IndexUnavailable(
@@ -397,6 +429,9 @@ class Rebuilder:
             IndexUnavailable, StoreUnavailable: try again.
         """
         name = rebuild.collection
+        if self._target(name) == name:
+            self._done(name)
+            return ()
         for _ in range(_PASSES):
             later = self.index.mark(name)
             ids = list(self.index.changed(name, mark))
@@ -405,15 +440,26 @@ class Rebuilder:
             mark = later
             if len(ids) <= _FEW:
                 break
+        if self._is_ready(rebuild):
+            return self._swap(rebuild, mark)
+        return ()
+
+    def _is_ready(self, rebuild: Rebuild) -> bool:
+        """Whether the next index is as it should be, and is to be swapped."""
+        name = rebuild.collection
         self._prune(name)
         self.index.refresh(following(name))
         if problem := self._verify(name):
             self._write_down(replace(rebuild, problem=problem))
             log.error("the new index is not as it should be", collection=name, problem=problem)
-            return ()
+            return False
         if not rebuild.swap:
             self._write_down(replace(rebuild, ready=True))
-            return ()
+        return rebuild.swap
+
+    def _swap(self, rebuild: Rebuild, mark: str) -> Sequence[Chunk]:
+        """Swap, unless something has to be described first."""
+        name = rebuild.collection
         try:
             self.index.swap(name, lambda: self._last(rebuild, mark))
         except _NotYet:
@@ -422,9 +468,14 @@ class Rebuilder:
             self._write_down(replace(rebuild, problem=error.reason))
             log.warning("the index is not swapped", collection=name, problem=error.reason)
             return ()
-        self.store.delete_document(REBUILDS, name)
+        self._done(name)
         log.info("collection is rebuilt", collection=name, fingerprint=rebuild.fingerprint)
         return ()
+
+    def _done(self, name: str) -> None:
+        self.store.delete_document(REBUILDS, name)
+        if self._note(name) == f"{self.layout.fingerprint}{_SEEN}":
+            self.store.delete_document(INCOMPLETE, name)
 
     def _last(self, rebuild: Rebuild, mark: str) -> None:
         """Copy the last changes, and deletions, while nobody writes; compare the numbers."""

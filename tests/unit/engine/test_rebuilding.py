@@ -351,6 +351,23 @@ def test_it_may_wait_for_its_swap(old: Engine, open_with):
     assert new.item("c", "late")
 
 
+def test_what_processes_with_other_encoders_have_written_is_completed(old: Engine, open_with):
+    """As where the encoders were changed in some processes only, and set back."""
+    new = open_with(NEW)
+    late = {"id": "late", "text": "a late square", "image": picture(90, 90, 0)}
+    new.add("c", [late], progress=False)
+    found = old.collection("c").index
+    assert (found.state, old.waiting()) == ("incomplete", ["c"])
+    assert "triptych rebuild c" in found.problem
+    assert old.rebuild("c", progress=False).failed == 0
+    assert (old.collection("c").index.state, old.waiting()) == ("current", [])
+    fresh = open_with(OLD, "fresh")
+    fresh.add("c", [*ITEMS, late], progress=False)
+    assert_like_fresh(old, fresh)
+    with pytest.raises(Conflict, match="nothing to do"):
+        old.rebuild("c", progress=False)
+
+
 def test_deleted_is_deleted_in_every_index(old: Engine, open_with):
     """Also in the one that is kept for going back."""
     new = open_with(NEW)

@@ -20,7 +20,14 @@ from triptych.core.errors import (
 )
 from triptych.core.names import is_id
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import SCHEMA_VERSION, Document, fitting, is_tombstone, tombstone
+from triptych.index.documents import (
+    SCHEMA_VERSION,
+    Document,
+    fits,
+    fitting,
+    is_tombstone,
+    tombstone,
+)
 from triptych.index.elastic import queries, reading
 from triptych.index.elastic.bulk import check_answer, write
 from triptych.index.elastic.connection import connect, is_away, is_over, translated
@@ -266,7 +273,11 @@ class ElasticIndex:
         fit = [
             replace(one, document=fitting(one.document, target.fingerprint)) for one in documents
         ]
-        return self._write(self._aliases(collection, target.identity, target.fingerprint)[2], fit)
+        name = self._aliases(collection, target.identity, target.fingerprint)[2]
+        return [
+            replace(outcome, whole=fits(one.document, target.fingerprint))
+            for outcome, one in zip(self._write(name, fit), documents, strict=True)
+        ]
 
     def _target(self, collection: str) -> "_Target":
         """The index that is written to now. Raises NotFound."""

@@ -15,7 +15,7 @@ import structlog
 from triptych.core.errors import FingerprintMismatch, IndexUnavailable, InvalidInput, NotFound
 from triptych.core.names import is_id, printable
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import Document, fitting
+from triptych.index.documents import Document, fits, fitting
 from triptych.index.embedded import folders, schema, writer
 from triptych.index.embedded.listing import list_items
 from triptych.index.embedded.search import search
@@ -135,11 +135,12 @@ class EmbeddedIndex:
             records, outcomes = writer.sorted_out(fit, built.layout)
             versions = {number: documents[number].version for number in records}
             outcomes |= writer.write(connection, store.vectors, records, versions)
+            whole = [fits(one.document, built.fingerprint) for one in documents]
             (rows,) = connection.execute("SELECT places FROM collection").fetchone()
         if not store.is_current():  # it was dropped meanwhile, with what was written
             raise NotFound(f"no collection {collection!r}")
         self._warn(collection, rows)
-        return [outcomes[number] for number in range(len(documents))]
+        return [replace(outcomes[number], whole=has) for number, has in enumerate(whole)]
 
     def get(self, collection: str, item_id: str) -> Document:
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
