@@ -15,6 +15,7 @@ from triptych.core.settings import Encoders, Settings
 from triptych.engine import Engine
 from triptych.index.documents import unpack_features
 from triptych.index.generations import following, previous
+from triptych.index.model import Versioned
 
 OLD = {"visual": "hsv-histogram", "concept": ""}
 NEW = {"visual": "visual-projection", "concept": ""}
@@ -249,6 +250,37 @@ def test_an_older_copy_never_wins(old: Engine, open_with, monkeypatch):
         new.item("c", "green")
 
 
+def test_the_last_changes_are_copied_while_nobody_writes(old: Engine, open_with, monkeypatch):
+    """An item that comes, or goes, after everything was verified."""
+    new = open_with(NEW)
+    late = {"id": "late", "text": "a late square", "image": picture(90, 90, 0)}
+    is_ready = new.rebuilder.__class__._is_ready
+
+    def ready_and_changed(rebuilder, rebuild) -> bool:
+        found = is_ready(rebuilder, rebuild)
+        if late:
+            new.add("c", [dict(late)], progress=False)
+            new.delete_item("c", "green")
+            late.clear()
+        return found
+
+    monkeypatch.setattr(new.rebuilder.__class__, "_is_ready", ready_and_changed)
+    new.rebuild("c", progress=False)
+    assert hits(new, image=picture(90, 90, 0), limit=1)[0][0] == "late"
+    assert "green" not in documents(new)
+
+
+def test_what_was_deleted_before_stays_so(old: Engine, open_with):
+    """The new index knows of deletions, too: an older version that comes late has lost."""
+    old.delete_item("c", "green")
+    new = open_with(NEW)
+    new.rebuild("c", progress=False)
+    held = new.index.versions("c", ["green"])["green"]
+    assert held.status == "deleted"
+    older = Versioned({"id": "green", "status": "indexed"}, held.version - 1)
+    assert new.index.bulk("c", [older])[0].result == "superseded"
+
+
 def test_media_that_are_gone(old: Engine, open_with):
     """The item keeps its text and says what is missing; one of nothing else fails."""
     red = old.item("c", "red")["media"]["image"]
@@ -267,6 +299,9 @@ def test_it_can_be_rolled_back(old: Engine, open_with):
     new = open_with(NEW)
     with pytest.raises(Conflict, match="no previous index"):
         old.rebuild("c", progress=False, rollback=True)
+    # The old index has this one without its vectors, in the very version of the new index.
+    waited = {"id": "waited", "text": "a square that waited", "image": picture(0, 90, 90)}
+    new.add("c", [waited], progress=False)
     new.rebuild("c", progress=False)
     late = {"id": "late", "text": "a late square", "image": picture(90, 90, 0)}
     new.add("c", [late, {**ITEMS[0], "text": "scarlet"}], progress=False)
@@ -276,8 +311,8 @@ def test_it_can_be_rolled_back(old: Engine, open_with):
     assert old.collection("c").index.state == "outdated"
     old.rebuild("c", progress=False, rollback=True)
     fresh = open_with(OLD, "fresh")
-    items = [{**ITEMS[0], "text": "scarlet"}, *(i for i in ITEMS[1:] if i["id"] != "blue"), late]
-    fresh.add("c", items, progress=False)
+    kept = [item for item in ITEMS[1:] if item["id"] != "blue"]
+    fresh.add("c", [{**ITEMS[0], "text": "scarlet"}, *kept, waited, late], progress=False)
     assert_like_fresh(old, fresh)
     assert old.collection("c").index.previous.fingerprint == new.layout.fingerprint
     old.index.discard("c")
