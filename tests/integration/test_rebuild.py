@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+import redis
 
 from support import ids, wait_for
 from triptych.client import Client, ClientError
@@ -161,11 +163,13 @@ def begin(start: Start, pictures: Path) -> list[list[tuple[str, float]]]:
 
 
 def rebuild(stack: Stack, client: Client, pictures: Path) -> None:
-    """While items come and go, searches are answered, and a worker is killed."""
+    """While items come and go, searches are answered, Redis forgets, and workers are killed."""
     with Asking(stack.gateway_url, pictures) as asking:
         client.rebuild(NAME)
         with pytest.raises(ClientError, match="being rebuilt already"):
             client.rebuild(NAME)
+        with closing(redis.from_url(stack.redis_url)) as connected:
+            connected.flushall()
         add(client, pictures, range(NUMBER, NUMBER + 20))
         stack.kill("worker-image")
         for number in range(0, 40, 4):

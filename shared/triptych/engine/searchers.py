@@ -10,7 +10,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import TypeVar
 
-from triptych.core.errors import FingerprintMismatch, TriptychError
+from triptych.core.errors import FingerprintMismatch, InvalidInput, TriptychError
 from triptych.core.item import MODALITIES, Modality
 from triptych.encoders.extractors import Extractor, Extractors
 from triptych.encoders.weights import WeightsError
@@ -29,8 +29,9 @@ class Searchers:
     """The searcher of this process, and those for collections of other encoders."""
 
     def __init__(self, ours: Searcher) -> None:
-        self._searchers = {ours.layout.fingerprint: ours}
         self._ours = ours
+        self._searchers = {ours.layout.fingerprint: ours}
+        """By the fingerprint of the collections that they are for."""
         self._built: dict[str, str] = {}
         """The fingerprint of each collection that was of other encoders when last looked at."""
         self._lock = Lock()
@@ -40,20 +41,36 @@ class Searchers:
 
         Raises FingerprintMismatch where these can't be loaded.
         """
-        fingerprint = self._built.get(collection, self._ours.layout.fingerprint)
+        fingerprint, searcher = self._known(collection)
         for _ in range(_TRIES):
             try:
-                return search(self._searchers[fingerprint])
-            except FingerprintMismatch:
+                return search(searcher)
+            except (FingerprintMismatch, InvalidInput) as error:
+                # A cursor is bound to the encoders of its query.
+                if isinstance(error, InvalidInput) and error.field != "cursor":
+                    raise
                 found = self._ours.index.origin(collection)
                 if found.fingerprint == fingerprint:
                     raise
-                fingerprint = found.fingerprint
-                with self._lock:
-                    if fingerprint not in self._searchers:
-                        self._searchers[fingerprint] = self._make(collection, found)
-                    self._built[collection] = fingerprint
-        return search(self._searchers[fingerprint])
+                fingerprint, searcher = found.fingerprint, self._take(collection, found)
+        return search(searcher)
+
+    def _known(self, collection: str) -> tuple[str, Searcher]:
+        with self._lock:
+            fingerprint = self._built.get(collection, self._ours.layout.fingerprint)
+            return fingerprint, self._searchers[fingerprint]
+
+    def _take(self, collection: str, found: Origin) -> Searcher:
+        """The searcher for a collection that was built like this; others may go."""
+        with self._lock:
+            searcher = self._searchers.get(found.fingerprint)
+            if searcher is None:
+                searcher = self._make(collection, found)
+            self._built[collection] = found.fingerprint
+            used = {self._ours.layout.fingerprint, *self._built.values()}
+            kept = {**self._searchers, found.fingerprint: searcher}
+            self._searchers = {one: kept[one] for one in used}
+            return searcher
 
     def _make(self, collection: str, found: Origin) -> Searcher:
         """A searcher with the encoders that built a collection."""

@@ -10,7 +10,13 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
-from triptych.core.errors import Conflict, FingerprintMismatch, IndexUnavailable, NotFound
+from triptych.core.errors import (
+    Conflict,
+    FingerprintMismatch,
+    IndexUnavailable,
+    InvalidInput,
+    NotFound,
+)
 from triptych.core.settings import Encoders, Settings
 from triptych.engine import Engine
 from triptych.index.documents import unpack_features
@@ -186,6 +192,47 @@ def test_while_it_waits_all_works_but_new_vectors(old: Engine, open_with):
     new.rebuild("c", progress=False)
     assert hits(new, image=picture(9, 9, 9), limit=1)[0][0] == "late"
     assert "blue" not in documents(new)
+
+
+def test_pages_of_a_collection_of_other_encoders(old: Engine, open_with):
+    """Whichever process answers; after the swap one begins anew."""
+    new, another = open_with(NEW), open_with(NEW)
+    query = {"text": "square", "limit": 2}
+    first = new.search("c", cursor="*", **query)
+    second = another.search("c", cursor=first.cursor, **query)
+    assert {hit.id for hit in first.hits} & {hit.id for hit in second.hits} == set()
+    new.rebuild("c", progress=False)
+    for engine in (new, another, open_with(NEW)):
+        with pytest.raises(InvalidInput) as refused:
+            engine.search("c", cursor=first.cursor, **query)
+        assert refused.value.field == "cursor"
+        assert engine.search("c", cursor="*", **query).hits
+
+
+def test_the_encoders_of_before_go_after_the_swap(old: Engine, open_with):
+    """They take memory."""
+    new = open_with(NEW)
+    assert hits(new, image=picture(1, 2, 3))
+    assert len(new.searchers._searchers) == 2
+    new.rebuild("c", progress=False)
+    assert hits(new, image=picture(1, 2, 3))
+    assert list(new.searchers._searchers) == [new.layout.fingerprint]
+
+
+def test_an_encoder_that_is_not_installed(old: Engine, open_with, monkeypatch):
+    """Is named; the old index goes on, and so does the rebuild when it is there."""
+    new = open_with(NEW)
+
+    def missing(_: object) -> None:
+        raise InvalidInput("visual-projection needs an extra")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(new.extractors, "_load", missing)
+        with pytest.raises(InvalidInput, match="needs an extra"):
+            new.rebuild("c", progress=False)
+    assert hits(new, **QUERIES[1]) == hits(old, **QUERIES[1])
+    new.rebuild("c", progress=False)
+    assert new.collection("c").index.state == "current"
 
 
 def test_encoders_that_can_not_be_loaded(old: Engine, open_with, monkeypatch):
