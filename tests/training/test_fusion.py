@@ -17,7 +17,6 @@ from triptych.fusion.strategies.trials import make_trials
 from triptych.training.export import export, outputs
 from triptych.training.fusion import Options, train_fusion
 from triptych.training.networks import build
-from triptych.training.start import projections
 
 BLOCKS = ("semantic", "concept", "visual", "acoustic")
 
@@ -41,7 +40,7 @@ def patterns(items: Features) -> list[Features]:
 def test_onnx_runtime_computes_what_keras_does(name, examples, make_card):
     """To 1e-5, in every presence pattern, with weights that are not those of the start."""
     layout = examples.features.layout
-    network = build(name, layout, projections(examples.features, 24), hidden=8, dropout=0.3)
+    network = build(name, layout, width=24, hidden=8, dropout=0.3)
     draw = np.random.default_rng(0)
     network.set_weights([draw.normal(0, 0.3, each.shape) for each in network.get_weights()])
     some = examples.features.rows(np.arange(40))
@@ -58,7 +57,7 @@ def test_onnx_runtime_computes_what_keras_does(name, examples, make_card):
 def test_an_absent_block_changes_nothing(name, examples):
     """Whatever numbers lie there: the mask alone decides."""
     layout = examples.features.layout
-    network = build(name, layout, projections(examples.features, 24), hidden=8, dropout=0.3)
+    network = build(name, layout, width=24, hidden=8, dropout=0.3)
     draw = np.random.default_rng(0)
     network.set_weights([draw.normal(0, 0.3, each.shape) for each in network.get_weights()])
     vectors = examples.features.vectors[:8]

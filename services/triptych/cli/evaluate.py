@@ -7,6 +7,7 @@ import typer
 
 from triptych.cli.relevance import evaluate_search
 from triptych.cli.show import console, errors, print_json
+from triptych.cli.strategies import evaluate_strategies
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.evaluation.metrics import Result
 from triptych.evaluation.tasks import TASKS, task
@@ -18,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("search")(evaluate_search)
+app.command("strategies")(evaluate_strategies)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
 

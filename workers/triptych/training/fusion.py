@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from triptych.core.errors import InvalidInput
+from triptych.fusion.blocks import Layout
 from triptych.fusion.features import Features, joined
 from triptych.fusion.measures import ranks
 from triptych.fusion.models import Model, ModelCard
@@ -25,11 +26,11 @@ from triptych.fusion.strategies.joined import Joined
 from triptych.fusion.strategies.learned import NETWORKS, LearnedFusion
 from triptych.fusion.strategies.strategy import Strategy
 from triptych.fusion.strategies.trials import Trial, make_trials
-from triptych.training.batches import Batch, Batches
+from triptych.training.batches import Batches
 from triptych.training.examples import Examples, check_apart, check_enough
 from triptych.training.export import export, outputs
 from triptych.training.libraries import libraries, versions
-from triptych.training.networks import HEADS, build
+from triptych.training.networks import HEADS, build, set_start
 from triptych.training.start import projections
 
 VERSION = 1
@@ -51,8 +52,8 @@ class Options:
     batch: int = 256
     epochs: int = 40
     patience: int = 6
-    labelled: float = 0.1
-    """The weight of a positive by label beside 1 by content."""
+    labelled: float = 0.0
+    """The weight of a positive by label beside 1 by content. Folders as labels blur captions."""
     validation: float = 0.15
     """The share of the items that are validated with."""
 
@@ -109,12 +110,13 @@ def train_fusion(  # one step after the other
     )
     check_apart(training, held)
     trials = make_trials(held.features, held.groups, seed=seed)
-    network, epochs = _fitted(name, training, options, seed, trials, say)
-    block, learned = BlockFusion(examples.features.layout), _strategy(name, network, training)
+    descent = _Descent(name, examples.features.layout, options, seed)
+    epochs = descent.until_best(training, trials, say)
+    block, learned = BlockFusion(examples.features.layout), descent.strategy
     share = _share(block, learned, trials)
     gains = compare(block, Joined(block, learned, share), trials)
     if refit and validation is None:
-        network, _ = _fitted(name, examples, options, seed, epochs, say)
+        descent.for_epochs(examples, epochs)
     card = ModelCard(
         kind="fusion",
         name=name,
@@ -133,83 +135,83 @@ def train_fusion(  # one step after the other
         parameters={**asdict(options), "chosen_epochs": epochs},
         share=share,
     )  # fmt: skip
-    model = export(network, card, _sample(examples.features))
+    model = export(descent.network, card, _sample(examples.features))
     return Trained(model, gains, time.perf_counter() - begun)
 
 
-def _fitted(  # noqa: PLR0917
-    name: str,
-    examples: Examples,
-    options: Options,
-    seed: int,
-    until: Sequence[Trial] | int,
-    say: Callable[[str], None],
-) -> tuple[Any, int]:
-    """A network that was trained for some epochs, or as long as trials say; and how long."""
-    keras = libraries().keras
-    keras.utils.set_random_seed(seed)
-    start = projections(examples.features, options.width)
-    network = build(
-        name,
-        examples.features.layout,
-        start,
-        hidden=options.hidden,
-        dropout=options.dropout,
-    )
-    step = _step(network, options)
-    batches = Batches(examples, size=options.batch, labelled=options.labelled, seed=seed)
-    trials = [] if isinstance(until, int) else until
-    strategy = _strategy(name, network, examples)
-    best, chosen, weights = found(strategy, trials) if trials else 0.0, 0, network.get_weights()
-    for epoch in range(1, (until if isinstance(until, int) else options.epochs) + 1):
-        loss = float(np.mean([step(batch) for batch in batches.epoch()]))
-        if not trials:
-            continue
-        now = found(strategy, trials)
-        say(f"{name}, epoch {epoch}: loss {loss:.3f}, mean reciprocal rank {now:.4f}")
-        if now > best + _LEAST_GAIN:
-            best, chosen, weights = now, epoch, network.get_weights()
-        elif epoch - chosen >= options.patience:
-            break
-    if trials:
-        network.set_weights(weights)
-        return network, chosen
-    return network, int(until) if isinstance(until, int) else chosen
+class _Descent:
+    """Gradient descent of one network, compiled once; it can begin anew with other examples."""
 
+    def __init__(self, name: str, layout: Layout, options: Options, seed: int) -> None:
+        keras, tf = libraries()
+        keras.utils.set_random_seed(seed)
+        self.network = build(
+            name, layout, width=options.width, hidden=options.hidden, dropout=options.dropout
+        )
+        self.strategy: Strategy = LearnedFusion(
+            layout, name, options.width, lambda items: outputs(self.network, items), "in training"
+        )
+        self._options, self._seed = options, seed
+        self._optimizer = keras.optimizers.AdamW(options.rate, weight_decay=options.decay)
+        self._optimizer.build(self.network.trainable_variables)
+        self._variables = [*self.network.variables, *self._optimizer.variables]
+        self._values = [each.value.numpy() for each in self._variables]
+        self._tensorflow = tf
+        self._compiled = tf.function(self._descend, reduce_retracing=True, autograph=False)
 
-def _step(network: Any, options: Options) -> Callable[[Batch], float]:
-    """A step of gradient descent on a batch; its loss."""
-    keras, tf = libraries()
-    optimizer = keras.optimizers.AdamW(options.rate, weight_decay=options.decay)
+    def until_best(
+        self, examples: Examples, trials: Sequence[Trial], say: Callable[[str], None]
+    ) -> int:
+        """Train until trials find no more, and keep what found most; after how many epochs."""
+        batches = self._begun(examples)
+        best, chosen, weights = found(self.strategy, trials), 0, self.network.get_weights()
+        for epoch in range(1, self._options.epochs + 1):
+            loss = self._epoch(batches)
+            now = found(self.strategy, trials)
+            say(f"epoch {epoch}: loss {loss:.3f}, mean reciprocal rank {now:.4f}")
+            if now > best + _LEAST_GAIN:
+                best, chosen, weights = now, epoch, self.network.get_weights()
+            elif epoch - chosen >= self._options.patience:
+                break
+        self.network.set_weights(weights)
+        return chosen
 
-    def descend(first: Any, second: Any, positive: Any) -> Any:
+    def for_epochs(self, examples: Examples, epochs: int) -> None:
+        """Train for so long."""
+        batches = self._begun(examples)
+        for _ in range(epochs):
+            self._epoch(batches)
+
+    def _begun(self, examples: Examples) -> Batches:
+        """The batches of a new beginning: all variables are as they were at first."""
+        for variable, value in zip(self._variables, self._values, strict=True):
+            variable.assign(value)
+        set_start(self.network, projections(examples.features, self._options.width))
+        size, labelled = self._options.batch, self._options.labelled
+        return Batches(examples, size=size, labelled=labelled, seed=self._seed)
+
+    def _epoch(self, batches: Batches) -> float:
+        """The mean loss of an epoch."""
+        tf, losses = self._tensorflow, []
+        for batch in batches.epoch():
+            views = [list(map(tf.constant, view)) for view in (batch.first, batch.second)]
+            losses.append(float(self._compiled(*views, tf.constant(batch.positive))))
+        return float(np.mean(losses))
+
+    def _descend(self, first: Any, second: Any, positive: Any) -> Any:
+        """One step; the loss before it."""
+        tf = self._tensorflow
         with tf.GradientTape() as tape:
-            views = [network(view, training=True) for view in (first, second)]
-            logits = tf.matmul(*views, transpose_b=True) / options.temperature
-            loss = (
-                -sum(
-                    tf.reduce_mean(tf.reduce_sum(positive * tf.nn.log_softmax(side), axis=1))
-                    for side in (logits, tf.transpose(logits))
-                )
-                / 2
-            )
-        gradients = tape.gradient(loss, network.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+            views = [self.network(view, training=True) for view in (first, second)]
+            logits = tf.matmul(*views, transpose_b=True) / self._options.temperature
+            likely = [
+                tf.reduce_mean(tf.reduce_sum(positive * tf.nn.log_softmax(side), axis=1))
+                for side in (logits, tf.transpose(logits))
+            ]
+            loss = -(likely[0] + likely[1]) / 2
+        variables = self.network.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
-
-    compiled = tf.function(descend, reduce_retracing=True)
-
-    def step(batch: Batch) -> float:
-        first, second = (list(map(tf.constant, view)) for view in (batch.first, batch.second))
-        return float(compiled(first, second, tf.constant(batch.positive)))
-
-    return step
-
-
-def _strategy(name: str, network: Any, examples: Examples) -> Strategy:
-    layout = examples.features.layout
-    dims = network.output.shape[1]
-    return LearnedFusion(layout, name, dims, lambda items: outputs(network, items), "in training")
 
 
 def _share(block: Strategy, learned: Strategy, trials: Sequence[Trial]) -> float:

@@ -26,8 +26,8 @@ _LEAST = 1e-12
 def build(
     name: str,
     layout: Layout,
-    projections: Mapping[str, Projection],
     *,
+    width: int,
     hidden: int,
     dropout: float,
 ) -> Any:
@@ -36,18 +36,17 @@ def build(
     Args:
         name: convolution, recurrent or attention.
         layout: the blocks.
-        projections: where the projections of the blocks start, all of one width.
+        width: of the output.
         hidden: the width of the mixer: its filters, its state, or its tokens.
         dropout: the share of the mixer's numbers, and of the blocks', dropped in training.
     """
     keras = libraries().keras
     ops = keras.ops
-    width = next(iter(projections.values())).matrix.shape[1]
     features = keras.Input((layout.dims,), name=FEATURES)
     present = keras.Input((len(layout.blocks),), name=PRESENT)
     tokens = []
     for column, (block, where) in enumerate(layout.slices.items()):
-        projected = _projected(keras, features[:, where], projections[block], block, dropout)
+        projected = _projected(keras, features[:, where], block, width, dropout)
         tokens.append(projected * present[:, column : column + 1])
     count = ops.sum(present, axis=1, keepdims=True)
     mean = sum(tokens[1:], tokens[0]) / ops.maximum(count, 1.0)
@@ -58,14 +57,17 @@ def build(
     return keras.Model([features, present], output, name=name)
 
 
-def _projected(keras: Any, block: Any, start: Projection, name: str, dropout: float) -> Any:
+def set_start(network: Any, projections: Mapping[str, Projection]) -> None:
+    """Let the projections of the blocks start here."""
+    for block, start in projections.items():
+        network.get_layer(f"start_{block}").set_weights([start.matrix, start.bias])
+
+
+def _projected(keras: Any, block: Any, name: str, width: int, dropout: float) -> Any:
     """The start, which stays, and what is learnt beside it, which weight decay keeps small."""
-    width = start.matrix.shape[1]
     fixed = keras.layers.Dense(width, trainable=False, name=f"start_{name}")
     learnt = keras.layers.Dense(width, kernel_initializer="zeros", name=f"learnt_{name}")
-    both = fixed(block) + learnt(keras.layers.Dropout(dropout)(block))
-    fixed.set_weights([start.matrix, start.bias])
-    return both
+    return fixed(block) + learnt(keras.layers.Dropout(dropout)(block))
 
 
 def _convolution(  # noqa: PLR0917  # one signature for all mixers

@@ -9,7 +9,7 @@ picture.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -85,6 +85,7 @@ def _space(block: Block) -> str:
     return "text" if block.in_text_space or block.part == "text" else block.name
 
 
+@cache
 def projection(space: str, dims: int, width: int) -> Vectors:
     """A matrix of a space, float32 (dims, width), that keeps cosines.
 
@@ -96,7 +97,9 @@ def projection(space: str, dims: int, width: int) -> Vectors:
     orthogonal, upper = np.linalg.qr(drawn)
     orthogonal *= np.sign(np.diag(upper))  # else its signs depend on the library
     matrix = orthogonal * np.sqrt(dims / width) if dims > width else orthogonal.T
-    return np.ascontiguousarray(matrix, np.float32)
+    kept: Vectors = np.ascontiguousarray(matrix, np.float32)
+    kept.flags.writeable = False  # all strategies of a process share it
+    return kept
 
 
 def fit_weights(layout: Layout, trials: Sequence[Trial], *, width: int = WIDTH) -> Projected:

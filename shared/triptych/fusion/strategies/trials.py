@@ -53,6 +53,8 @@ def make_trials(items: Features, groups: Indices, *, seed: int = 0) -> list[Tria
     Raises:
         InvalidInput: fewer than 10 items have any two parts, or any part at all.
     """
+    if not items.filled.any():
+        raise InvalidInput("there are no items to try a strategy on")
     random = np.random.default_rng(seed)
     if len(items) > _ITEMS:
         drawn = np.sort(random.choice(len(items), _ITEMS, replace=False))

@@ -45,6 +45,8 @@ def test_too_few_items_are_refused(items):
     """Nothing can be tried on three."""
     with pytest.raises(InvalidInput, match="3 items are too few"):
         make_trials(items.rows(np.arange(3)), GROUPS[:3])
+    with pytest.raises(InvalidInput, match="no items to try"):
+        make_trials(items.rows(np.arange(0)), GROUPS[:0])
 
 
 def test_items_that_lose_a_part_keep_another(items):
