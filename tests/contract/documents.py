@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from support import layout, make_item
 from triptych.core.fields import FIELDS
 from triptych.core.item import Item
 from triptych.encoders.cards import unit_rows
-from triptych.fusion.blocks import fuse
+from triptych.fusion.blocks import Layout, fuse
 from triptych.index import SearchIndex
+from triptych.index.documents import pack_features
 from triptych.index.model import Clause, IndexQuery, Match, Versioned, Words
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
@@ -53,6 +55,21 @@ def features(entry: Versioned, block: str) -> np.ndarray:
     """The block of a document as it was made."""
     vector: np.ndarray = np.asarray(entry.document["vector"])[layout().slices[block]]
     return vector
+
+
+def others(**change: int) -> Layout:
+    """The layout of other encoders."""
+    first, *rest = layout().blocks
+    return Layout((replace(first, card=replace(first.card, **change)), *rest))
+
+
+def by(blocks: Layout, entry: Versioned) -> Versioned:
+    """A document as other encoders make it."""
+    block = np.zeros(blocks.blocks[0].dims, np.float32)
+    block[crc32(entry.document["id"].encode()) % len(block)] = 1
+    (vector,) = fuse([{"semantic": block}], blocks)
+    made = {"fingerprint": blocks.fingerprint, "vector": vector, "features": pack_features(vector)}
+    return Versioned({**entry.document, **made}, entry.version)
 
 
 def write(index: SearchIndex, collection: str, documents: Iterable[Versioned]) -> None:

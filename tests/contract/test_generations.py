@@ -9,39 +9,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from contract.documents import make, word, write
+from contract.documents import by, make, others, word, write
 from support import layout
 from triptych.core.errors import FingerprintMismatch, IndexUnavailable, NotFound
 from triptych.core.settings import Settings
-from triptych.fusion.blocks import Layout, fuse
+from triptych.fusion.blocks import Layout
 from triptych.fusion.query import PresenceClass
 from triptych.index import SearchIndex, open_index
-from triptych.index.documents import pack_features
 from triptych.index.generations import following, previous
 from triptych.index.model import Condition, Facet, IndexQuery, Listing, Versioned, Words
 
 WORDS = IndexQuery(Words([word("word")]))
 
 
-def others(**change: int) -> Layout:
-    """The layout of other encoders."""
-    first, *rest = layout().blocks
-    return Layout((replace(first, card=replace(first.card, **change)), *rest))
-
-
 def near(blocks: Layout) -> IndexQuery:
     """A search by vectors of these encoders."""
     query = np.full(blocks.dims, 0.1, np.float32)
     return IndexQuery(classes=[PresenceClass(("text",), (), query)])
-
-
-def by(blocks: Layout, entry: Versioned) -> Versioned:
-    """A document as other encoders make it."""
-    block = np.zeros(blocks.blocks[0].dims, np.float32)
-    block[hash(entry.document["id"]) % len(block)] = 1
-    (vector,) = fuse([{"semantic": block}], blocks)
-    made = {"fingerprint": blocks.fingerprint, "vector": vector, "features": pack_features(vector)}
-    return Versioned({**entry.document, **made}, entry.version)
 
 
 @pytest.fixture(params=[{"version": 99}, {"dims": 100}], ids=["same width", "other width"])

@@ -47,6 +47,8 @@ _FEW = 500
 """Changes that are copied while writes wait, some seconds at most."""
 _PASSES = 10
 _SAMPLE = 100
+_SEARCHED = 25
+"""Of the sample, the items that are searched for by their own vector."""
 _CANDIDATES = 20
 _FOUND = 0.95
 """The share of a sample that must find itself; a search for neighbours is approximate."""
@@ -532,7 +534,8 @@ class Rebuilder:
                 changed = _differences(here[item].document, there[item].document)
                 if changed:
                     return f"item {item!r} has another {', '.join(sorted(changed))}"
-        whole = [entry.document for entry in there.values() if "features" in entry.document]
+        found = [entry.document for entry in there.values() if "features" in entry.document]
+        whole = found[:: max(1, len(found) // _SEARCHED)][:_SEARCHED]
         lost = [one["id"] for one in whole if not self._finds_itself(name, one)]
         if len(lost) > (1 - _FOUND) * len(whole):
             return f"{len(lost)} of {len(whole)} items are not found by their own vector: {lost[0]}"
