@@ -14,7 +14,8 @@ from tests.support import layout
 from triptych.core.item import MODALITIES
 from triptych.encoders.cards import Vectors, unit_rows
 from triptych.fusion.query import FusedQuery
-from triptych.fusion.scores import Candidate, score
+from triptych.fusion.scores import score
+from triptych.fusion.signals import Candidate
 from triptych.index.documents import unpack_features
 
 _PAGE = 500

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -228,6 +229,35 @@ def test_dislikes_outweigh_nothing_else(index: SearchIndex, collection: str):
     scored = ask(index, collection, query, candidates=30)
     assert scored[-1] == "03"
     assert set(scored[:20]) <= found
+
+
+def test_items_with_all_the_words_are_ranked_by_a_vector(index: SearchIndex, collection: str):
+    """Though neither the words nor the presence classes have them in their lists."""
+    near = make("near", parts="image")
+    where = layout().slices["visual"]
+    visual = np.asarray(near.document["vector"])[where]
+    copies = [replace(near, document={**near.document, "id": f"near{n}"}) for n in range(3)]
+    short = [make(f"short{n}", words={"text": "red blue"}) for n in range(3)]
+    text = {"text": f"red blue {'x ' * 90}"}
+    long = [make(f"long{n}", parts="text image", words=text) for n in range(8)]
+    half = make("half", parts="text image", words={"text": f"red {'x ' * 90}"})
+    write(index, collection, [*copies, *short, *long, half])
+    query = by_vector(visual=visual)
+    words = Words([word("red"), word("blue")])
+    request = IndexQuery(words, query.presence_classes(), candidates=3)
+
+    def found(asked: IndexQuery) -> set[str]:
+        return {match.candidate.id for match in index.search(collection, asked).matches}
+
+    listed = {entry.document["id"] for entry in (*copies, *short)}
+    assert found(request) == listed
+    long.sort(key=lambda entry: -float(np.asarray(entry.document["vector"])[where] @ visual))
+    best = {entry.document["id"] for entry in long[:3]}
+    worded = replace(request, worded=query.vector())
+    assert found(worded) == listed | best
+    assert index.search(collection, worded).total == index.search(collection, request).total
+    nowhere = replace(worded, words=Words([word("red"), word("nowhere")]))
+    assert found(nowhere) == found(replace(nowhere, worded=None))
 
 
 def test_the_length_of_a_query_does_not_count(index: SearchIndex, collection: str):

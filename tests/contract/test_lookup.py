@@ -21,7 +21,8 @@ from contract.documents import (
 from support import layout
 from triptych.core.errors import NotFound
 from triptych.fusion.query import WEIGHTS, fuse_query
-from triptych.fusion.scores import Candidate, score
+from triptych.fusion.scores import score
+from triptych.fusion.signals import Candidate
 from triptych.index import SearchIndex
 from triptych.index.documents import parts
 from triptych.index.model import (
@@ -233,7 +234,7 @@ def test_required_and_excluded_words(index: SearchIndex, texts: str, required, e
     assert {f.candidate.keyword for f in found} <= {None}
 
 
-@pytest.mark.parametrize("method", ["linear", "rrf", "dbsf"])
+@pytest.mark.parametrize("method", ["auto", "linear", "product", "rrf", "dbsf"])
 def test_the_final_order_is_that_of_exact_scores(index: SearchIndex, texts: str, method):
     """Words and vectors together, over every item that either of them finds."""
     clauses = [word("cat"), word("dog"), phrase("the sea"), prefix("riv"), fuzzy("elefant", 1)]

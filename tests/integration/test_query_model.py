@@ -225,7 +225,7 @@ def test_an_answer_has_no_more_than_was_asked_for(ask: Ask):
     assert all(hit["item"] == {} for hit in bare["hits"])
 
 
-@pytest.mark.parametrize("fusion", ["linear", "rrf", "dbsf"])
+@pytest.mark.parametrize("fusion", ["auto", "linear", "product", "rrf", "dbsf"])
 def test_every_fusion_sums_up(ask: Ask, stamps: Path, fusion: str):
     """The reasons are the score."""
     body = {"text": "a duck", "image": picture(stamps, "animals/birds/drake"), "fusion": fusion}

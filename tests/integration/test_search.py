@@ -92,12 +92,22 @@ def test_text_steers_a_picture(client: Client, stamp_collection: str, stamps: Pa
     assert "penguin" in steered[0]
 
 
-@pytest.mark.parametrize("fusion", ["linear", "rrf"])
+def test_a_picture_and_a_word_that_it_lacks(client: Client, stamp_collection: str, stamps: Path):
+    """Are multiplied: what is found has the word and is like the picture. Its own word is added."""
+    picture = {"image": (stamps / "food/fruit/apple_red.png").read_bytes()}
+    added = client.search(stamp_collection, {"text": "apple", "limit": 3}, picture)
+    assert added["fusion"] == "linear"
+    adding = client.search(stamp_collection, {"text": "green", "limit": 3}, picture)
+    assert adding["fusion"] == "product"
+    assert adding["hits"][0]["id"] == "food/fruit/apple_green"
+
+
+@pytest.mark.parametrize("fusion", ["auto", "linear", "product", "rrf"])
 @pytest.mark.parametrize("parts", [("text",), ("image",), ("audio",), ("text", "image", "audio")])
 def test_score_is_the_sum_of_its_reasons(
     client: Client, stamp_collection: str, stamps: Path, fusion: str, parts: tuple[str, ...]
 ):
-    """Contributions add up to the score, each is weight times normalised, order is by score."""
+    """Contributions add up to the score, of a sum each is weight times normalised; best first."""
     files = {
         "image": "animals/mammals/elephant.png",
         "audio": "animals/mammals/elephant.ogg",
@@ -106,14 +116,16 @@ def test_score_is_the_sum_of_its_reasons(
     fields: dict[str, Any] = {"fusion": fusion, "limit": 50, "weights": {"text": 0.7, "image": 2}}
     if "text" in parts:
         fields["text"] = "an elephant"
-    hits = client.search(stamp_collection, fields, media)["hits"]
+    answer = client.search(stamp_collection, fields, media)
+    hits, multiplied = answer["hits"], answer["fusion"] == "product"
+    assert multiplied == (fusion == "product" and len(parts) > 1), "all is of one elephant"
     assert len(hits) >= 30
     for hit in hits:
         reasons = hit["why"].values()
         assert hit["score"] == pytest.approx(sum(r["contribution"] for r in reasons), abs=1e-9)
         for reason in reasons:
             product = reason["weight"] * reason["normalised"]
-            assert reason["contribution"] == pytest.approx(product, abs=1e-9)
+            assert multiplied or reason["contribution"] == pytest.approx(product, abs=1e-9)
     scores = [hit["score"] for hit in hits]
     assert scores == sorted(scores, reverse=True)
     assert hits[0]["id"] == "animals/mammals/elephant"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli.relevance import evaluate_search
+from triptych.cli.relevance import evaluate_fusion, evaluate_search
 from triptych.cli.show import console, errors, print_json
 from triptych.cli.strategies import evaluate_strategies
 from triptych.corpora.errors import CorpusUnavailable
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("search")(evaluate_search)
+app.command("fusion")(evaluate_fusion)
 app.command("strategies")(evaluate_strategies)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 

@@ -16,7 +16,7 @@ from triptych.core.settings import Settings
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.encoders.weights import WeightsError
 from triptych.engine import Engine
-from triptych.evaluation import judged, stamps, tuning
+from triptych.evaluation import composed, fusions, judged, stamps, tuning
 from triptych.evaluation.judged import HALVES, Judged
 from triptych.evaluation.search import BEST_SINGLE, Figure, evaluate
 from triptych.evaluation.table import Parameters
@@ -24,11 +24,13 @@ from triptych.fusion.blocks import Layout
 from triptych.fusion.scores import Method
 from triptych.media.store import MediaStore
 
-Folder = Annotated[
-    Path | None,
+BUILT_IN = ("stamps", "composed-emoji", "composed-stamps")
+SetName = Annotated[
+    str,
     typer.Option(
         "--set",
-        help="A folder with manifest.jsonl, queries.jsonl and qrels.txt; by default the stamps.",
+        help=f"One of {', '.join(BUILT_IN)}; or a folder with manifest.jsonl, queries.jsonl and "
+        "qrels.txt.",
     ),
 ]
 IndexUrl = Annotated[
@@ -42,7 +44,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 
 def evaluate_search(
-    folder: Folder = None,
+    name: SetName = BUILT_IN[0],
     fusion: Annotated[
         list[str] | None, typer.Option(help=f"One of {', '.join(METHODS)}; may be repeated.")
     ] = None,
@@ -58,7 +60,7 @@ def evaluate_search(
             if method not in METHODS:
                 raise InvalidInput(f"no fusion {method!r}; there are {', '.join(METHODS)}")
         methods = [method for method in METHODS if not fusion or method in fusion]
-        judged_set = _read(folder)
+        judged_set = _read(name)
         with _opened(index_url) as engine:
             for figure in evaluate(judged_set, engine, methods):
                 if as_json:
@@ -67,7 +69,30 @@ def evaluate_search(
                     _print_figure(figure)
 
 
-def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
+def evaluate_fusion(
+    name: SetName = BUILT_IN[0],
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, one object per line.")
+    ] = False,
+) -> None:
+    """Compare ways to fuse, with every item a candidate: those of searches, and baselines."""
+    with _explained():
+        judged_set = _read(name)
+        with _opened(None) as engine:
+            for figure in fusions.compare(judged_set, engine):
+                if as_json:
+                    print_json(asdict(figure))
+                else:
+                    _print(
+                        f"{figure.value:6.3f} ({figure.low:.3f}–{figure.high:.3f})  "
+                        f"{figure.gain:+.3f} ({figure.gain_low:+.3f}–{figure.gain_high:+.3f})  "
+                        f"{figure.gallery}, {figure.kind}, {figure.way}, n={figure.queries}"
+                        + ("" if figure.recall is None else f", recall {figure.recall:.3f}")
+                    )
+
+
+def tune(name: SetName = BUILT_IN[0], index_url: IndexUrl = None) -> None:
     """Find better weights on judged queries.
 
     Also bounds and alpha, on one half of the queries; both halves are reported. Takes minutes, and
@@ -75,7 +100,7 @@ def tune(folder: Folder = None, index_url: IndexUrl = None) -> None:
     Weights go into searches, as `weights`; the rest are constants of triptych.fusion.
     """
     with _explained():
-        judged_set = _read(folder)
+        judged_set = _read(name)
         with _opened(index_url) as engine:
             groups = tuning.tabulate(judged_set, engine)
     now = tuning.present(engine.layout)
@@ -102,10 +127,12 @@ def _explained() -> Iterator[None]:
         raise typer.Exit(2) from error
 
 
-def _read(folder: Path | None) -> Judged:
-    if folder is not None:
-        return judged.read(folder)
-    return stamps.judged_stamps(speech=bool(Settings().encoders.spoken))
+def _read(name: str) -> Judged:
+    if name == "stamps":
+        return stamps.judged_stamps(speech=bool(Settings().encoders.spoken))
+    if name in BUILT_IN:
+        return composed.composed(name.removeprefix("composed-"))
+    return judged.read(Path(name))
 
 
 @contextmanager

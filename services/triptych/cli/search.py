@@ -56,7 +56,7 @@ def read_options(  # noqa: PLR0917
     weight: Annotated[
         list[str] | None, typer.Option(help="As text=2, image=0.5; also keyword, audio, not.")
     ] = None,
-    fusion: Annotated[str, typer.Option(help="linear, rrf or dbsf.")] = "linear",
+    fusion: Annotated[str, typer.Option(help="auto, linear, product, rrf or dbsf.")] = "auto",
     facet: Annotated[
         list[str] | None, typer.Option(help="Count values: tags, tags:30, metadata.year, or JSON.")
     ] = None,

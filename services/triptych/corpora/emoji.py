@@ -1,6 +1,7 @@
 """The same emoji drawn by two vendors: npm's ``emoji-datasource-google`` and ``-twitter``.
 
-Their pictures (Noto: Apache-2.0, Twemoji: CC-BY 4.0) are not part of this project.
+Their pictures (Noto: Apache-2.0, Twemoji: CC-BY 4.0) are not part of this project, nor are their
+names, tags and kinds (``emojibase-data``, MIT; the tags are those of Unicode's CLDR).
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from triptych.corpora.npm import unpacked
 
 VENDORS = ("google", "twitter")
 _VERSION = "16.0.0"
+_TAGS_VERSION = "17.0.0"
 _NOT_PICTURES = {"Flags", "Component"}
 _JOINER, _EMOJI_STYLE = "200D", "-FE0F"
 
@@ -22,6 +24,18 @@ class Emoji:
 
     code: str
     name: str
+    pictures: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """One emoji with its English name and tags, its kind, and its picture by each vendor."""
+
+    code: str
+    name: str
+    tags: tuple[str, ...]
+    kind: str
+    """Unicode's subgroup, such as ``animal-mammal``."""
     pictures: dict[str, Path]
 
 
@@ -48,6 +62,50 @@ def emoji(folders: dict[str, Path]) -> list[Emoji]:
         and all(fact[f"has_img_{name}"] for name in folders)
     ]
     return sorted(drawn, key=lambda entry: hashlib.sha256(entry.code.encode()).digest())
+
+
+def fetch_tags() -> Path:
+    """The folder with names, tags and kinds, fetched on first use. Raises CorpusUnavailable."""
+    return unpacked("emojibase-data", _TAGS_VERSION)
+
+
+def tagged(folders: dict[str, Path], tags: Path) -> list[Tagged]:
+    """The emoji that have a kind, tags, and a picture by every vendor, by code.
+
+    Joined sequences are among them, flags of countries and skin tones are not.
+    """
+    drawn = [
+        {
+            _bare(fact["unified"]): root / "img" / vendor / "64" / fact["image"]
+            for fact in json.loads((root / "emoji.json").read_bytes())
+            if fact["category"] not in _NOT_PICTURES and fact[f"has_img_{vendor}"]
+        }
+        for vendor, root in folders.items()
+    ]
+    english = tags / "en"
+    kinds = {
+        kind["order"]: str(kind["key"])
+        for kind in json.loads((english / "messages.json").read_bytes())["subgroups"]
+    }
+    facts = {_bare(f["hexcode"]): f for f in json.loads((english / "data.json").read_bytes())}
+    return [
+        Tagged(
+            code,
+            fact["label"],
+            tuple(fact["tags"]),
+            kinds[fact["subgroup"]],
+            {vendor: pictures[code] for vendor, pictures in zip(folders, drawn, strict=True)},
+        )
+        for code, fact in sorted(facts.items())
+        if fact.get("tags")
+        and fact.get("subgroup") in kinds
+        and all(code in pictures for pictures in drawn)
+    ]
+
+
+def _bare(code: str) -> str:
+    """A code without its variation selectors, which not all lists have."""
+    return code.replace(_EMOJI_STYLE, "")
 
 
 def is_plain(code: str, category: str) -> bool:

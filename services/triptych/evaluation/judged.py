@@ -1,9 +1,10 @@
 """Judged queries: a folder with items, queries, and grades of how well items answer them.
 
 * ``manifest.jsonl``: the items, one line each, as for ingest.
-* ``queries.jsonl``: ``{"id", "kind", "text"?, "language"?, "image"?, "audio"?, "half"?}``; figures
-  are per ``kind``. ``half`` is "training" or "held-out"; by default the digest of the query's first
-  right item decides, so that no item is in both.
+* ``queries.jsonl``: ``{"id", "kind", "text"?, "language"?, "image"?, "audio"?, "not"?, "half"?}``;
+  figures are per ``kind``. ``not`` has parts that hits should not be like. ``half`` is "training"
+  or "held-out"; by default the digest of the query's first right item decides, so that no item is
+  in both.
 * ``qrels.txt``: ``query 0 item grade`` a line, in TREC's format
   (https://trec.nist.gov/data/qrels_eng/); items that are not listed have grade 0.
 
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from triptych.core.errors import InvalidInput
 from triptych.core.values import Language, describe
@@ -32,10 +33,20 @@ _DIGITS = 13
 _LINE = re.compile(r"(\S+)\s+\S+\s+(\S.*?)\s+(\d+)\s*")
 
 
+class Not(BaseModel):
+    """What the hits of a query should not be like."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str | None = None
+    image: str | None = None
+    audio: str | None = None
+
+
 class Query(BaseModel):
     """One query."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     id: str
     kind: str
@@ -43,6 +54,7 @@ class Query(BaseModel):
     language: Language | None = None
     image: str | None = None
     audio: str | None = None
+    against: Not | None = Field(None, alias="not")
     half: Half | None = None
 
 
@@ -79,10 +91,7 @@ def read(folder: Path) -> Judged:
     items = list(_items(folder / "manifest.jsonl"))
     known = {str(item.id) for item in items}
     grades = _grades(folder / "qrels.txt", known)
-    queries = [
-        query.model_copy(update=_absolute(folder, query))
-        for query in _queries(folder / "queries.jsonl")
-    ]
+    queries = [_with_paths(folder, query) for query in _queries(folder / "queries.jsonl")]
     if missing := [query.id for query in queries if query.id not in grades]:
         raise InvalidInput(f"no item answers query {missing[0]!r}, says {folder / 'qrels.txt'}")
     if not queries:
@@ -110,7 +119,15 @@ def _queries(path: Path) -> Iterator[Query]:
         yield query
 
 
-def _absolute(folder: Path, entry: ItemLine | Query) -> dict[str, str]:
+def _with_paths(folder: Path, query: Query) -> Query:
+    """A query whose media are absolute paths."""
+    against = query.against
+    if against is not None:
+        against = against.model_copy(update=_absolute(folder, against))
+    return query.model_copy(update={**_absolute(folder, query), "against": against})
+
+
+def _absolute(folder: Path, entry: ItemLine | Query | Not) -> dict[str, str]:
     """The absolute paths of its media."""
     paths = {"image": entry.image, "audio": entry.audio}
     return {part: str(folder.absolute() / path) for part, path in paths.items() if path is not None}
@@ -139,7 +156,8 @@ def write(
     """Write a judged set, the same bytes for the same arguments."""
     _write_lines(folder / "manifest.jsonl", (json.dumps(line, sort_keys=True) for line in lines))
     _write_lines(
-        folder / "queries.jsonl", (query.model_dump_json(exclude_none=True) for query in queries)
+        folder / "queries.jsonl",
+        (query.model_dump_json(exclude_none=True, by_alias=True) for query in queries),
     )
     _write_lines(
         folder / "qrels.txt",

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from triptych.engine import Engine
 from triptych.evaluation.galleries import COLLECTION
-from triptych.evaluation.judged import Query
+from triptych.evaluation.judged import Not, Query
 from triptych.fusion.query import KEYWORD, WEIGHTS
-from triptych.index.model import Results, SearchIndex
+from triptych.fusion.scores import Method, Scored
+from triptych.index.model import IndexQuery, Results, SearchIndex
 from triptych.search import encoding, ranking
 from triptych.search.encoding import EncodedRequest
 from triptych.search.parts import Items
@@ -42,12 +43,17 @@ def encode_queries(engine: Engine, queries: Sequence[Query]) -> list[EncodedQuer
 
 
 def _request(query: Query) -> SearchRequest:
-    return SearchRequest(
-        text=query.text,
-        image=None if query.image is None else Path(query.image).read_bytes(),
-        audio=None if query.audio is None else Path(query.audio).read_bytes(),
-        language=query.language,
+    against = None if query.against is None else _parts(query.against)
+    return SearchRequest.model_validate(
+        {**_parts(query), "language": query.language, "not": against}
     )
+
+
+def _parts(query: Query | Not) -> dict[str, str | bytes]:
+    """The text and the media of a query, or of what hits should not be like."""
+    media = {"image": query.image, "audio": query.audio}
+    files = {part: Path(path).read_bytes() for part, path in media.items() if path is not None}
+    return {**files, **({} if query.text is None else {"text": query.text})}
 
 
 def weights_of(signals: Sequence[str]) -> Mapping[str, float]:
@@ -58,5 +64,16 @@ def weights_of(signals: Sequence[str]) -> Mapping[str, float]:
 def retrieve(
     index: SearchIndex, query: encoding.Query, *, candidates: int = _CANDIDATES
 ) -> Results:
-    """The candidates of a query in the gallery; by default as many as for a search of ten hits."""
+    """The candidates of a sum in the gallery; by default as many as for a search of ten hits."""
     return index.search(COLLECTION, ranking.index_query(query, _PLAN, candidates))
+
+
+def answer(
+    index: SearchIndex, query: encoding.Query, method: Method, limit: int | None = None
+) -> tuple[Results, list[Scored]]:
+    """What a search of ten hits gets from the index, and the ranking of the gallery."""
+
+    def ask(wanted: IndexQuery) -> Results:
+        return index.search(COLLECTION, wanted)
+
+    return ranking.retrieve(ask, query, _PLAN, _CANDIDATES, method, limit=limit, explain=False)

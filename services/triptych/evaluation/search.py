@@ -22,11 +22,10 @@ from triptych.evaluation.galleries import (
 )
 from triptych.evaluation.judged import Judged
 from triptych.evaluation.metrics import Floats, interval
-from triptych.evaluation.queries import EncodedQuery, encode_queries, retrieve, weights_of
+from triptych.evaluation.queries import EncodedQuery, answer, encode_queries, weights_of
 from triptych.evaluation.ranking import METRICS, gain
 from triptych.fusion.query import KEYWORD
 from triptych.fusion.scores import Method
-from triptych.search.ranking import rank
 
 BEST_SINGLE = "nDCG@10 above the best single"
 _MRR_DEPTH = 100
@@ -50,7 +49,7 @@ class Figure:
     gallery: str
     kind: str
     fusion: str
-    """linear, rrf or dbsf of all signals of the query; or the only signals in use."""
+    """How all signals of the query are fused; or the only signals in use."""
     metric: str
     value: float
     low: float
@@ -115,10 +114,9 @@ def _search(
     singles = {name: signals for name, signals in SINGLES.items() if _is_part(signals, query)}
     for name, signals in {"": query.signals, **singles}.items():
         weighted = query.encoded.weighted(weights_of(signals))
-        results = retrieve(engine.index, weighted).matches
         for method in ("linear",) if name else methods:
-            ranking = rank(weighted, results, method, limit=_MRR_DEPTH, explain=False)
-            ids = [results[result.index].candidate.id for result in ranking]
+            results, ranking = answer(engine.index, weighted, method, _MRR_DEPTH)
+            ids = [results.matches[one.index].candidate.id for one in ranking]
             ranked.add(name or method, [grades.get(item, 0) for item in ids], [*grades.values()])
 
 

@@ -17,7 +17,7 @@ speech, or a picture writing, is no class of its own: the index ranks such items
 were for nothing, which never loses one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -127,22 +127,49 @@ class FusedQuery:
             term.weight for term in self.positive if self.layout.parts[term.block] in present
         )
 
+    def share(self, words: Iterable[str]) -> float:
+        """The share of the query's words that these are."""
+        matched = set(words)
+        return sum(word in matched for word in self.words) / len(self.words)
+
     def scale(self, present: frozenset[str]) -> float:
         """What the weighted sum of such an item is multiplied by; 1 for whole items."""
         mass = self.mass(present)
         return mass**-self.alpha if mass > 0 else 0.0
 
-    def vector(self) -> Vectors:
+    def vector(self, without: Collection[str] = ()) -> Vectors:
         """The query in fused space, float32 (layout.dims,): its blocks times weights and slopes.
+
+        The terms of the signals in ``without`` are left out.
 
         Its inner product with an item is Σ w · rescaled as if the scale between the bounds went on
         beyond them, but for a constant for all items with the same parts.
         """
         fused = np.zeros(self.layout.dims, np.float32)
         for term in self.terms:
+            if term.signal in without:
+                continue
             weight = np.float32(term.weight * term.bounds.slope)
             fused[self.layout.slices[term.block]] += weight * term.vector
         return fused
+
+    def beside_words(self) -> Vectors | None:
+        """What ranks the items that have all the words: the query less its text.
+
+        None where it has no words, or nothing but text.
+        """
+        if not (self.words and self.keyword_weight > 0) or self._signals <= {"text"}:
+            return None
+        return self.vector(without={"text"})
+
+    def alone(self) -> list[Vectors]:
+        """The query as each of its positive parts alone; nothing if there is only one."""
+        signals = sorted(self._signals)
+        return [self.vector(without={*signals} - {one}) for one in signals] if signals[1:] else []
+
+    @property
+    def _signals(self) -> set[str]:
+        return {term.signal for term in self.positive}
 
     def presence_classes(self) -> list[PresenceClass]:
         """One class per non-empty set of the item parts that the terms look at: 1, 3 or 7."""

@@ -6,8 +6,9 @@ being 0 (Bruch et al., An analysis of fusion functions for hybrid retrieval, TOI
 multiplied by the share of the query's words that this best one has: else a query of which only one
 word is anywhere would have a perfect match. ``rrf`` adds reciprocal ranks (Cormack et al., SIGIR
 2009), scaled so that first everywhere is 1. ``dbsf`` scales each signal between three standard
-deviations below and above its mean over the candidates (Mazzeschi, Distribution-based score fusion,
-2023).
+deviations below and above its mean over the candidates (Mazzeschi, Distribution-based score
+fusion, 2023). ``product`` demands all parts at once (``fusion.product``). ``auto`` is ``product``
+where the parts of the query add to each other, else ``linear``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,36 +16,28 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from triptych.encoders.cards import Vectors
-from triptych.fusion.query import KEYWORD, FusedQuery
+from triptych.fusion.product import Product, parts_add, positive_parts
+from triptych.fusion.query import AGAINST, KEYWORD, FusedQuery
+from triptych.fusion.signals import Candidate, Floats, Signal, measure
 
-Floats = NDArray[np.float64]
-Method = Literal["linear", "rrf", "dbsf"]
+Fused = Literal["linear", "product", "rrf", "dbsf"]
+"""How the signals of a search were combined."""
+Method = Literal["auto", "linear", "product", "rrf", "dbsf"]
+"""How they are to be combined."""
+BySignal = Mapping[str, Floats]
 
 RRF_K = 60
 _DEVIATIONS = 3
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What the index returned of one item, as far as scoring needs it."""
-
-    id: str
-    parts: frozenset[str]
-    """Its modalities, and speech and writing where these were found in it."""
-    keyword: float | None
-    """BM25, or None when no word matched."""
-    words: Mapping[str, float]
-    """What each word that matched adds to it, by the labels of the query."""
-    features: NDArray[np.floating]
-    """The item's fused vector (layout.dims,), float16 as the index keeps it."""
+_TWO = 2
 
 
 @dataclass(frozen=True)
 class Reason:
-    """What one signal adds to one hit: contribution = weight · normalised."""
+    """What one signal adds to one hit.
+
+    The contribution is weight · normalised; of a ``product`` it is the signal's share of it.
+    """
 
     raw: float
     normalised: float
@@ -63,24 +56,9 @@ class Scored:
 
     index: int
     score: float
-    why: Mapping[str, Reason]
-
-
-@dataclass(frozen=True)
-class _Signal:
-    """One signal over all candidates; rows without it are not in ``present``."""
-
-    name: str
-    raw: Floats
-    normalised: Floats
-    weight: Floats
-    present: NDArray[np.bool_]
-    blocks: Mapping[str, Floats] = field(default_factory=dict)
-
-    def ranks(self) -> NDArray[np.int64]:
-        """1 for the candidate it says most about; meaningless where the signal is not present."""
-        loss = np.where(self.present, -np.abs(self.weight) * self.normalised, np.inf)
-        return np.searchsorted(np.sort(loss), loss) + 1  # equals share the better rank
+    fused: Fused
+    """How all candidates were scored."""
+    why: Mapping[str, Reason] = field(default_factory=dict)
 
 
 def score(
@@ -97,21 +75,30 @@ def score(
     """
     if not candidates:
         return []
-    signals = _signals(query, candidates)
-    contribute = _METHODS[method]
-    contributions = [contribute(signal) for signal in signals]
-    totals = np.sum([part for part, _ in contributions], axis=0)
+    signals = measure(query, candidates)
+    combined = combine(query, candidates, signals, method)
+    fused, values, totals = combined.fused, combined.values, combined.scores
     order = sorted(range(len(candidates)), key=lambda i: (-totals[i], candidates[i].id))[:limit]
     if not explain:
-        return [Scored(index, float(totals[index]), {}) for index in order]
-    ranks = [signal.ranks() for signal in signals]
+        return [Scored(index, float(totals[index]), fused) for index in order]
+    ranks = {signal.name: signal.ranks() for signal in signals}
+    contributions = combined.contributions()
     return [
         Scored(
             index,
             float(totals[index]),
+            fused,
             {
-                signal.name: _reason(signal, rank, part, weight, index, candidates[index])
-                for signal, rank, (part, weight) in zip(signals, ranks, contributions, strict=True)
+                signal.name: Reason(
+                    raw=float(signal.raw[index]),
+                    normalised=float(values[signal.name][index]),
+                    rank=int(ranks[signal.name][index]),
+                    weight=float(signal.weight[index]),
+                    contribution=float(contributions[signal.name][index]),
+                    blocks={name: float(cosine[index]) for name, cosine in signal.blocks.items()},
+                    words=candidates[index].words if signal.name == KEYWORD else {},
+                )
+                for signal in signals
                 if signal.present[index]
             },
         )
@@ -119,109 +106,78 @@ def score(
     ]
 
 
-def _reason(  # noqa: PLR0917
-    signal: _Signal,
-    ranks: NDArray[np.int64],
-    part: Floats,
-    weight: Floats,
-    index: int,
-    candidate: Candidate,
-) -> Reason:
-    contribution, share = float(part[index]), float(weight[index])
-    return Reason(
-        raw=float(signal.raw[index]),
-        normalised=contribution / share if share else 0.0,
-        rank=int(ranks[index]),
-        weight=share,
-        contribution=contribution,
-        blocks={name: float(cosine[index]) for name, cosine in signal.blocks.items()},
-        words=candidate.words if signal.name == KEYWORD else {},
+@dataclass(frozen=True)
+class Combined:
+    """Signals, combined over all candidates."""
+
+    fused: Fused
+    values: BySignal
+    """What is combined of each signal."""
+    scores: Floats
+    contributions: Callable[[], BySignal]
+    """Makes what each signal adds; together they are the scores."""
+
+
+def combine(
+    query: FusedQuery, candidates: Sequence[Candidate], signals: Sequence[Signal], method: Method
+) -> Combined:
+    """Score candidates, of which there is at least one; float64 (candidates,)."""
+    fused = _fused(method, candidates, signals)
+    return _product(query, candidates, signals) if fused == "product" else _sum(signals, fused)
+
+
+def _fused(method: Method, candidates: Sequence[Candidate], signals: Sequence[Signal]) -> Fused:
+    """How these candidates are scored. A product of one part is the part: the same as a sum."""
+    if method == "auto":
+        return "product" if parts_add(candidates, signals) else "linear"
+    return "linear" if method == "product" and len(positive_parts(signals)) < _TWO else method
+
+
+def _sum(signals: Sequence[Signal], method: Fused) -> Combined:
+    values = {signal.name: _VALUES[method](signal) for signal in signals}
+    contributions = {
+        signal.name: np.where(signal.present, signal.weight * values[signal.name], 0.0)
+        for signal in signals
+    }
+    scores = np.sum(list(contributions.values()), axis=0)
+    return Combined(method, values, scores, lambda: contributions)
+
+
+def _product(
+    query: FusedQuery, candidates: Sequence[Candidate], signals: Sequence[Signal]
+) -> Combined:
+    """The product of what items are to be like, less the sum of what they are not to be like."""
+    product = Product(query, candidates, signals)
+    against = [signal for signal in signals if signal.name.startswith(AGAINST)]
+    if not against:
+        return Combined("product", product.values, product.scores, product.contributions)
+    taken = _sum(against, "linear")
+    return Combined(
+        "product",
+        {**product.values, **taken.values},
+        product.scores + taken.scores,
+        lambda: {**product.contributions(), **taken.contributions()},
     )
 
 
-def _linear(signal: _Signal) -> tuple[Floats, Floats]:
-    return np.where(signal.present, signal.weight * signal.normalised, 0.0), signal.weight
+def _linear(signal: Signal) -> Floats:
+    return signal.normalised
 
 
-def _rrf(signal: _Signal) -> tuple[Floats, Floats]:
-    reciprocal = (RRF_K + 1) / (RRF_K + signal.ranks())
-    return np.where(signal.present, signal.weight * reciprocal, 0.0), signal.weight
+def _rrf(signal: Signal) -> Floats:
+    return (RRF_K + 1) / (RRF_K + signal.ranks())
 
 
-def _dbsf(signal: _Signal) -> tuple[Floats, Floats]:
+def _dbsf(signal: Signal) -> Floats:
     values = signal.normalised[signal.present]
     mean, spread = (values.mean(), _DEVIATIONS * values.std()) if len(values) else (0.0, 0.0)
     if spread > 0:
-        scaled = np.clip((signal.normalised - mean + spread) / (2 * spread), 0.0, 1.0)
-    else:
-        scaled = np.full_like(signal.normalised, 0.5)
-    return np.where(signal.present, signal.weight * scaled, 0.0), signal.weight
+        return np.clip((signal.normalised - mean + spread) / (2 * spread), 0.0, 1.0)
+    return np.full_like(signal.normalised, 0.5)
 
 
-_METHODS: Mapping[Method, Callable[[_Signal], tuple[Floats, Floats]]] = {
+_VALUES: Mapping[Fused, Callable[[Signal], Floats]] = {
     "linear": _linear,
     "rrf": _rrf,
     "dbsf": _dbsf,
 }
-
-
-def _signals(query: FusedQuery, candidates: Sequence[Candidate]) -> list[_Signal]:
-    """The keyword signal and one signal per query part, over all candidates."""
-    scale = {present: query.scale(present) for present in {c.parts for c in candidates}}
-    scales = np.array([scale[candidate.parts] for candidate in candidates])
-    matrix = np.stack([candidate.features for candidate in candidates]).astype(np.float32)
-    signals = [_vector_signal(name, query, candidates, matrix, scales) for name in _parts(query)]
-    if query.keyword_weight > 0:
-        signals.insert(0, _keyword_signal(query, candidates, scales))
-    return signals
-
-
-def _parts(query: FusedQuery) -> list[str]:
-    return list(dict.fromkeys(term.signal for term in query.terms))
-
-
-def _keyword_signal(query: FusedQuery, candidates: Sequence[Candidate], scales: Floats) -> _Signal:
-    raw = np.array([candidate.keyword or 0.0 for candidate in candidates])
-    best = int(raw.argmax())
-    matched = candidates[best].words
-    covered = sum(word in matched for word in query.words) / len(query.words) if matched else 1.0
-    return _Signal(
-        KEYWORD,
-        raw,
-        raw * (covered / raw[best]) if raw[best] > 0 else raw,
-        query.keyword_weight * scales,
-        np.array([candidate.keyword is not None for candidate in candidates]),
-    )
-
-
-def _vector_signal(
-    name: str,
-    query: FusedQuery,
-    candidates: Sequence[Candidate],
-    matrix: Vectors,
-    scales: Floats,
-) -> _Signal:
-    cosines: dict[str, Floats] = {}
-    raw = np.zeros(len(candidates))
-    scaled = np.zeros(len(candidates))
-    weights = np.zeros(len(candidates))
-    for term in query.terms:
-        if term.signal != name:
-            continue
-        # Row by row: in a matrix product equal rows may differ in the last bit, and not be a tie.
-        block = matrix[:, query.layout.slices[term.block]]
-        cosine = np.multiply(block, term.vector, dtype=np.float64).sum(axis=1)
-        # A part without a vector, as silence is, is like nothing: less than one that is unlike.
-        rescaled = np.where(block.any(axis=1), term.bounds.rescale(cosine), 0.0)
-        part = query.layout.parts[term.block]
-        has = np.array([part in candidate.parts for candidate in candidates])
-        cosines[term.block] = np.where(has, cosine, 0.0)
-        raw += term.weight * cosines[term.block]
-        scaled += np.where(has, term.weight * rescaled, 0.0)
-        weights += np.where(has, term.weight, 0.0)
-    present = weights != 0
-    raw, scaled = (
-        np.divide(total, weights, out=np.zeros_like(total), where=present)
-        for total in (raw, scaled)
-    )
-    return _Signal(name, raw, scaled, weights * scales, present, cosines)

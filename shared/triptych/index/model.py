@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from triptych.core.fields import FIELDS
+from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import PresenceClass
-from triptych.fusion.scores import Candidate
+from triptych.fusion.signals import Candidate
 from triptych.index.documents import Document
 from triptych.index.origin import Origin
 
@@ -142,6 +143,8 @@ class IndexQuery:
     """The fields of the documents that are needed; all that are public by default."""
     fingerprint: str | None = None
     """Of the encoders that made the vectors of the classes; None: those of this process."""
+    worded: Vectors | None = None
+    """If there is one, the items that have all the words by their inner product with it, too."""
 
 
 @dataclass(frozen=True)

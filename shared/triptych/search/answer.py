@@ -13,7 +13,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from triptych.core.answers import Described, Omissible
-from triptych.fusion.scores import Reason
+from triptych.fusion.scores import Fused, Reason
 from triptych.index.item_document import ItemDocument
 
 _SHOWN_CHARS = 60
@@ -88,6 +88,8 @@ class Answer(Described):
     """With ``facets``: by field, its most frequent values or the requested ranges."""
     cursor: Omissible[str] = None
     """With ``cursor``: that of the next page; left out on the last one."""
+    fusion: Omissible[Fused] = None
+    """How the hits were scored, where there are any: for ``auto`` what was chosen."""
 
     def __str__(self) -> str:
         """A line per hit, best first, and how many there are."""

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter
 
 from triptych.core.errors import InvalidInput
 from triptych.core.values import Scalar, Text
+from triptych.fusion.scores import Fused
 from triptych.index.model import Counts
 from triptych.search.answer import PackedReasons
 
@@ -45,6 +46,8 @@ class Ranking:
     total: int
     total_is_exact: bool
     facets: Mapping[str, Counts] = field(default_factory=dict)
+    fused: Fused | None = None
+    """How the hits were scored, if there are any."""
 
     @property
     def digest(self) -> str:

@@ -1,14 +1,17 @@
-"""From a query to ranked candidates: one request to the index, exact scores, an order."""
+"""From a query to ranked candidates: a request to the index, exact scores, an order."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from triptych.core.fields import FIELDS
+from triptych.fusion.query import PresenceClass
 from triptych.fusion.scores import Method, Scored, score
 from triptych.index.documents import Document, kind
 from triptych.index.model import (
     IndexQuery,
     Match,
+    Results,
     Sort,
 )
 from triptych.search.encoding import Query
@@ -21,6 +24,10 @@ WINDOW = 1000
 """The best candidates of each list that paging, and sorting by fields, reach."""
 _CANDIDATES = 20
 """The least number of candidates per list; twice the limit where that is more."""
+_DEEPER = 60
+"""The least number of candidates per list of a product. Measured in docs/decisions/0014-and.md."""
+_MOST_HITS = 10_000
+"""Elasticsearch returns no more."""
 _KINDS = FIELDS["metadata"].kinds_of_values
 """The kinds of metadata values, in the order in which they are sorted."""
 
@@ -32,8 +39,32 @@ def candidates_for(request: SimilarRequest) -> int:
     return max(_CANDIDATES, 2 * request.limit, VERIFIED if request.verify else 0)
 
 
+def retrieve(
+    search: Callable[[IndexQuery], Results],
+    query: Query,
+    plan: Plan,
+    candidates: int,
+    method: Method,
+    *,
+    limit: int | None = None,
+    explain: bool,
+) -> tuple[Results, list[Scored]]:
+    """Ask an index for candidates and rank them: what it returned, and the best ``limit``.
+
+    The lists of the index are those of a sum. A product of the parts of a query needs others, for
+    which the index is asked as soon as it is known that the parts add to each other.
+    """
+    ask = product_query if method == "product" else index_query
+    results = search(ask(query, plan, candidates))
+    ranked = rank(query, results.matches, method, plan.sorts, limit, explain=explain)
+    if method == "auto" and ranked and ranked[0].fused == "product":
+        results = search(product_query(query, plan, candidates))
+        ranked = rank(query, results.matches, "product", plan.sorts, limit, explain=explain)
+    return results, ranked
+
+
 def index_query(query: Query, plan: Plan, candidates: int) -> IndexQuery:
-    """The one request of a search to the index.
+    """A request to the index for the best of a sum.
 
     Args:
         query: what to search for.
@@ -47,6 +78,23 @@ def index_query(query: Query, plan: Plan, candidates: int) -> IndexQuery:
         candidates=candidates,
         facets=plan.facets,
         fields=plan.fields,
+    )
+
+
+def product_query(query: Query, plan: Plan, candidates: int) -> IndexQuery:
+    """A request to the index for the best of a product.
+
+    Its lists are longer. Beside those of a sum there is one for each part of the query, and one of
+    the items that have all the words, by the other parts.
+    """
+    wanted = index_query(query, plan, candidates)
+    alone = query.fused.alone()
+    lists = len(wanted.classes) + len(alone) + 2
+    return replace(
+        wanted,
+        classes=[*wanted.classes, *(PresenceClass((), (), vector) for vector in alone)],
+        worded=query.fused.beside_words(),
+        candidates=min(max(candidates, _DEEPER), _MOST_HITS // lists),
     )
 
 

@@ -137,7 +137,7 @@ class SimilarRequest(Strict):
         "simple", description="whether the texts may have operators"
     )
     weights: Weights = Field(default_factory=Weights)
-    fusion: Method = "linear"
+    fusion: Method = "auto"
     filter: Filter = Field(default_factory=Filter)
     facets: list[ShortFacet] = Field(default_factory=list, max_length=16)
     sort: list[ShortSort] = Field(default_factory=list, max_length=4)

@@ -15,7 +15,7 @@ from triptych.search.hits import facet_counts, make_hit
 from triptych.search.paging import BEGIN, Cursor, Ranked, Ranking, digest_of, read_cursor
 from triptych.search.parts import PREFIX, Items
 from triptych.search.planning import Plan, plan, sort_fields
-from triptych.search.ranking import WINDOW, candidates_for, index_query, rank
+from triptych.search.ranking import WINDOW, candidates_for, retrieve
 from triptych.search.request import SearchRequest, SimilarRequest
 from triptych.search.searcher import Searcher
 from triptych.search.verifying import VERIFIED, verified
@@ -57,9 +57,10 @@ class _Stopwatch:
         self._stages: dict[str, float] = {}
 
     def stage(self, name: str) -> None:
-        """A stage ends, the next one begins."""
+        """A stage ends, the next one begins; the same may come again."""
         now = time.perf_counter()
-        self._stages[name] = _milliseconds(now - self._stage_started)
+        spent = _milliseconds(now - self._stage_started)
+        self._stages[name] = self._stages.get(name, 0.0) + spent
         self._stage_started = now
 
     def took(self) -> dict[str, float]:
@@ -81,6 +82,11 @@ class _Search:
     plan: Plan
     encoded: EncodedRequest
     query: Query
+
+    def ask(self, query: IndexQuery, snapshot: str | None = None) -> Results:
+        """Ask the index, which compares what made the query's vectors with what made its own."""
+        ours = replace(query, fingerprint=self.searcher.layout.fingerprint)
+        return self.searcher.index.search(self.collection, ours, snapshot=snapshot)
 
     def hit(self, document: Document, score: float, why: Mapping[str, Reason] | None) -> Hit:
         """A document as a hit of this search."""
@@ -122,15 +128,19 @@ def _by_every_part(items: Items, request: SearchRequest, field: str) -> SearchRe
 
 def _best(search: _Search, watch: _Stopwatch) -> Answer:
     searcher, request, checked = search.searcher, search.request, search.plan
-    wanted = index_query(search.query, checked, candidates_for(request))
-    results = searcher.index.search(search.collection, _of_ours(searcher, wanted))
-    watch.stage("search")
-    ranked = rank(
+
+    def ask(query: IndexQuery) -> Results:
+        results = search.ask(query)
+        watch.stage("search")
+        return results
+
+    results, ranked = retrieve(
+        ask,
         search.query,
-        results.matches,
+        checked,
+        candidates_for(request),
         request.fusion,
-        checked.sorts,
-        max(request.limit, VERIFIED) if request.verify else request.limit,
+        limit=max(request.limit, VERIFIED) if request.verify else request.limit,
         explain=request.explain,
     )
     documents = [results.matches[one.index].document for one in ranked]
@@ -144,12 +154,8 @@ def _best(search: _Search, watch: _Stopwatch) -> Answer:
             hits = verified(searcher, search.encoded.image, hits, documents)[: request.limit]
         watch.stage("verify")
     facets = facet_counts(request.facets, results.facets)
-    return Answer(hits, _total(results), watch.took(), facets)
-
-
-def _of_ours(searcher: Searcher, query: IndexQuery) -> IndexQuery:
-    """The query with what made its vectors, which the index compares with what made its own."""
-    return replace(query, fingerprint=searcher.layout.fingerprint)
+    fused = ranked[0].fused if ranked else None
+    return Answer(hits, _total(results), watch.took(), facets, fusion=fused)
 
 
 def _total(results: Results | Ranking) -> Total:
@@ -174,6 +180,7 @@ def _page(search: _Search, watch: _Stopwatch) -> Answer:
         watch.took(),
         facet_counts(search.request.facets, ranking.facets),
         following.write() if end < len(ranking.hits) else None,
+        ranking.fused,
     )
 
 
@@ -221,12 +228,13 @@ def _ranking(search: _Search, cursor: Cursor) -> Ranking:
 def _rank_all(search: _Search, snapshot: str) -> Ranking:
     checked, explain = search.plan, search.request.explain
     by_id = replace(checked, fields=tuple(sorted({"id", *sort_fields(checked.sorts)})))
-    wanted = index_query(search.query, by_id, WINDOW)
-    results = search.searcher.index.search(
-        search.collection, _of_ours(search.searcher, wanted), snapshot=snapshot
-    )
-    ranked = rank(
-        search.query, results.matches, search.request.fusion, checked.sorts, explain=explain
+    results, ranked = retrieve(
+        lambda query: search.ask(query, snapshot),
+        search.query,
+        by_id,
+        WINDOW,
+        search.request.fusion,
+        explain=explain,
     )
     hits = [
         Ranked(
@@ -236,7 +244,8 @@ def _rank_all(search: _Search, snapshot: str) -> Ranking:
         )
         for one in ranked
     ]
-    return Ranking(hits, results.total, results.total_is_exact, results.facets)
+    fused = ranked[0].fused if ranked else None
+    return Ranking(hits, results.total, results.total_is_exact, results.facets, fused)
 
 
 def _page_hits(search: _Search, ranked: Sequence[Ranked], snapshot: str) -> list[Hit]:

@@ -85,7 +85,7 @@ def test_tuning_reports_both_halves(folder):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--fusion", "sum"], "no fusion 'sum'; there are linear, rrf, dbsf"),
+        (["--fusion", "sum"], "no fusion 'sum'; there are auto, linear, product, rrf, dbsf"),
         (["--set", "/no/such/folder"], "/no/such/folder/manifest.jsonl"),
         (["--index-url", "ftp://x"], "ftp://x"),
     ],

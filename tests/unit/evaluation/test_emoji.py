@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from triptych.corpora.emoji import emoji, is_plain
+from triptych.corpora.emoji import emoji, is_plain, tagged
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,35 @@ def test_only_what_both_vendors_draw(tmp_path):
     assert orders[0] == orders[1]
     assert sorted(orders[0]) == ["1F600", "1F602", "1F603"]
     assert drawn[0].pictures["twitter"].parent == tmp_path / "img" / "twitter" / "64"
+
+
+def test_tags_are_found_whatever_the_code_is_written_like(tmp_path):
+    """With and without variation selectors; what lacks a kind, tags or a picture is left out."""
+    drawn = {"category": "Objects", "image": "x.png"}
+    for vendor, codes in (
+        ("google", ("2764-FE0F", "1F600", "1F601")),
+        ("twitter", ("2764", "1F600")),
+    ):
+        (tmp_path / vendor).mkdir()
+        facts = [{**drawn, "unified": code, f"has_img_{vendor}": True} for code in codes]
+        (tmp_path / vendor / "emoji.json").write_text(json.dumps(facts))
+    english = tmp_path / "tags" / "en"
+    english.mkdir(parents=True)
+    subgroups = {"subgroups": [{"order": 4, "key": "heart"}]}
+    (english / "messages.json").write_text(json.dumps(subgroups))
+    tags = [
+        {"hexcode": "2764", "label": "red heart", "tags": ["love"], "subgroup": 4},
+        {"hexcode": "1F600", "label": "grin", "tags": [], "subgroup": 4},
+        {"hexcode": "1F601", "label": "beam", "tags": ["eyes"], "subgroup": 4},
+        {"hexcode": "1F602", "label": "joy", "tags": ["tears"], "subgroup": 9},
+    ]
+    (english / "data.json").write_text(json.dumps(tags))
+    folders = {vendor: tmp_path / vendor for vendor in ("google", "twitter")}
+    (heart,) = tagged(folders, tmp_path / "tags")
+    assert (heart.code, heart.name, heart.tags, heart.kind) == (
+        "2764",
+        "red heart",
+        ("love",),
+        "heart",
+    )
+    assert heart.pictures["twitter"] == tmp_path / "twitter" / "img" / "twitter" / "64" / "x.png"

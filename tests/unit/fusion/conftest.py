@@ -9,7 +9,7 @@ from support import layout
 from triptych.core.item import MODALITIES, Modality
 from triptych.encoders.cards import Vectors, unit_rows
 from triptych.fusion.query import COMPARISONS, FusedQuery, fuse_query
-from triptych.fusion.scores import Candidate
+from triptych.fusion.signals import Candidate
 
 MakeQuery = Callable[..., FusedQuery]
 MakeItem = Callable[..., Candidate]

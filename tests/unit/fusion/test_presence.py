@@ -6,7 +6,8 @@ import pytest
 from triptych.encoders.cards import Card, Vectors, unit_rows
 from triptych.fusion.blocks import Block, Layout
 from triptych.fusion.query import ALPHA, fuse_query
-from triptych.fusion.scores import Candidate, score
+from triptych.fusion.scores import score
+from triptych.fusion.signals import Candidate
 
 GROUPS, MATES, DIMS = 30, 5, 384
 WEIGHTS = {"keyword": 0.5, "text": 1.0, "image": 1.0, "audio": 1.0, "not": 0.5}

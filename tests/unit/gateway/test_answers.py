@@ -240,7 +240,7 @@ def test_every_answer_is_as_described(make):  # noqa: PLR0915 # each operation o
     check("list_collections", "GET", "/v1/collections", 200)
     everything = {"text": "cat", "facets": ["tags", "metadata.n"], "highlight": True, "cursor": "*"}
     answer = check("search", "POST", f"{c}/search", 200, json={**everything, "limit": 1})
-    assert {"hits", "total", "took_ms", "facets", "cursor"} == set(answer)
+    assert {"hits", "total", "took_ms", "facets", "cursor", "fusion"} == set(answer)
     assert {"id", "score", "item", "highlights", "why"} == set(answer["hits"][0])
     check("similar_items", "POST", f"{c}/items/a/similar", 200, json={"limit": 1})
     check("list_similar_items", "GET", f"{c}/items/a/similar?limit=1", 200)

@@ -17,7 +17,7 @@ def test_a_search_has_defaults():
     """Linear, ten hits, the default weights."""
     found = SearchRequest(text="cat")
     assert (found.fusion, found.limit, found.filter.given(), found.text) == (
-        "linear",
+        "auto",
         10,
         {},
         ("cat",),

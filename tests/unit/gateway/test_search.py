@@ -38,12 +38,12 @@ def tone() -> bytes:
 def test_an_answer_is_json(searching):
     """Without what it does not have."""
     answer = searching({"text": "cat number3", "limit": 2})
-    assert set(answer) == {"hits", "total", "took_ms"}
+    assert set(answer) == {"hits", "total", "took_ms", "fusion"}
     assert answer["hits"][0]["id"] == "i003"
     assert set(answer["hits"][0]) == {"id", "score", "item", "why"}
     assert "blocks" not in answer["hits"][0]["why"]["keyword"]
     page = searching({"text": "cat", "limit": 2, "cursor": "*", "facets": ["tags"]})
-    assert set(page) == {"hits", "total", "took_ms", "facets", "cursor"}
+    assert set(page) == {"hits", "total", "took_ms", "facets", "cursor", "fusion"}
     assert page["hits"][0]["why"]["text"]["blocks"]
     listing = searching({"limit": 2, "highlight": True})
     assert [set(hit) for hit in listing["hits"]] == [{"id", "score", "item"}] * 2

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.fusion.scores import Candidate, Scored
+from triptych.fusion.scores import Scored
+from triptych.fusion.signals import Candidate
 from triptych.index.model import Match, Sort
 from triptych.search.paging import Ranked, Ranking
 from triptych.search.ranking import sort_hits

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from triptych.core.fields import FIELDS
+from triptych.encoders.cards import Vectors
 from triptych.fusion.query import KEYWORD, PresenceClass
 from triptych.index.documents import DELETED
 from triptych.index.elastic.conditions import FACTS, NOTHING, filters, of_key, paths
@@ -56,7 +57,13 @@ def search_body(query: IndexQuery, pit: str | None = None, *, spread: bool = Fal
     be a step more for the same result.
     """
     limits = _limits(query)
-    near = [_knn(entry, limits, query.candidates) for entry in query.classes]
+    near = [
+        _knn(entry.vector, [*limits, *_presence(entry)], query.candidates)
+        for entry in query.classes
+    ]
+    if query.worded is not None:
+        having = [_clause(clause) for clause in query.words.should[:LABELLED]]
+        near.append(_knn(query.worded, [*limits, *having], query.candidates))
     words = [_keyword(query.words)] if query.words.should else []
     should = words if spread else [*({"knn": clause} for clause in near), *words]
     first = {"knn": near} if spread and near else {}
@@ -123,16 +130,16 @@ def _in_field(clause: Clause, field: str) -> list[Body]:
     return [{"fuzzy": {plain: {"value": terms[0], **near}}}]
 
 
-def _knn(entry: PresenceClass, limits: Sequence[Body], candidates: int) -> Body:
-    # Its length changes no order within the class, and the scores of the server are float32.
-    length = np.float32(np.linalg.norm(entry.vector) or 1.0)
+def _knn(vector: Vectors, conditions: Sequence[Body], candidates: int) -> Body:
+    # Its length changes no order, and the scores of the server are float32.
+    length = np.float32(np.linalg.norm(vector) or 1.0)
     return {
         "field": "vector",
-        "query_vector": entry.vector / length,
+        "query_vector": vector / length,
         "k": candidates,
         "num_candidates": candidates,
         "rescore_vector": {"oversample": max(_LEAST_OVERSAMPLE, _COMPARED / candidates)},
-        "filter": [*limits, *_presence(entry)],
+        "filter": conditions,
         "boost": VECTOR_FIRST,
     }
 

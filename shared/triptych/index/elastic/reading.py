@@ -8,7 +8,7 @@ import numpy as np
 
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import KEYWORD
-from triptych.fusion.scores import Candidate
+from triptych.fusion.signals import Candidate
 from triptych.index.documents import NO_FEATURES, parts, returned, unpack_features
 from triptych.index.elastic.conditions import FACTS
 from triptych.index.elastic.facets import read_facets

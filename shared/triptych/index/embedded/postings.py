@@ -45,6 +45,13 @@ class Matched:
     clauses: Mapping[int, Vectors] = field(default_factory=dict)
     """Of the labelled clauses, by number."""
 
+    def all_words(self) -> Mask:
+        """The rows that have every labelled clause."""
+        every = np.ones(self.total.shape, bool)
+        for scores in self.clauses.values():
+            every &= scores > 0
+        return every
+
     def of(self, row: int, labels: Sequence[str]) -> dict[str, float]:
         """The words that match an item, with what each adds."""
         words: dict[str, float] = {}

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from triptych.encoders.cards import Vectors
 from triptych.fusion.query import PresenceClass
-from triptych.fusion.scores import Candidate
+from triptych.fusion.signals import Candidate
 from triptych.index.documents import returned
 from triptych.index.embedded.conditions import holding
 from triptych.index.embedded.facets import counted
@@ -29,6 +29,10 @@ def search(view: View, query: IndexQuery) -> Results:
     chosen = np.zeros(view.size, bool)
     for rows in nearest(view, query.classes, allowed, query.candidates):
         chosen[rows] = True
+    if query.worded is not None:
+        every = [PresenceClass((), (), query.worded)]
+        for rows in nearest(view, every, allowed & matched.all_words(), query.candidates):
+            chosen[rows] = True
     counting = chosen | worded
     chosen[_best_worded(view, matched, np.flatnonzero(worded), query.candidates)] = True
     return Results(
