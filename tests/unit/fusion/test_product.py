@@ -67,15 +67,20 @@ def test_parts_that_find_different_items_are_multiplied(query: FusedQuery):
 
 def test_what_the_words_find_may_lack_its_picture(query: FusedQuery):
     """Then nobody knows that the parts disagree, and they are added."""
-    items = [
-        alike(query, "words", text=0.9, words=9.0),
+    others = [
         alike(query, "picture", text=0.1, image=0.95),
+        alike(query, "other", text=0.5, image=0.1, words=5.0),
     ]
-    assert {entry.fused for entry in score(query, items, "auto")} == {"linear"}
-    assert not any(
-        entry.fused == "product"
-        for entry in score(query, [alike(query, "words", text=0.9, words=9.0)], "auto")
-    )
+    assert {entry.fused for entry in score(query, others, "auto")} == {"product"}
+    first = alike(query, "words", text=0.9, words=9.0)
+    assert {entry.fused for entry in score(query, [first, *others], "auto")} == {"linear"}
+    assert {entry.fused for entry in score(query, [first], "auto")} == {"linear"}
+
+
+def test_a_perfect_item_has_one(query: FusedQuery):
+    """By words and meaning, which count once, and by the picture."""
+    items = [alike(query, "perfect", text=1.0, image=1.0, words=9.0)]
+    assert score(query, items, "product")[0].score == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("words", [("red", "kangaroo"), ("red", "green", "blue")])
