@@ -16,7 +16,7 @@ from triptych.fusion.strategies.learned import NETWORKS, LearnedFusion
 from triptych.fusion.strategies.trials import make_trials
 from triptych.training.export import export, outputs
 from triptych.training.fusion import Options, train_fusion
-from triptych.training.networks import build
+from triptych.training.networks import build, merged
 
 BLOCKS = ("semantic", "concept", "visual", "acoustic")
 
@@ -44,12 +44,13 @@ def test_onnx_runtime_computes_what_keras_does(name, examples, make_card):
     draw = np.random.default_rng(0)
     network.set_weights([draw.normal(0, 0.3, each.shape) for each in network.get_weights()])
     some = examples.features.rows(np.arange(40))
-    model = export(network, make_card(name), some)
+    served = build(name, layout, width=24, hidden=8, dropout=0.3, served=True)
+    model = export(network, make_card(name), some, served=merged(network, served))
     strategy = LearnedFusion.of(model, layout)
     for pattern in patterns(some):
-        served = strategy.fuse(pattern)
-        np.testing.assert_allclose(served, outputs(network, pattern), atol=1e-5)
-        lengths = np.linalg.norm(served, axis=1)
+        fused = strategy.fuse(pattern)
+        np.testing.assert_allclose(fused, outputs(network, pattern), atol=1e-5)
+        lengths = np.linalg.norm(fused, axis=1)
         np.testing.assert_allclose(lengths, pattern.filled.any(axis=1), atol=1e-5)
 
 

@@ -21,14 +21,20 @@ TOLERANCE = 1e-5
 _ROWS = 2048
 
 
-def export(network: Any, card: ModelCard, sample: Features) -> Model:
+def export(network: Any, card: ModelCard, sample: Features, *, served: Any = None) -> Model:
     """The model of a network, which gives the same numbers for a sample.
+
+    Args:
+        network: as it was trained.
+        card: of the model.
+        sample: items to compare both with.
+        served: the network to export, if it is another that computes the same.
 
     Raises:
         WeightsError: the graph may not be run.
         RuntimeError: Keras and ONNX Runtime differ by more than 1e-5.
     """
-    model = Model.of(card, graph(network))
+    model = Model.of(card, graph(network if served is None else served))
     expected = outputs(network, sample)
     difference = np.abs(model.open(sample.layout)(sample) - expected).max(initial=0.0)
     if difference > TOLERANCE:

@@ -10,6 +10,7 @@ same network.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -30,7 +31,7 @@ from triptych.training.batches import Batches
 from triptych.training.examples import Examples, check_apart, check_enough
 from triptych.training.export import export, outputs
 from triptych.training.libraries import libraries, versions
-from triptych.training.networks import HEADS, build, set_start
+from triptych.training.networks import HEADS, build, merged, set_start
 from triptych.training.start import projections
 
 VERSION = 1
@@ -135,7 +136,8 @@ def train_fusion(  # one step after the other
         parameters={**asdict(options), "chosen_epochs": epochs},
         share=share,
     )  # fmt: skip
-    model = export(descent.network, card, _sample(examples.features))
+    sample = _sample(examples.features)
+    model = export(descent.network, card, sample, served=descent.served())
     return Trained(model, gains, time.perf_counter() - begun)
 
 
@@ -145,9 +147,11 @@ class _Descent:
     def __init__(self, name: str, layout: Layout, options: Options, seed: int) -> None:
         keras, tf = libraries()
         keras.utils.set_random_seed(seed)
-        self.network = build(
-            name, layout, width=options.width, hidden=options.hidden, dropout=options.dropout
-        )
+        self._build = partial(
+            build, name, layout,
+            width=options.width, hidden=options.hidden, dropout=options.dropout,
+        )  # fmt: skip
+        self.network = self._build()
         self.strategy: Strategy = LearnedFusion(
             layout, name, options.width, lambda items: outputs(self.network, items), "in training"
         )
@@ -181,6 +185,10 @@ class _Descent:
         batches = self._begun(examples)
         for _ in range(epochs):
             self._epoch(batches)
+
+    def served(self) -> Any:
+        """The network as it is exported."""
+        return merged(self.network, self._build(served=True))
 
     def _begun(self, examples: Examples) -> Batches:
         """The batches of a new beginning: all variables are as they were at first."""

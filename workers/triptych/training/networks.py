@@ -30,6 +30,7 @@ def build(
     width: int,
     hidden: int,
     dropout: float,
+    served: bool = False,
 ) -> Any:
     """A Keras model: features (n, layout.dims) and present (n, blocks) to unit vectors (n, width).
 
@@ -39,6 +40,7 @@ def build(
         width: of the output.
         hidden: the width of the mixer: its filters, its state, or its tokens.
         dropout: the share of the mixer's numbers, and of the blocks', dropped in training.
+        served: whether the projections are one matrix a block, as ``merged`` makes them.
     """
     keras = libraries().keras
     ops = keras.ops
@@ -46,7 +48,7 @@ def build(
     present = keras.Input((len(layout.blocks),), name=PRESENT)
     tokens = []
     for column, (block, where) in enumerate(layout.slices.items()):
-        projected = _projected(keras, features[:, where], block, width, dropout)
+        projected = _projected(keras, features[:, where], block, width, None if served else dropout)
         tokens.append(projected * present[:, column : column + 1])
     count = ops.sum(present, axis=1, keepdims=True)
     mean = sum(tokens[1:], tokens[0]) / ops.maximum(count, 1.0)
@@ -63,9 +65,28 @@ def set_start(network: Any, projections: Mapping[str, Projection]) -> None:
         network.get_layer(f"start_{block}").set_weights([start.matrix, start.bias])
 
 
-def _projected(keras: Any, block: Any, name: str, width: int, dropout: float) -> Any:
+def merged(network: Any, served: Any) -> Any:
+    """A network as it is served: what was learnt is added to the start, in half the bytes.
+
+    Args:
+        network: a trained network.
+        served: the same network, built with ``served``; its weights are replaced.
+    """
+    for target in served.layers:
+        if target.weights:
+            weights = network.get_layer(target.name).get_weights()
+            if target.name.startswith("start_"):
+                learnt = network.get_layer(target.name.replace("start_", "learnt_")).get_weights()
+                weights = [a + b for a, b in zip(weights, learnt, strict=True)]
+            target.set_weights(weights)
+    return served
+
+
+def _projected(keras: Any, block: Any, name: str, width: int, dropout: float | None) -> Any:
     """The start, which stays, and what is learnt beside it, which weight decay keeps small."""
     fixed = keras.layers.Dense(width, trainable=False, name=f"start_{name}")
+    if dropout is None:
+        return fixed(block)
     learnt = keras.layers.Dense(width, kernel_initializer="zeros", name=f"learnt_{name}")
     return fixed(block) + learnt(keras.layers.Dropout(dropout)(block))
 
@@ -77,9 +98,13 @@ def _convolution(  # noqa: PLR0917  # one signature for all mixers
     ops, layers = keras.ops, keras.layers
     there = [tokens[0] * 0.0 + present[:, column : column + 1] for column in range(len(tokens))]
     channels = ops.stack([*tokens, *there], axis=2)
-    convolved = layers.Conv1D(hidden, _KERNEL, padding="same", activation="relu")(channels)
+    convolved = layers.Conv1D(hidden, _KERNEL, padding="same", activation="relu", name="first")(
+        channels
+    )
     dropped = layers.Dropout(dropout)(convolved)
-    last = layers.Conv1D(1, _KERNEL, padding="same", kernel_initializer="zeros")(dropped)
+    last = layers.Conv1D(1, _KERNEL, padding="same", kernel_initializer="zeros", name="last")(
+        dropped
+    )
     return ops.reshape(last, (-1, width))
 
 
@@ -88,10 +113,10 @@ def _recurrent(  # noqa: PLR0917
 ) -> Any:
     """A gated recurrent unit (Cho et al., EMNLP 2014) over the blocks; absent ones are skipped."""
     layers = keras.layers
-    cell = layers.GRUCell(hidden)
-    state = layers.Dense(hidden, use_bias=False, trainable=False, kernel_initializer="zeros")(
-        tokens[0]
-    )
+    cell = layers.GRUCell(hidden, name="cell")
+    state = layers.Dense(
+        hidden, use_bias=False, trainable=False, kernel_initializer="zeros", name="nothing"
+    )(tokens[0])
     for column, token in enumerate(tokens):
         following, _ = cell(token, [state])
         here = present[:, column : column + 1]
@@ -115,17 +140,22 @@ def _attention(  # noqa: PLR0917
         return ops.transpose(cut, (0, 2, 1, 3))
 
     # A layer for each block gives its token a place of its own.
-    embedded = ops.stack([layers.Dense(hidden)(token) for token in tokens], axis=1)
-    query, key, value = (heads(each(embedded, layers.Dense(hidden))) for _ in range(3))
+    embedded = ops.stack(
+        [layers.Dense(hidden, name=f"token_{n}")(token) for n, token in enumerate(tokens)], axis=1
+    )
+    query, key, value = (
+        heads(each(embedded, layers.Dense(hidden, name=part))) for part in ("query", "key", "value")
+    )
     logits = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (hidden // HEADS) ** -0.5
     here = ops.reshape(present, (-1, 1, 1, count))
     attention = ops.softmax(logits - _NEVER * (1.0 - here), axis=-1)
     seen = ops.reshape(
         ops.transpose(ops.matmul(attention, value), (0, 2, 1, 3)), (-1, count, hidden)
     )
-    state = embedded + each(layers.Dropout(dropout)(seen), layers.Dense(hidden))
-    widened = layers.Dense(2 * hidden, activation="relu")
-    state += each(state, lambda rows: layers.Dense(hidden)(widened(rows)))
+    state = embedded + each(layers.Dropout(dropout)(seen), layers.Dense(hidden, name="seen"))
+    widened = layers.Dense(2 * hidden, activation="relu", name="wide")
+    narrowed = layers.Dense(hidden, name="narrow")
+    state += each(state, lambda rows: narrowed(widened(rows)))
     masked = state * ops.reshape(present, (-1, count, 1))
     mean = ops.sum(masked, axis=1) / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1.0)
     return _to_zero(keras, mean, dropout, width)
@@ -134,7 +164,7 @@ def _attention(  # noqa: PLR0917
 def _to_zero(keras: Any, state: Any, dropout: float, width: int) -> Any:
     """The last layer of a mixer, zero at the start."""
     dropped = keras.layers.Dropout(dropout)(state)
-    return keras.layers.Dense(width, kernel_initializer="zeros")(dropped)
+    return keras.layers.Dense(width, kernel_initializer="zeros", name="last")(dropped)
 
 
 _MIXERS: Mapping[str, Callable[..., Any]] = {
