@@ -1,6 +1,7 @@
 """What there is to say of collections: their items, the encoders of their blocks, the weights."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -145,15 +146,18 @@ class Situation:
         origins = self.index.origins()
         others = {found.fingerprint for found in origins.values()} - {self.layout.fingerprint}
         asked = by_collection(self.rebuilder.under_way()) if others else {}
-        return {name: self.state(name, found, asked.get(name)) for name, found in origins.items()}
+        incomplete = set[str]()
+        with suppress(StoreUnavailable):  # of which ``/readyz`` tells
+            incomplete = self.rebuilder.incomplete(origins)
+        return {
+            name: self.state(found, asked.get(name), whole=name not in incomplete)
+            for name, found in origins.items()
+        }
 
-    def state(self, name: str, found: Origin, asked: Rebuild | None) -> IndexState:
+    def state(self, found: Origin, asked: Rebuild | None, *, whole: bool) -> IndexState:
         """How an index is, and the rebuild that was asked for."""
         if found.fingerprint == self.layout.fingerprint:
-            try:
-                return "incomplete" if self.rebuilder.is_incomplete(name) else "current"
-            except StoreUnavailable:  # of which ``/readyz`` tells
-                return "current"
+            return "current" if whole else "incomplete"
         if asked is None or asked.fingerprint != self.layout.fingerprint:
             return "outdated"
         if asked.problem:
@@ -165,7 +169,10 @@ class Situation:
         found = self.index.origin(name)
         ours = found.fingerprint == self.layout.fingerprint
         asked = None if ours else self.rebuilder.requested(name)
-        state = self.state(name, found, asked)
+        incomplete = set[str]()
+        with suppress(StoreUnavailable):
+            incomplete = self.rebuilder.incomplete([name]) if ours else set()
+        state = self.state(found, asked, whole=not incomplete)
         try:
             kept = self.index.origin(previous(name))
             before = BuiltIndex(kept.fingerprint, dict(kept.encoders))

@@ -162,6 +162,11 @@ class Rebuilder:
         """Whether an index of our encoders has items that other encoders described."""
         return self._note(collection).partition(_SEEN)[0] == self.layout.fingerprint
 
+    def incomplete(self, collections: Iterable[str]) -> set[str]:
+        """Those that are ``is_incomplete``, by one look at the store where there are none."""
+        noted = {one.name for one in self.store.documents(INCOMPLETE)}
+        return {name for name in noted.intersection(collections) if self.is_incomplete(name)}
+
     def _note(self, collection: str) -> str:
         try:
             return self.store.read_document(INCOMPLETE, collection).decode()
