@@ -194,6 +194,18 @@ def test_while_it_waits_all_works_but_new_vectors(old: Engine, open_with):
     assert "blue" not in documents(new)
 
 
+def test_a_batch_that_was_accepted_before_the_change(old: Engine, open_with):
+    """It is described by the encoders that there are now."""
+    accepted = old.accept_items("c", [{"id": "late", "image": picture(9, 9, 9)}])
+    new = open_with(NEW)
+    for chunk in new.plan(accepted.manifest).chunks:
+        assert new.process(chunk).failed == frozenset()
+    assert new.item("c", "late")["status"] == "indexed"
+    assert not new.settle(accepted.manifest.batch).missing
+    new.rebuild("c", progress=False)
+    assert hits(new, image=picture(9, 9, 9), limit=1)[0][0] == "late"
+
+
 def test_pages_of_a_collection_of_other_encoders(old: Engine, open_with):
     """Whichever process answers; after the swap one begins anew."""
     new, another = open_with(NEW), open_with(NEW)
