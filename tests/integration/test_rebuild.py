@@ -28,6 +28,8 @@ COMMON = {"TRIPTYCH_RECONCILE_SECONDS": "2", "TRIPTYCH_CHUNK_ITEMS": "8"}
 SHAPES = ("circle", "square", "cross")
 NUMBER = 240
 NAME = "shapes"
+_STATISTICS = 0.005
+"""How far scores may be apart on Elasticsearch, by what it has not merged away."""
 BY_WORDS = {"text": 0, "image": 0, "audio": 0}
 
 Start = Callable[[Mapping[str, str]], Any]
@@ -113,11 +115,12 @@ def ask(client: Client, pictures: Path, name: str = NAME) -> list[list[tuple[str
     return answers
 
 
-def merge(stack: Stack) -> None:
-    """Let Elasticsearch forget what was replaced, which counts in statistics of words till then."""
-    if stack.index_url.startswith("http"):
-        url = f"{stack.index_url}/_forcemerge"
-        httpx.post(url, params={"max_num_segments": 1}, timeout=120).raise_for_status()
+def assert_alike(
+    ours: list[list[tuple[str, float]]], theirs: list[list[tuple[str, float]]]
+) -> None:
+    """The same hits; statistics of words have what was replaced and is not merged away yet."""
+    for one, other in zip(ours, theirs, strict=True):
+        assert dict(one) == pytest.approx(dict(other), abs=_STATISTICS)
 
 
 def await_index(client: Client, state: str, name: str = NAME) -> dict[str, Any]:
@@ -213,8 +216,7 @@ def test_a_change_of_encoders(start: Start, pictures: Path):
         add(client, pictures, range(NUMBER + 40), "fresh")
         for number in range(0, 40, 4):
             client.delete_item("fresh", f"i{number:03}")
-        merge(stack)
-        assert ask(client, pictures) == ask(client, pictures, "fresh")
+        assert_alike(ask(client, pictures), ask(client, pictures, "fresh"))
         assert ask(client, pictures) != before
         assert client.collection(NAME)["index"]["previous"]
         with pytest.raises(ClientError, match="Set them back"):
@@ -229,8 +231,7 @@ def test_a_change_of_encoders(start: Start, pictures: Path):
         add(client, pictures, range(NUMBER + 50), "fresh")
         for number in (*range(0, 40, 4), 41):
             client.delete_item("fresh", f"i{number:03}")
-        merge(stack)
-        assert ask(client, pictures) == ask(client, pictures, "fresh")
+        assert_alike(ask(client, pictures), ask(client, pictures, "fresh"))
         assert [one["id"] for one in client.holdings(NAME)] == [
             one["id"] for one in client.holdings("fresh")
         ]
