@@ -3,7 +3,7 @@
 The network is two hidden layers with dropout (128 and 64 units), as for any fused features. Items
 lose parts at random in training, so it also knows those that lack some. Groups of equal content are
 never cut: the network is trained on some, stopped and calibrated on others (temperature scaling,
-Guo et al., ICML 2017), and measured on the rest, as is the logistic regression that it should beat.
+Guo et al., ICML 2017), and measured on the rest, as is a logistic regression, the yardstick.
 """
 
 import time
