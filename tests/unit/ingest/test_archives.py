@@ -166,13 +166,17 @@ def test_links_of_a_zip_are_refused():
     assert refused == {"l.png": "it is a link", "p.png": "it is not a file"}
 
 
-def test_encrypted_members_are_refused():
+@pytest.mark.parametrize(
+    ("flag", "reason"),
+    [(1, "it is encrypted"), (64, "it is encrypted"), (32, "it is a patch for another file")],
+)
+def test_members_that_can_not_be_read_are_refused(flag: int, reason: str):
     """By their flag; the others are taken."""
     data = bytearray(zipped({"a.png": b"1", "b.png": b"2"}, zipfile.ZIP_STORED))
     for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = data.index(signature)
-        struct.pack_into("<H", data, at + flags, 1)
-    assert read(bytes(data)) == ({"b.png": b"2"}, {"a.png": "it is encrypted"})
+        struct.pack_into("<H", data, at + flags, flag)
+    assert read(bytes(data)) == ({"b.png": b"2"}, {"a.png": reason})
 
 
 def test_a_damaged_member_of_a_zip_fails_alone():
