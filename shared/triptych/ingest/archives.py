@@ -35,8 +35,8 @@ else:
 _BLOCK = 2**20
 _MOST_AT_ONCE = 8 * 2**20
 """Bytes that a header of a TAR may have; a longer one is made to fill the memory."""
-_ENCRYPTED, _PATCH = 0x41, 0x20
-"""Flags of a member of a ZIP (APPNOTE.TXT 4.4.4): bits 0 and 6, bit 5."""
+_UNREADABLE = {0x41: "it is encrypted", 0x20: "it is a patch for another file"}
+"""Flags of a member of a ZIP (APPNOTE.TXT 4.4.4): bits 0 and 6, and bit 5."""
 _MOST_OF_DIRECTORY = 64 * 2**20
 """Bytes of the directory of a ZIP."""
 _REWIND = 1024
@@ -229,10 +229,9 @@ def _zip_members(file: BinaryIO, limits: Limits) -> Iterator[Member | Refused]:
 
 
 def _zip_objection(info: zipfile.ZipInfo, limits: Limits) -> str | None:
-    if info.flag_bits & _ENCRYPTED:
-        return "it is encrypted"
-    if info.flag_bits & _PATCH:
-        return "it is a patch for another file"
+    for flags, reason in _UNREADABLE.items():
+        if info.flag_bits & flags:
+            return reason
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
         return "it is a link"
