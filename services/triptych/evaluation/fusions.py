@@ -38,10 +38,10 @@ from triptych.evaluation.galleries import (
 )
 from triptych.evaluation.judged import HALVES, Judged
 from triptych.evaluation.metrics import Floats, interval
-from triptych.evaluation.queries import EncodedQuery, answer, encode_queries, retrieve, weights_of
+from triptych.evaluation.queries import EncodedQuery, answer, encode_queries, retrieve
 from triptych.evaluation.ranking import gain, ndcg
 from triptych.fusion.blocks import Layout
-from triptych.fusion.query import AGAINST, KEYWORD, FusedQuery, Term
+from triptych.fusion.query import AGAINST, KEYWORD, WEIGHTS, FusedQuery, Term
 from triptych.fusion.scores import Method, combine
 from triptych.fusion.signals import Candidate, Signal, measure
 from triptych.index.documents import parts, unpack_features
@@ -215,7 +215,7 @@ class Items:
     def ask(self, encoded: EncodedQuery, judged: Judged) -> Asked:
         """A query and every item; the index holds the gallery."""
         items = list(self._candidates)
-        query = encoded.encoded.weighted(weights_of((*encoded.signals, AGAINST)))
+        query = encoded.encoded.weighted(WEIGHTS)
         if encoded.encoded.words.should:
             for match in retrieve(self._index, query, candidates=len(items)).matches:
                 row = self._rows[match.candidate.id]

@@ -24,7 +24,7 @@ from triptych.evaluation.judged import Judged
 from triptych.evaluation.metrics import Floats, interval
 from triptych.evaluation.queries import EncodedQuery, answer, encode_queries, weights_of
 from triptych.evaluation.ranking import METRICS, gain
-from triptych.fusion.query import KEYWORD
+from triptych.fusion.query import KEYWORD, WEIGHTS
 from triptych.fusion.scores import Method
 
 BEST_SINGLE = "nDCG@10 above the best single"
@@ -113,7 +113,7 @@ def _search(
     """Search by all signals, fused in each way, and by each single."""
     singles = {name: signals for name, signals in SINGLES.items() if _is_part(signals, query)}
     for name, signals in {"": query.signals, **singles}.items():
-        weighted = query.encoded.weighted(weights_of(signals))
+        weighted = query.encoded.weighted(weights_of(signals) if name else WEIGHTS)
         for method in ("linear",) if name else methods:
             results, ranking = answer(engine.index, weighted, method, _MRR_DEPTH)
             ids = [results.matches[one.index].candidate.id for one in ranking]

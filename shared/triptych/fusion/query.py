@@ -140,13 +140,14 @@ class FusedQuery:
     def vector(self, without: Collection[str] = ()) -> Vectors:
         """The query in fused space, float32 (layout.dims,): its blocks times weights and slopes.
 
-        The terms of the signals in ``without`` are left out.
+        The terms of the signals in ``without`` are left out, and negative ones: these count only for
+        what is much like them, which an inner product can't say.
 
         Its inner product with an item is Σ w · rescaled as if the scale between the bounds went on
         beyond them, but for a constant for all items with the same parts.
         """
         fused = np.zeros(self.layout.dims, np.float32)
-        for term in self.terms:
+        for term in self.positive:
             if term.signal in without:
                 continue
             weight = np.float32(term.weight * term.bounds.slope)
