@@ -140,8 +140,8 @@ class FusedQuery:
     def vector(self, without: Collection[str] = ()) -> Vectors:
         """The query in fused space, float32 (layout.dims,): its blocks times weights and slopes.
 
-        The terms of the signals in ``without`` are left out, and negative ones: these count only for
-        what is much like them, which an inner product can't say.
+        The terms of the signals in ``without`` are left out, and negative ones: these count only
+        for what is much like them, which an inner product can't say.
 
         Its inner product with an item is Σ w · rescaled as if the scale between the bounds went on
         beyond them, but for a constant for all items with the same parts.

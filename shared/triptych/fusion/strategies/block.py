@@ -41,7 +41,10 @@ class BlockFusion(Strategy):
     def fuse_query(
         self, queries: Features, weights: Weights = WEIGHTS, *, negative: Features | None = None
     ) -> Vectors:
-        """The blocks of each query times weights and slopes, as the index is asked."""
+        """The blocks of each query times weights and slopes, as the index is asked.
+
+        That is without negative parts, which only exact scores know.
+        """
         fused = [_query(queries, row, weights, negative) for row in range(len(queries))]
         return np.stack([np.zeros(self.dims, np.float32) if one is None else one.vector()
                          for one in fused])  # fmt: skip

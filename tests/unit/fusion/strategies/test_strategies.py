@@ -75,13 +75,13 @@ def test_a_query_without_a_part_is_refused(strategy, items):
 
 @each
 def test_negative_parts_push_away(strategy, items):
-    """An item that is like them loses."""
+    """An item that is like them loses; block fusion leaves that to the exact scores."""
     query, against = query_of(items, 6, {"text"}), query_of(items, 2, {"text"})
     plain, pushed = (
         strategy.fuse_query(query, negative=negative)[0] @ strategy.fuse(against)[0]
         for negative in (None, against)
     )
-    assert pushed < plain
+    assert pushed == plain if strategy.name == "block" else pushed < plain
 
 
 def test_block_fusion_scores_as_search_does(items):
