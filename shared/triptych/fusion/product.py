@@ -13,7 +13,7 @@ others, under the same divisor as in the sum.
 
 ``u`` of the text is the larger of two: the share of the query's words that the item has, and what
 its meaning says. For the other parts it is the square root of the signal. Both were measured
-(docs/decisions/0013-and.md).
+(docs/decisions/0014-and.md).
 
 The shares of the signals are Shapley values (Shapley, A value for n-person games, 1953): what a
 signal adds, averaged over all orders in which the signals could be added. They sum to the score.
@@ -33,6 +33,7 @@ SMOOTHING = 0.1
 """``c``: the smaller, the more a bad part costs."""
 _AGREEMENT = 0.85
 """Of an item that is less good than this by one of the parts it is not sure that it was meant."""
+_TIE = 1e-9
 _COVERAGE = 0.8
 """The least share of the query's words that one candidate must have."""
 
@@ -112,7 +113,9 @@ def _value(query: FusedQuery, candidates: Sequence[Candidate], signal: Signal) -
     return there if signal.name == "text" else np.sqrt(there)
 
 
-def parts_add(candidates: Sequence[Candidate], signals: Sequence[Signal]) -> bool:
+def parts_add(
+    query: FusedQuery, candidates: Sequence[Candidate], signals: Sequence[Signal]
+) -> bool:
     """Whether the parts of a query add to each other, so that items are to fit all of them.
 
     They do if one candidate has all the words of the query, but none is good by every part: what
@@ -122,8 +125,10 @@ def parts_add(candidates: Sequence[Candidate], signals: Sequence[Signal]) -> boo
     """
     positive = [signal for signal in signals if not signal.name.startswith(AGAINST)]
     parts = positive_parts(signals)
-    words = next((signal for signal in positive if signal.name == KEYWORD), None)
-    if words is None or len(parts) == 1 or words.normalised.max() < _COVERAGE:
+    worded = any(signal.name == KEYWORD for signal in positive)
+    if not worded or len(parts) == 1:
+        return False
+    if max(query.share(candidate.words) for candidate in candidates) < _COVERAGE:
         return False
     whole = np.array([parts <= candidate.parts for candidate in candidates])
     if not whole.any():
@@ -132,7 +137,8 @@ def parts_add(candidates: Sequence[Candidate], signals: Sequence[Signal]) -> boo
     for part in parts:
         has = np.array([part in candidate.parts for candidate in candidates])
         good = _mean([signal for signal in positive if _part(signal.name) == part])
-        if part == "text" and not whole[np.argmax(np.where(has, good, -1.0))]:
+        best = has & (good >= good[has].max(initial=0.0) - _TIE)
+        if part == "text" and not (best & whole).any():
             return False
         agreement = np.minimum(agreement, good / (good[whole].max() or 1.0))
     return bool(agreement[whole].max() < _AGREEMENT)

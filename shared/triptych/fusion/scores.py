@@ -122,14 +122,16 @@ def combine(
     query: FusedQuery, candidates: Sequence[Candidate], signals: Sequence[Signal], method: Method
 ) -> Combined:
     """Score candidates, of which there is at least one; float64 (candidates,)."""
-    fused = _fused(method, candidates, signals)
+    fused = _fused(method, query, candidates, signals)
     return _product(query, candidates, signals) if fused == "product" else _sum(signals, fused)
 
 
-def _fused(method: Method, candidates: Sequence[Candidate], signals: Sequence[Signal]) -> Fused:
+def _fused(
+    method: Method, query: FusedQuery, candidates: Sequence[Candidate], signals: Sequence[Signal]
+) -> Fused:
     """How these candidates are scored. A product of one part is the part: the same as a sum."""
     if method == "auto":
-        return "product" if parts_add(candidates, signals) else "linear"
+        return "product" if parts_add(query, candidates, signals) else "linear"
     return "linear" if method == "product" and len(positive_parts(signals)) < _TWO else method
 
 

@@ -251,9 +251,9 @@ class Rebuilder:
             self.store.delete_document(folder, collection)
 
     def _end(self, collection: str) -> None:
+        self.store.delete_document(REBUILDS, collection)
         with suppress(NotFound):  # the collection may be gone, too
             self.index.abandon(collection)
-        self.store.delete_document(REBUILDS, collection)
 
     def _write_down(self, rebuild: Rebuild) -> None:
         self.store.write_document(REBUILDS, rebuild.collection, rebuild.to_json())
@@ -267,11 +267,11 @@ class Rebuilder:
         """
         name = rebuild.collection
         if position.after is None:
-            position = Pass(self.index.mark(name))
-            self.index.refresh(name)  # so that the listing has what was written before the mark
             if self.is_incomplete(name):  # what is written from now on writes it anew
                 note = f"{self.layout.fingerprint}{_SEEN}"
                 self.store.write_document(INCOMPLETE, name, note.encode())
+            position = Pass(self.index.mark(name))
+            self.index.refresh(name)  # so that the listing has what was written before the mark
         listing = Listing(limit=WINDOW, after=position.after, fields=("id",))
         page = self.index.list(name, listing)
         lacking = self._lacking(name, [one["id"] for one in page.documents])
@@ -393,11 +393,14 @@ class Rebuilder:
         if undescribed:
             raise DerivedMissing(undescribed)
         name = self._target(chunk.collection)
-        for outcome in self.index.bulk(name, renewed, identity=chunk.identity):
+        outcomes = self.index.bulk(name, renewed, identity=chunk.identity)
+        for outcome in outcomes:
             if outcome.result == "refused":
                 raise IndexUnavailable(
                     f"the next index does not take {outcome.id!r}: {outcome.reason}"
                 )
+        if not all(outcome.whole for outcome in outcomes):  # the index has changed its encoders
+            self.note_incomplete(chunk.collection)
         return {one.document["id"] for one in renewed if one.document["status"] == "failed"}
 
     def _made(
@@ -467,19 +470,25 @@ class Rebuilder:
     def _swap(self, rebuild: Rebuild, mark: str) -> Sequence[Chunk]:
         """Swap, unless something has to be described first."""
         name = rebuild.collection
-        try:
-            self.index.swap(name, lambda: self._last(rebuild, mark))
-        except _NotYet:
-            return self._catch_up(rebuild, list(self.index.changed(name, mark)))
-        except Conflict as error:
-            self._write_down(replace(rebuild, problem=error.reason))
-            log.warning("the index is not swapped", collection=name, problem=error.reason)
+        for _ in range(_PASSES):
+            try:
+                self.index.swap(name, lambda: self._last(rebuild, mark))
+            except _NotYet:
+                if chunks := self._catch_up(rebuild, list(self.index.changed(name, mark))):
+                    return chunks
+                continue  # what lacked is there, or gone
+            except Conflict as error:
+                self._write_down(replace(rebuild, problem=error.reason))
+                log.warning("the index is not swapped", collection=name, problem=error.reason)
+                return ()
+            self._done(name)
+            log.info("collection is rebuilt", collection=name, fingerprint=rebuild.fingerprint)
             return ()
-        self._done(name)
-        log.info("collection is rebuilt", collection=name, fingerprint=rebuild.fingerprint)
-        return ()
+        raise IndexUnavailable(f"collection {name!r} changes too fast to be swapped now")
 
     def _done(self, name: str) -> None:
+        with suppress(NotFound):  # a process that was killed after the swap has left writes blocked
+            self.index.abandon(name)
         self.store.delete_document(REBUILDS, name)
         if self._note(name) == f"{self.layout.fingerprint}{_SEEN}":
             self.store.delete_document(INCOMPLETE, name)
@@ -540,6 +549,8 @@ class Rebuilder:
                 if changed:
                     return f"item {item!r} has another {', '.join(sorted(changed))}"
         found = [entry.document for entry in there.values() if "features" in entry.document]
+        if not found and any("features" in entry.document for entry in here.values()):
+            return f"none of {len(sample)} items has a vector; are their media gone?"
         whole = found[:: max(1, len(found) // _SEARCHED)][:_SEARCHED]
         lost = [one["id"] for one in whole if not self._finds_itself(name, one)]
         if len(lost) > (1 - _FOUND) * len(whole):

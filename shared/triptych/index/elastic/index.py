@@ -592,11 +592,11 @@ class ElasticIndex:
             entries = self._indexes(collection)
             identity = self._adopt(collection, entries)
             ((current, entry),) = entries.items()
-            self._release(current)
             for there in self._indexes(name):
                 if self._origins[there].fingerprint == ours:
-                    return
+                    return  # it may be about to be swapped, so writes may have to wait
                 self._remove_role(collection, name)
+            self._release(current)
             names = self._aliases(name, identity, ours)
             for kept in self._indexes(previous(collection)):
                 if self._origins[kept].fingerprint == ours:
@@ -630,6 +630,8 @@ class ElasticIndex:
             self._client.indices.add_block(index=old, block="write")
             try:
                 finish()
+                if not self._is_blocked(old):  # something was written that nobody has copied
+                    raise IndexUnavailable(f"writes to {collection!r} went on during its swap")
                 self._exchange(collection, old, new, reading.read_identity(entry))
             finally:
                 with suppress(ApiError, TransportError):
@@ -665,9 +667,9 @@ class ElasticIndex:
     def abandon(self, collection: str) -> None:
         """Delete the index *next*, and let writes to the others go on."""
         with translated(f"no collection {collection!r}"):
+            self._remove_role(collection, following(collection))
             for name in (*self._indexes(collection), *self._indexes(previous(collection))):
                 self._release(name)
-            self._remove_role(collection, following(collection))
 
     def discard(self, collection: str) -> None:
         """Delete the index *previous*. Raises NotFound."""
@@ -687,6 +689,14 @@ class ElasticIndex:
                     self._client.indices.delete_alias(index=index, name=alias)
             else:
                 self._client.indices.delete(index=index)
+
+    def _is_blocked(self, index: str) -> bool:
+        """Whether writes still wait for a swap to end."""
+        (entry,) = self._client.indices.get_settings(
+            index=index, name="index.blocks.write"
+        ).values()
+        blocks = entry["settings"].get("index", {}).get("blocks", {})
+        return str(blocks.get("write", "")).lower() == "true"
 
     def _release(self, index: str) -> None:
         """Let writes go on that an interrupted swap has blocked."""
