@@ -93,13 +93,16 @@ def test_text_steers_a_picture(client: Client, stamp_collection: str, stamps: Pa
 
 
 def test_a_picture_and_a_word_that_it_lacks(client: Client, stamp_collection: str, stamps: Path):
-    """Are multiplied: what is found has the word and is like the picture. Its own word is added."""
-    picture = {"image": (stamps / "food/fruit/apple_red.png").read_bytes()}
-    added = client.search(stamp_collection, {"text": "apple", "limit": 3}, picture)
-    assert added["fusion"] == "linear"
-    adding = client.search(stamp_collection, {"text": "green", "limit": 3}, picture)
+    """Are multiplied: a sheep, and "baby", is a lamb. Its own word is added."""
+    sheep = {"image": (stamps / "animals/mammals/bovines/sheep.png").read_bytes()}
+    same = client.search(stamp_collection, {"text": "sheep", "limit": 3}, sheep)
+    assert same["fusion"] == "linear"
+    assert same["hits"][0]["id"] == "animals/mammals/bovines/sheep"
+    adding = client.search(stamp_collection, {"text": "baby", "limit": 3}, sheep)
     assert adding["fusion"] == "product"
-    assert adding["hits"][0]["id"] == "food/fruit/apple_green"
+    assert adding["hits"][0]["id"] == "animals/mammals/bovines/sheep_lamb", adding["hits"]
+    added = client.search(stamp_collection, {"text": "baby", "fusion": "linear"}, sheep)
+    assert added["hits"][0]["id"] == "animals/mammals/bovines/gnu-baby-stand"
 
 
 @pytest.mark.parametrize("fusion", ["auto", "linear", "product", "rrf"])
