@@ -145,10 +145,12 @@ class Situation:
         """How the index of each collection is, but for those of another version."""
         origins = self.index.origins()
         others = {found.fingerprint for found in origins.values()} - {self.layout.fingerprint}
-        asked = by_collection(self.rebuilder.under_way()) if others else {}
+        asked: Mapping[str, Rebuild] = {}
         incomplete = set[str]()
         with suppress(StoreUnavailable):  # of which ``/readyz`` tells
             incomplete = self.rebuilder.incomplete(origins)
+            if others or incomplete:
+                asked = by_collection(self.rebuilder.under_way())
         return {
             name: self.state(found, asked.get(name), whole=name not in incomplete)
             for name, found in origins.items()
@@ -156,10 +158,11 @@ class Situation:
 
     def state(self, found: Origin, asked: Rebuild | None, *, whole: bool) -> IndexState:
         """How an index is, and the rebuild that was asked for."""
-        if found.fingerprint == self.layout.fingerprint:
-            return "current" if whole else "incomplete"
+        ours = found.fingerprint == self.layout.fingerprint
+        if ours and whole:
+            return "current"
         if asked is None or asked.fingerprint != self.layout.fingerprint:
-            return "outdated"
+            return "incomplete" if ours else "outdated"
         if asked.problem:
             return "stopped"
         return "ready" if asked.ready else "rebuilding"
@@ -168,10 +171,11 @@ class Situation:
         """How the index of a collection is. Raises NotFound."""
         found = self.index.origin(name)
         ours = found.fingerprint == self.layout.fingerprint
-        asked = None if ours else self.rebuilder.requested(name)
+        asked = None
         incomplete = set[str]()
         with suppress(StoreUnavailable):
             incomplete = self.rebuilder.incomplete([name]) if ours else set()
+            asked = self.rebuilder.requested(name) if incomplete or not ours else None
         state = self.state(found, asked, whole=not incomplete)
         try:
             kept = self.index.origin(previous(name))

@@ -453,6 +453,10 @@ def test_what_processes_with_other_encoders_have_written_is_completed(old: Engin
     found = old.collection("c").index
     assert (found.state, old.waiting()) == ("incomplete", ["c"])
     assert "triptych rebuild c" in found.problem
+    old.rebuilder.ask("c")
+    assert (old.collection("c").index.state, old.waiting()) == ("rebuilding", [])
+    old.rebuilder.cancel("c")
+    assert old.collection("c").index.state == "incomplete"
     assert old.rebuild("c", progress=False).failed == 0
     assert (old.collection("c").index.state, old.waiting()) == ("current", [])
     fresh = open_with(OLD, "fresh")

@@ -592,8 +592,9 @@ class ElasticIndex:
             entries = self._indexes(collection)
             identity = self._adopt(collection, entries)
             ((current, entry),) = entries.items()
-            for there in self._indexes(name):
-                if self._origins[there].fingerprint == ours:
+            for there, begun in self._indexes(name).items():
+                same = reading.read_identity(begun) == identity  # else of one that was dropped
+                if same and self._origins[there].fingerprint == ours:
                     return  # it may be about to be swapped, so writes may have to wait
                 self._remove_role(collection, name)
             self._release(current)
