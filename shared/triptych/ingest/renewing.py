@@ -6,7 +6,7 @@ that describe new items. This is the only module that knows; a block that is com
 blocks would be filled in ``Renewal.document``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -54,9 +54,10 @@ class Renewal:
     def missing(self, document: Document) -> dict[Modality, list[str]]:
         """By modality of an item, the blocks of which its document has nothing."""
         stored = self._same if self._has_features(document) else frozenset()
+        parts = {*document.get("modalities", ()), *_lost(document)}
         missing: dict[Modality, list[str]] = {}
         for block in self.target.blocks:
-            if block.modality in document.get("modalities", ()) and block.name not in stored:
+            if block.modality in parts and block.name not in stored:
                 missing.setdefault(block.modality, []).append(block.name)
         return missing
 
@@ -104,6 +105,7 @@ class Renewal:
             if block not in self.target.slices and name in body:
                 del body[name]
                 _forget_words(body, name)
+        _restore(body, derived)
         self._fail(body, blocks, failures, self.missing(document))
         body["fingerprint"] = self.target.fingerprint
         known = {name: vector for name, vector in blocks.items() if name in self.target.slices}
@@ -133,7 +135,7 @@ class Renewal:
         errors, lost = dict(body.get("errors", {})), set[str]()
         for modality, reason in failures.items():
             names = ", ".join(missing.get(modality, ())) or modality
-            errors[modality] = f"{names} can't be made anew: {reason}"
+            errors[modality] = f"{names} {_NOT_ANEW}{reason}"
             left = (b.name for b in self.target.blocks if b.modality == modality)
             if modality != "text" and not any(n in blocks and blocks[n].any() for n in left):
                 lost.add(modality)
@@ -143,6 +145,28 @@ class Renewal:
 
 
 _VECTORS = frozenset({"vector", "features"})
+_NOT_ANEW = "can't be made anew: "
+"""Stands in the error of a part of which a rebuild could not make all vectors."""
+
+
+def _lost(document: Document) -> list[Modality]:
+    """The media that an earlier rebuild could not describe; perhaps this one can."""
+    errors = document.get("errors", {})
+    return [part for part in document.get("media", {}) if _NOT_ANEW in errors.get(part, "")]
+
+
+def _restore(body: dict[str, Any], derived: Iterable[Modality]) -> None:
+    """Parts that an earlier rebuild could not describe are whole again once they are described."""
+    errors = body.get("errors", {})
+    again = {part for part in derived if _NOT_ANEW in errors.get(part, "")}
+    if not again:
+        return
+    parts = {*body.get("modalities", ()), *again}
+    body["modalities"] = [part for part in MODALITIES if part in parts]
+    body["errors"] = {part: error for part, error in errors.items() if part not in again}
+    body["status"] = "partial" if body["errors"] else "indexed"
+    if not body["errors"]:
+        del body["errors"]
 
 
 def _forget_words(body: dict[str, Any], name: str) -> None:

@@ -351,6 +351,14 @@ def test_media_that_are_gone(old: Engine, open_with):
     assert found["errors"]["image"].startswith("visual can't be made anew: ")
     assert found["modalities"] == ["text"]
     assert hits(new, text="red square")[0][0] == "red"
+    # Where they are there again, the next rebuild takes them.
+    assert old.store.put(picture(*COLOURS["red"])) == red
+    less = open_with(LESS)
+    assert less.rebuild("c", progress=False).failed == 0
+    again = less.item("c", "red")
+    assert (again["status"], again["modalities"]) == ("indexed", ["image", "text"])
+    assert "errors" not in again
+    assert "image" in less.search("c", like=["red"]).hits[0].why
 
 
 def test_it_can_be_rolled_back(old: Engine, open_with):
