@@ -481,10 +481,33 @@ class Rebuilder:
                 self._write_down(replace(rebuild, problem=error.reason))
                 log.warning("the index is not swapped", collection=name, problem=error.reason)
                 return ()
+            self._take_over(name, mark)
             self._done(name)
             log.info("collection is rebuilt", collection=name, fingerprint=rebuild.fingerprint)
             return ()
         raise IndexUnavailable(f"collection {name!r} changes too fast to be swapped now")
+
+    def _take_over(self, name: str, mark: str) -> None:
+        """Copy what the old index took although it was to take nothing more.
+
+        Only somebody who lets its writes go on in the middle of a swap makes that possible. Such
+        items are there without their vectors, which the next rebuild adds.
+        """
+        old = previous(name)
+        self.index.refresh(old)
+        ids = list(self.index.changed(old, mark))
+        for start in range(0, len(ids), WINDOW):
+            some = ids[start : start + WINDOW]
+            there, here = self.index.versions(old, some), self.index.versions(name, some)
+            late = [
+                item
+                for item, held in there.items()
+                if item not in here or here[item].version < held.version
+            ]
+            entries = list(self.index.fetch(old, late).values())
+            if entries and not all(one.whole for one in self.index.bulk(name, entries)):
+                self.note_incomplete(name)
+        self._bury(old, name)
 
     def _done(self, name: str) -> None:
         with suppress(NotFound):  # a process that was killed after the swap has left writes blocked
@@ -498,7 +521,7 @@ class Rebuilder:
         name = rebuild.collection
         if self._catch_up(rebuild, list(self.index.changed(name, mark))):
             raise _NotYet
-        self._bury(name)
+        self._bury(name, following(name))
         done, total = totals(self.index, name)
         if done != total:
             raise Conflict(f"the new index has {done} items instead of {total}")
@@ -518,12 +541,12 @@ class Rebuilder:
                     waiting.append(chunk.again(error.modalities))
         return waiting
 
-    def _bury(self, name: str) -> None:
-        """Copy the tombstones, so that what was deleted stays so."""
+    def _bury(self, name: str, target: str) -> None:
+        """Copy the tombstones to another index, so that what was deleted stays so."""
         above = -1
         while dead := self.index.tombstones(name, _ANY, _AT_ONCE, above=above):
             entries = [Versioned(one, one["sequence"]) for one in dead]
-            self.index.bulk(following(name), entries)
+            self.index.bulk(target, entries)
             above = entries[-1].version
 
     def _prune(self, name: str) -> None:

@@ -361,6 +361,30 @@ def test_media_that_are_gone(old: Engine, open_with):
     assert "image" in less.search("c", like=["red"]).hits[0].why
 
 
+def test_what_was_written_in_the_middle_of_a_swap_is_taken_over(
+    old: Engine, open_with, monkeypatch: pytest.MonkeyPatch
+):
+    """Though the old index was to take nothing; it lacks its vectors until the next rebuild."""
+    new = open_with(NEW)
+    (late,) = old.index.fetch("c", ["red"]).values()
+    swap = new.index.swap
+
+    def interrupted(name: str, finish: Callable[[], None]) -> None:
+        swap(name, finish)
+        new.index.bulk(previous(name), [Versioned({**late.document, "text": "late"}, 2**60)])
+        new.index.delete(previous(name), "blue", 2**60)
+
+    monkeypatch.setattr(new.index, "swap", interrupted)
+    new.rebuild("c", progress=False)
+    assert new.item("c", "red")["text"] == "late"
+    with pytest.raises(NotFound):
+        new.item("c", "blue")
+    assert new.collection("c").index.state == "incomplete"
+    new.rebuild("c", progress=False)
+    assert new.collection("c").index.state == "current"
+    assert "image" in new.search("c", image="item:red").hits[0].why
+
+
 def test_it_can_be_rolled_back(old: Engine, open_with):
     """By a process with the encoders of before; what was written since goes along."""
     new = open_with(NEW)
