@@ -31,7 +31,7 @@ from triptych.fusion.signals import Candidate, Floats, Signal
 
 SMOOTHING = 0.1
 """``c``: the smaller, the more a bad part costs."""
-_AGREEMENT = 0.85
+_AGREEMENT = 0.75
 """Of an item that is less good than this by one of the parts it is not sure that it was meant."""
 _TIE = 1e-9
 _COVERAGE = 0.8
