@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.documents import make, word, write
+from contract.documents import by, make, others, word, write
 from support import layout
 from triptych.core.errors import (
     FingerprintMismatch,
@@ -214,6 +214,26 @@ def test_a_block_against_writing_is_not_final(
         put(None)
         write(index, collection, [make("b")])
         assert index.count(collection) == {"indexed": 2}
+
+
+def test_a_swap_is_refused_if_writes_went_on(
+    index: SearchIndex, collection: str, client: Elasticsearch, elastic_url: str
+):
+    """Somebody has lifted the block in the middle, so nobody knows what was written since."""
+    write(index, collection, [make("a")])
+    with closing(ElasticIndex(elastic_url, layout=others(version=99), prefix="contract")) as theirs:
+        theirs.begin(collection)
+
+        def lift() -> None:
+            settings = {"blocks.write": None}
+            client.indices.put_settings(index=f"contract-{collection}", settings=settings)
+
+        with pytest.raises(IndexUnavailable, match="went on"):
+            theirs.swap(collection, lift)
+        assert theirs.origin(collection).fingerprint == layout().fingerprint
+        theirs.swap(collection, lambda: None)
+        assert theirs.origin(collection).fingerprint == theirs.layout.fingerprint
+        write(theirs, collection, [by(theirs.layout, make("b"))])
 
 
 def test_a_closed_collection_is_away(index: SearchIndex, collection: str, client: Elasticsearch):

@@ -693,11 +693,9 @@ class ElasticIndex:
 
     def _is_blocked(self, index: str) -> bool:
         """Whether writes still wait for a swap to end."""
-        (entry,) = self._client.indices.get_settings(
-            index=index, name="index.blocks.write"
-        ).values()
-        blocks = entry["settings"].get("index", {}).get("blocks", {})
-        return str(blocks.get("write", "")).lower() == "true"
+        found = self._client.indices.get_settings(index=index, name="index.blocks.write")
+        blocks = [entry["settings"]["index"]["blocks"] for entry in found.values()]
+        return any(str(each["write"]).lower() == "true" for each in blocks)
 
     def _release(self, index: str) -> None:
         """Let writes go on that an interrupted swap has blocked."""
