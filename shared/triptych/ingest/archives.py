@@ -4,6 +4,7 @@ A TAR is read as it comes. A ZIP has its directory at the end: a stream that is 
 copied to a temporary one. Nothing is ever unpacked under the name that a member has.
 """
 
+import errno
 import gzip
 import io
 import lzma
@@ -78,8 +79,8 @@ class Member:
             with self.open() as file:
                 data = b"".join(iter(partial(file.read, _BLOCK), b""))
         except (*_DAMAGE, OSError) as error:
-            if getattr(error, "errno", None) is not None:
-                raise  # of the disk; what bz2 raises has no number
+            if getattr(error, "errno", None) not in {None, errno.EINVAL}:
+                raise  # of the disk; bz2 gives no number, a place before the file this one
             if self.alone:
                 raise MediaError(f"it is damaged in the archive: {error}") from error
             raise BadArchive(f"archive is damaged or cut off: {error}") from error

@@ -179,6 +179,17 @@ def test_members_that_can_not_be_read_are_refused(flag: int, reason: str):
     assert read(bytes(data)) == ({"b.png": b"2"}, {"a.png": reason})
 
 
+def test_a_member_that_begins_before_its_zip_fails_alone():
+    """Since the directory of the ZIP says that it lies elsewhere."""
+    data = bytearray(zipped({"a.png": b"1", "b.png": b"2"}, zipfile.ZIP_STORED))
+    at = data.rindex(b"PK\x05\x06") + 16
+    (directory,) = struct.unpack_from("<L", data, at)
+    struct.pack_into("<L", data, at, directory + 10)
+    taken, refused = read(bytes(data))
+    assert not taken or set(taken) == {"b.png"}
+    assert "it is damaged in the archive" in refused["a.png"]
+
+
 def test_a_damaged_member_of_a_zip_fails_alone():
     """By its checksum."""
     data = zipped({"a.png": b"first" * 50, "b.png": b"2"}, zipfile.ZIP_STORED)
