@@ -55,13 +55,13 @@ def evaluate_search(
     ] = False,
 ) -> None:
     """Measure how well search finds what was judged, and whether fusion helps or hurts."""
-    with _explained():
+    with explained():
         for method in fusion or ():
             if method not in METHODS:
                 raise InvalidInput(f"no fusion {method!r}; there are {', '.join(METHODS)}")
         methods = [method for method in METHODS if not fusion or method in fusion]
         judged_set = _read(name)
-        with _opened(index_url) as engine:
+        with opened(index_url) as engine:
             for figure in evaluate(judged_set, engine, methods):
                 if as_json:
                     print_json(asdict(figure))
@@ -77,9 +77,9 @@ def evaluate_fusion(
     ] = False,
 ) -> None:
     """Compare ways to fuse, with every item a candidate: those of searches, and baselines."""
-    with _explained():
+    with explained():
         judged_set = _read(name)
-        with _opened(None) as engine:
+        with opened(None) as engine:
             for figure in fusions.compare(judged_set, engine):
                 if as_json:
                     print_json(asdict(figure))
@@ -99,9 +99,9 @@ def tune(name: SetName = BUILT_IN[0], index_url: IndexUrl = None) -> None:
     changes nothing: it prints what could be changed, and what that gains.
     Weights go into searches, as `weights`; the rest are constants of triptych.fusion.
     """
-    with _explained():
+    with explained():
         judged_set = _read(name)
-        with _opened(index_url) as engine:
+        with opened(index_url) as engine:
             groups = tuning.tabulate(judged_set, engine)
     now = tuning.present(engine.layout)
     tuned = tuning.tune(groups["training"])
@@ -115,7 +115,7 @@ def tune(name: SetName = BUILT_IN[0], index_url: IndexUrl = None) -> None:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Print an error in one line and exit with code 2; 1 if the corpus is not available."""
     try:
         yield
@@ -136,7 +136,7 @@ def _read(name: str) -> Judged:
 
 
 @contextmanager
-def _opened(url: str | None) -> Iterator[Engine]:
+def opened(url: str | None) -> Iterator[Engine]:
     """An engine with a temporary index and a temporary store."""
     with TemporaryDirectory(prefix="triptych-") as folder:
         scratch = {

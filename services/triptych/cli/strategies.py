@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from triptych.cli.relevance import _explained, _opened
+from triptych.cli.relevance import explained, opened
 from triptych.cli.show import console, errors, print_json
 from triptych.core.errors import InvalidInput
 from triptych.evaluation import strategies
@@ -39,7 +39,7 @@ def evaluate_strategies(
 
     Networks are trained, which needs the extra `train` and takes minutes each.
     """
-    with _explained():
+    with explained():
         for given, known in ((what, WHAT), (only, strategies.NAMES)):
             if unknown := sorted(set(given or ()) - set(known)):
                 raise InvalidInput(f"no {unknown[0]!r}; there are {', '.join(known)}")
@@ -57,7 +57,7 @@ def _results(
     losses: list[float] | tuple[float, ...],
     items: int,
 ) -> Iterator[Result]:
-    with _opened(None) as engine:
+    with opened(None) as engine:
         if "large" in what:
             yield from strategies.large(engine.layout, items)
         if {"found", "costs", "classes"} & set(what):

@@ -15,18 +15,17 @@ others, under the same divisor as in the sum.
 its meaning says. For the other parts it is the square root of the signal. Both were measured
 (docs/decisions/0014-and.md).
 
-The shares of the signals are Shapley values (Shapley, A value for n-person games, 1953): what a
-signal adds, averaged over all orders in which the signals could be added. They sum to the score.
+The shares of the signals are Shapley values (``fusion.shapley``): what a signal adds, averaged over
+all orders in which the signals could be added. They sum to the score.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from itertools import combinations
-from math import factorial
 
 import numpy as np
 
 from triptych.fusion.query import AGAINST, KEYWORD, WORDED, FusedQuery
+from triptych.fusion.shapley import shapley_values
 from triptych.fusion.signals import Candidate, Floats, Signal
 
 SMOOTHING = 0.1
@@ -77,28 +76,7 @@ class Product:
 
     def contributions(self) -> Mapping[str, Floats]:
         """By signal its share of each score; together they are the score."""
-        names = list(self.values)
-        scores = {
-            frozenset(some): self.score_by(frozenset(some))
-            for size in range(len(names) + 1)
-            for some in combinations(names, size)
-        }
-        return {
-            name: np.sum(
-                [
-                    _orders(len(some), len(names)) * (scores[some | {name}] - without)
-                    for some, without in scores.items()
-                    if name not in some
-                ],
-                axis=0,
-            )
-            for name in names
-        }
-
-
-def _orders(before: int, players: int) -> float:
-    """The share of the orders in which exactly these many given signals come before another."""
-    return factorial(before) * factorial(players - before - 1) / factorial(players)
+        return shapley_values(self.values, self.score_by)
 
 
 def _part(signal: str) -> str:

@@ -1,22 +1,17 @@
 """What each part of an item adds to its score, exactly.
 
-The Shapley value of a part is its mean gain over all orders in which the parts could come
-(Shapley, A value for n-person games, 1953). Items have few parts, so all 2^parts subsets are
-computed. The values sum to the score; a part that the item lacks has 0.
+These are Shapley values (``fusion.shapley``). They sum to the score; a part that the item lacks has
+0.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
-from math import factorial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from triptych.core.item import Part
 from triptych.fusion.features import Features
-
-Floats = NDArray[np.float64]
+from triptych.fusion.shapley import Floats, shapley_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +26,9 @@ class Explanation:
 
 def shapley(items: Features, score: Callable[[Features], Floats]) -> Explanation:
     """The shares of the parts of items; ``score`` of an item without parts is 0."""
-    parts = items.parts
-    subsets = [
-        frozenset(some) for size in range(len(parts) + 1) for some in combinations(parts, size)
-    ]
-    values = {some: score(items.only(some)) if some else np.zeros(len(items)) for some in subsets}
-    shares: dict[Part, Floats] = {}
-    for part in parts:
-        share = np.zeros(len(items))
-        for some in subsets:
-            if part not in some:
-                before, after = len(some), len(parts) - len(some) - 1
-                orders = factorial(before) * factorial(after) / factorial(len(parts))
-                share += orders * (values[some | {part}] - values[some])
-        shares[part] = share
-    return Explanation(values[frozenset(parts)], shares)
+    nothing = np.zeros(len(items))
+
+    def of(parts: frozenset[Part]) -> Floats:
+        return score(items.only(parts)) if parts else nothing
+
+    return Explanation(of(frozenset(items.parts)), shapley_values(items.parts, of))
