@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.table import Table
@@ -11,6 +11,7 @@ from rich.table import Table
 from triptych.cli.media import decoded, pairs
 from triptych.cli.show import console, errors, print_json
 from triptych.core.errors import TriptychError
+from triptych.core.item import Modality
 from triptych.core.settings import Encoders
 from triptych.encoders import artefacts, registry
 from triptych.encoders.roles import assigned
@@ -104,7 +105,8 @@ def fit(
             text = registry.open_encoder(Encoders().semantic, store=store)
             artefact = registry.fit(encoder, counted(pairs(paths, skip)), seed=seed, text=text)
         else:
-            corpus = decoded(paths, entry.card.modality, skip)
+            modality = cast("Modality", entry.card.modality)  # each encoder has one
+            corpus = decoded(paths, modality, skip)
             artefact = registry.fit(encoder, counted(corpus), seed=seed)
         artefacts.save(store, artefact)
         if not entry.needs_text:  # stores the card: fusion workers need not open the encoder

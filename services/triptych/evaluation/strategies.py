@@ -264,7 +264,7 @@ def large(layout: Layout, count: int, *, network: str = "attention") -> Iterator
     for block in layout.blocks:
         rows = meaning @ draw.normal(size=(16, block.dims)).astype(np.float32)
         rows = unit_rows(rows + draw.normal(size=rows.shape).astype(np.float32))
-        vectors[:, layout.slices[block.name]] = rows * has[block.part][:, None]
+        vectors[:, layout.slices[block.name]] = rows * has[layout.parts[block.name]][:, None]
     examples = Examples(Features.of(vectors, layout), [[str(row)] for row in range(count)])
     trained = train_fusion(network, examples)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0

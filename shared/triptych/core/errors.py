@@ -161,3 +161,9 @@ class StoreUnavailable(Unavailable):
     """The media store does not answer, or can't write."""
 
     slug = "store-unavailable"
+
+
+class ModelUnavailable(Unavailable):
+    """What a collection has learnt can't be run here now: its file is gone, or damaged, say."""
+
+    slug = "model-unavailable"

@@ -20,7 +20,8 @@ class Card:
 
     name: str
     version: int
-    modality: Modality
+    modality: Modality | None
+    """What it describes; None: whatever an item has, by the blocks of other encoders."""
     dims: int
     licence: str
     source: str

@@ -74,11 +74,10 @@ class CollectionSummary(Described):
 
 @dataclass(frozen=True)
 class EncoderDescription(Described):
-    """An encoder: what it is and where it comes from."""
+    """An encoder, or a model that the collection has learnt: what it is, where it comes from."""
 
     name: str
     version: int
-    modality: Modality
     dims: int
     licence: str
     source: str
@@ -92,6 +91,8 @@ class EncoderDescription(Described):
     """Fingerprints of the encoders whose vectors it works with."""
     fingerprint: str
     """Two vectors compare only if the fingerprints of their encoders are equal."""
+    modality: Omissible[Modality] = None
+    """What it describes. A model that makes a vector of all that an item has leaves it out."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,16 @@ class BlockDescription(Described):
     """A block of the fused vector."""
 
     name: str
-    modality: Modality
-    """The worker that fills it."""
-    part: Part
-    """What an item must have for the block to say anything."""
     dims: int
     encoder: EncoderDescription
+    modality: Omissible[Modality] = None
+    """The worker that fills it. A block that is computed from the others leaves it out."""
+    part: Omissible[Part] = None
+    """What an item must have for the block to say anything. A computed one leaves it out."""
+    share: Omissible[float] = None
+    """Of a computed block: how much of the weight of each part of a query is its own."""
+    model: Omissible[str] = None
+    """Of a computed block: the reference of the model that makes it."""
 
 
 @dataclass(frozen=True)
@@ -243,9 +248,11 @@ def describe(situation: Situation, name: str) -> Collection:
         blocks=[
             BlockDescription(
                 block.name,
+                dims=block.dims,
                 modality=block.modality,
                 part=block.part,
-                dims=block.dims,
+                share=block.share if block.modality is None else None,
+                model=block.reference if block.modality is None else None,
                 encoder=EncoderDescription(
                     **asdict(block.card), fingerprint=block.card.fingerprint
                 ),

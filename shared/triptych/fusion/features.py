@@ -72,7 +72,16 @@ class Features:
         """The parts that any of them has, in the order of the layout."""
         here = np.any(self.present, axis=0)
         blocks = [self.layout.blocks[column] for column in np.flatnonzero(here)]
-        return tuple(dict.fromkeys(block.part for block in blocks))
+        return tuple(dict.fromkeys(block.part for block in blocks if block.part is not None))
+
+    @cached_property
+    def base(self) -> "Features":
+        """What encoders made of them: the same without a computed block."""
+        if self.layout.joint is None:
+            return self
+        kept = np.array([block.modality is not None for block in self.layout.blocks])
+        columns = np.repeat(kept, self._widths)
+        return Features(self.layout.base, self.vectors[:, columns], self.present[:, kept])
 
     def has(self, part: Part) -> Mask:
         """Which of them have this part, (n,)."""
@@ -84,7 +93,7 @@ class Features:
         return Features(self.layout, self.vectors[chosen], self.present[chosen])
 
     def only(self, parts: Collection[Part]) -> "Features":
-        """The same with no other parts than these."""
+        """The same with no other parts than these, and without a computed block: it is of all."""
         return self.where(np.broadcast_to(self._of(parts), self.present.shape))
 
     def of_modality(self, modality: Modality) -> "Features":

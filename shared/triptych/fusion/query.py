@@ -2,8 +2,9 @@
 
 A term compares one part of the query (its text, image or audio) with one block of the items: its
 cosine is rescaled to the bounds of its encoders (``bounds``). The terms of one query part are a
-signal, ``s`` is the mean of their rescaled cosines. An item is scored on the terms for which it has
-the part:
+signal, ``s`` is the mean of their rescaled cosines. If the layout has a computed block, each part
+is compared with it, too, and this term gets the block's share of the weight of the signal. An item
+is scored on the terms for which it has the part:
 
     score = Σ_{s ∈ q ∩ d} w_s · s / (Σ_{s ∈ q ∩ d, w_s > 0} w_s) ** α
 
@@ -26,7 +27,7 @@ import numpy as np
 from triptych.core.item import Modality
 from triptych.encoders.cards import Vectors
 from triptych.encoders.scales import UNIT, Bounds
-from triptych.fusion.blocks import Block, Layout
+from triptych.fusion.blocks import JOINT, Block, Layout
 
 KEYWORD = "keyword"
 """The name of the one signal that is no vector: BM25 over the terms of the text."""
@@ -124,7 +125,7 @@ class FusedQuery:
         """The sum of the weights that the query shares with items that have these parts."""
         keyword = self.keyword_weight if present & WORDED else 0.0
         return keyword + sum(
-            term.weight for term in self.positive if self.layout.parts[term.block] in present
+            term.weight for term in self.positive if self.layout.has(term.block, present)
         )
 
     def share(self, words: Iterable[str]) -> float:
@@ -173,8 +174,11 @@ class FusedQuery:
         return {term.signal for term in self.positive}
 
     def presence_classes(self) -> list[PresenceClass]:
-        """One class per non-empty set of the item parts that the terms look at: 1, 3 or 7."""
-        requested = sorted({self.layout.modalities[term.block] for term in self.positive})
+        """One class per non-empty set of the item parts that the terms look at: 1, 3 or 7.
+
+        A computed block is there whatever an item has, so its term looks at all parts.
+        """
+        requested = self._looked_at()
         fused = self.vector()
         return [
             PresenceClass(
@@ -186,14 +190,19 @@ class FusedQuery:
             for present in combinations(requested, size)
         ]
 
+    def _looked_at(self) -> list[Modality]:
+        modalities, names = self.layout.modalities, {term.block for term in self.positive}
+        every = modalities if JOINT in names else names
+        return sorted({modalities[name] for name in every})
+
     def _class_scale(self, present: Sequence[Modality]) -> float:
         """The scale of a class: without speech and writing, unless there is nothing else."""
         compared = {
             self.layout.parts[term.block]
             for term in self.positive
-            if self.layout.modalities[term.block] in present
+            if self.layout.modalities.get(term.block) in present
         }
-        return self.scale(frozenset(compared & set(present) or compared))
+        return self.scale(frozenset(compared & set(present) or compared or present))
 
 
 def bounds(query: Block, item: Block) -> Bounds:
@@ -219,7 +228,8 @@ def fuse_query(
 
     Args:
         vectors: by query part and block a vector of shape (dims of the block,): of length one
-            (shorter for the mean of several), or zeros where an encoder found nothing.
+            (shorter for the mean of several), or zeros where an encoder found nothing. For a layout
+            with a computed block, that of the part alone is among them (``Learnt.query``).
         weights: by signal (keyword, text, image, audio, not), not negative.
         layout: the blocks of the items.
         negative: the same as ``vectors``, for the negative parts of the query.
@@ -257,13 +267,20 @@ def _terms(
     if weight < _NEGLIGIBLE:
         return
     blocks = {block.name: block for block in layout.blocks}
+    joint, own = layout.joint, vectors.get(JOINT)
+    share = 0.0 if joint is None or own is None or not own.any() else joint.share
+    total = 0.0
     for entry in COMPARISONS[part]:
         vector = vectors.get(entry.query_block)
         if entry.item_block in blocks and vector is not None and vector.any():
-            yield Term(
-                signal=part,
-                block=entry.item_block,
-                weight=weight * entry.share,
-                vector=vector,
-                bounds=bounds(blocks[entry.query_block], blocks[entry.item_block]),
-            )
+            total += entry.share
+            if share < 1:
+                yield Term(
+                    signal=part,
+                    block=entry.item_block,
+                    weight=weight * entry.share * (1 - share),
+                    vector=vector,
+                    bounds=bounds(blocks[entry.query_block], blocks[entry.item_block]),
+                )
+    if own is not None and share * total > 0:
+        yield Term(part, JOINT, weight * share * total, own)

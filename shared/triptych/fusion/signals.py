@@ -92,8 +92,7 @@ def _vector_signal(
         cosine = np.multiply(block, term.vector, dtype=np.float64).sum(axis=1)
         # A part without a vector, as silence is, is like nothing: less than one that is unlike.
         rescaled = np.where(block.any(axis=1), term.bounds.rescale(cosine), 0.0)
-        part = query.layout.parts[term.block]
-        has = np.array([part in candidate.parts for candidate in candidates])
+        has = np.array([query.layout.has(term.block, one.parts) for one in candidates])
         cosines[term.block] = np.where(has, cosine, 0.0)
         raw += term.weight * cosines[term.block]
         scaled += np.where(has, term.weight * rescaled, 0.0)

@@ -5,7 +5,7 @@ Vectors by other encoders are never compared with ours.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from triptych.core.errors import FingerprintMismatch
@@ -15,6 +15,8 @@ from triptych.index.documents import SCHEMA_VERSION
 
 BLOCKS = "blocks"
 """The key in ``_meta`` of the blocks; indexes that were made before there was one lack it."""
+CLASSIFIER = "classifier"
+"""The key of the reference of the classifier, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,11 @@ def origin(layout: Layout) -> dict[str, Any]:
                 "in_text_space": block.in_text_space,
                 "reference": block.reference,
                 "card": asdict(block.card),
+                **({} if block.modality is not None else {"share": block.share}),
             }
             for block in layout.blocks
         ],
+        **({CLASSIFIER: layout.classifier} if layout.classifier else {}),
     }
 
 
@@ -69,16 +73,21 @@ def read_origin(collection: str, meta: Mapping[str, Any], ours: Layout) -> Origi
             "to another collection"
         )
     fingerprint = str(meta.get("fingerprint"))
-    layout = ours if fingerprint == ours.fingerprint else _layout(meta.get(BLOCKS))
+    layout = ours if fingerprint == ours.fingerprint else _layout(meta, ours)
     if layout is not None and layout.fingerprint != fingerprint:
         layout = None  # it was edited, or cards had other fields then
     return Origin(fingerprint, meta.get("encoders", {}), layout)
 
 
-def _layout(blocks: Any) -> Layout | None:
-    if blocks is None:
+def _layout(meta: Mapping[str, Any], ours: Layout) -> Layout | None:
+    if meta.get(BLOCKS) is None:
         return None
-    return Layout(tuple(Block(**{**block, "card": _card(block["card"])}) for block in blocks))
+    blocks = (Block(**{**block, "card": _card(block["card"])}) for block in meta[BLOCKS])
+    layout = Layout(tuple(blocks), meta.get(CLASSIFIER, ""))
+    if layout.base.fingerprint != ours.fingerprint:
+        return layout
+    computed = () if layout.joint is None else (layout.joint,)
+    return replace(layout, blocks=(*ours.blocks, *computed))  # ours know their scales
 
 
 def _card(values: Mapping[str, Any]) -> Card:

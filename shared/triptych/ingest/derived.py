@@ -87,7 +87,8 @@ class DerivedStore:
         """That of an engine with these settings."""
         modalities: dict[Modality, list[list[str]]] = {"image": [], "text": [], "audio": []}
         for block in layout.blocks:
-            modalities[block.modality].append([block.name, block.card.fingerprint])
+            if block.modality is not None:
+                modalities[block.modality].append([block.name, block.card.fingerprint])
         further = {"image": settings.image_background, "text": settings.encoders.keywords}
         return cls(
             store,

@@ -56,9 +56,9 @@ class Renewal:
         stored = self._same if self._has_features(document) else frozenset()
         parts = {*document.get("modalities", ()), *_lost(document)}
         missing: dict[Modality, list[str]] = {}
-        for block in self.target.blocks:
-            if block.modality in parts and block.name not in stored:
-                missing.setdefault(block.modality, []).append(block.name)
+        for name, modality in self.target.modalities.items():
+            if modality in parts and name not in stored:
+                missing.setdefault(modality, []).append(name)
         return missing
 
     def _has_features(self, document: Document) -> bool:

@@ -50,11 +50,12 @@ class Patterns:
 
     def __init__(self, features: Features, random: np.random.Generator) -> None:
         """Draw patterns of these items."""
-        parts = list(dict.fromkeys(block.part for block in features.layout.blocks))
+        of_block = features.layout.parts.values()
+        parts = list(dict.fromkeys(of_block))
         says = [features.only([part]).filled.any(axis=1) for part in parts]
         self.has: Mask = np.stack(says, axis=1)
         """Which parts each item has, (n, parts)."""
-        self._of_block = np.array([parts.index(block.part) for block in features.layout.blocks])
+        self._of_block = np.array([parts.index(part) for part in of_block])
         self._random = random
 
     def draw(self, rows: Indices) -> Mask:

@@ -94,7 +94,7 @@ def _regress(
     biases: dict[str, Any],
 ) -> None:
     """Add the regression of a part's blocks to the anchor, as long on average as its vectors."""
-    both = features.has(blocks[0].part) & features.has(anchor[0])
+    both = features.has(features.layout.parts[blocks[0].name]) & features.has(anchor[0])
     if both.sum() < _FEWEST:
         return
     x = np.concatenate([features.block(b.name)[both] for b in blocks], axis=1).astype(np.float64)

@@ -32,7 +32,7 @@ from triptych.media.store import MediaStore
 _REFERENCE = re.compile(
     r"(?P<repository>[\w.-]+/[\w.-]+):(?P<commit>[0-9a-f]{40})(?::(?P<variant>[a-z0-9]+))?"
 )
-_PROBE: Mapping[Modality, Any] = {
+_PROBE: Mapping[Modality | None, Any] = {
     "image": np.zeros((32, 32, 3), np.uint8),
     "text": "a",
     "audio": np.ones(RATE, np.float32),

@@ -13,9 +13,6 @@ from triptych.fusion.query import WEIGHTS
 from triptych.fusion.strategies.shapley import Explanation
 from triptych.fusion.strategies.strategy import Floats, Strategy, Weights
 
-JOINT = "joint"
-"""The name of the block that a learned vector fills."""
-
 
 class Joined(Strategy):
     """The fused vectors of two strategies, one after the other."""

@@ -50,9 +50,12 @@ class Trial:
 def make_trials(items: Features, groups: Indices, *, seed: int = 0) -> list[Trial]:
     """Make trials of items; ``groups`` (n,) tells which are the same.
 
+    They have what encoders make: each strategy fills a computed block itself.
+
     Raises:
         InvalidInput: fewer than 10 items have any two parts, or any part at all.
     """
+    items = items.base
     if not items.filled.any():
         raise InvalidInput("there are no items to try a strategy on")
     random = np.random.default_rng(seed)
