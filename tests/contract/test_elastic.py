@@ -222,7 +222,7 @@ def test_a_swap_is_refused_if_writes_went_on(
     """Somebody has lifted the block in the middle, so nobody knows what was written since."""
     write(index, collection, [make("a")])
     with closing(ElasticIndex(elastic_url, layout=others(version=99), prefix="contract")) as theirs:
-        theirs.begin(collection)
+        theirs.begin(collection, theirs.layout)
 
         def lift() -> None:
             settings = {"blocks.write": None}

@@ -21,6 +21,7 @@ from triptych.core.fields import FIELDS, Field, Kind
 from triptych.core.settings import Settings
 from triptych.engine import Engine
 from triptych.index import SearchIndex, migration, open_index
+from triptych.index.documents import facts
 from triptych.index.model import Listing, Versioned
 from triptych.local import Stack, StackOptions, running_stack
 from triptych.search.filtering import read_facets, read_filter, read_sort
@@ -29,7 +30,11 @@ from triptych.search.request import SearchRequest
 COUNT = 6
 FIRST = 1_700_000_000_000_000
 LANGUAGES = ("de", "en", "fr")
-KEY = "key"
+
+
+def key(field: Field) -> str:
+    """A key of a field with keys."""
+    return next(iter(field.keys), "key")
 
 
 def each(fields: tuple[Field, ...]) -> pytest.MarkDecorator:
@@ -39,7 +44,7 @@ def each(fields: tuple[Field, ...]) -> pytest.MarkDecorator:
 
 def named(field: Field) -> str:
     """A field as a request names it."""
-    return f"{field.name}.{KEY}" if field.keyed else field.name
+    return f"{field.name}.{key(field)}" if field.keyed else field.name
 
 
 def value(field: Field, number: int) -> Any:
@@ -47,7 +52,7 @@ def value(field: Field, number: int) -> Any:
     if field.kind in {Kind.WHOLE, Kind.INSTANT}:
         return FIRST + number // 2
     if field.keyed:
-        return {KEY: number // 2}
+        return {key(field): number // 2}
     if field.kind is not Kind.KEYWORD:
         return f"words {number}"
     choices = field.choices or (LANGUAGES if field.name == "language" else ())
@@ -62,7 +67,7 @@ def compared(field: Field, document: dict[str, Any]) -> Any:
     found = document[field.path]
     if field.many:
         (found,) = found
-    return found[KEY] if field.keyed else found
+    return found[key(field)] if field.keyed else found
 
 
 def as_sent(field: Field, found: Any) -> Any:
@@ -90,7 +95,7 @@ def documents() -> list[Versioned]:
         for field in FIELDS.stored:
             if field.public and field.kind is not Kind.OBJECT and field.name != "fingerprint":
                 document[field.name] = value(field, number)
-        document["facts"] = [{"key": KEY, "number": number // 2}]
+        document["facts"] = facts(document)
         document |= {
             field.name: {"text": "words"} for field in FIELDS.stored if field.kind is Kind.OBJECT
         }

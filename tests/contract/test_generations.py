@@ -90,7 +90,7 @@ def test_the_next_index_takes_the_place_of_the_current_one(index, collection, th
     identity = index.identity(collection)
     entries = [make("a"), make("b"), make("c")]
     write(index, collection, entries)
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     write(theirs, following(collection), [by(theirs.layout, one) for one in entries])
     assert index.count(following(collection)) == {"indexed": 3}
     assert collection in index.collections()
@@ -132,7 +132,7 @@ def test_the_next_index_takes_the_place_of_the_current_one(index, collection, th
 def test_a_tombstone_is_not_forgotten_before_the_item_is_gone_everywhere(index, collection, theirs):
     """A process may have been killed between two deletions."""
     write(index, collection, [make("a")])
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     write(theirs, following(collection), [by(theirs.layout, make("a"))])
     write(index, collection, [Versioned({"id": "a", "status": "deleted", "sequence": 4}, 4)])
     index.forget(collection, {"a": 4})
@@ -144,7 +144,7 @@ def test_a_swap_that_fails_changes_nothing(index, collection, theirs):
     write(index, collection, [make("a")])
     with pytest.raises(NotFound):
         theirs.swap(collection, lambda: None)
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
 
     def fail() -> None:
         raise ZeroDivisionError
@@ -162,11 +162,11 @@ def test_a_swap_that_fails_changes_nothing(index, collection, theirs):
 def test_one_begins_again_where_one_was(index, collection, theirs):
     """The next index stays; that of a third kind of encoders is replaced."""
     write(index, collection, [make("a")])
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     write(theirs, following(collection), [by(theirs.layout, make("a"))])
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     assert theirs.count(following(collection)) == {"indexed": 1}
-    index.begin(collection)
+    index.begin(collection, index.layout)
     assert index.count(following(collection)) == {}
     assert index.origin(following(collection)).fingerprint == layout().fingerprint
 
@@ -174,17 +174,17 @@ def test_one_begins_again_where_one_was(index, collection, theirs):
 def test_the_previous_index_may_come_back(index, collection, theirs):
     """With all that it had; what takes its place is kept in turn."""
     write(index, collection, [make("a")])
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     theirs.swap(collection, lambda: None)
-    index.begin(collection)
+    index.begin(collection, index.layout)
     assert index.count(following(collection)) == {"indexed": 1}
     index.abandon(collection)
     assert index.count(previous(collection)) == {"indexed": 1}
-    index.begin(collection)
+    index.begin(collection, index.layout)
     index.swap(collection, lambda: write(index, following(collection), [make("b", version=2)]))
     assert index.search(collection, near(layout())).total == 2
     assert index.origin(previous(collection)).fingerprint == theirs.layout.fingerprint
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     theirs.swap(collection, lambda: None)
     index.drop(collection)
     for name in (collection, previous(collection)):
@@ -197,12 +197,12 @@ def test_the_previous_index_may_come_back(index, collection, theirs):
 def test_a_third_index_takes_the_place_of_the_one_before(index, collection, theirs):
     """Only the last one is kept."""
     write(index, collection, [make("a")])
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     theirs.swap(collection, lambda: None)
     theirs.discard(collection)
-    index.begin(collection)
+    index.begin(collection, index.layout)
     index.swap(collection, lambda: None)
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     theirs.swap(collection, lambda: write(theirs, following(collection), [make("c")]))
     assert theirs.count(collection) == {"indexed": 1}
     assert index.origin(previous(collection)).fingerprint == layout().fingerprint
@@ -215,7 +215,7 @@ def test_what_changed_since_a_mark(index, collection, theirs):
     assert list(index.changed(collection, mark)) == []
     write(index, collection, [make("b", version=2), make("c")])
     assert set(index.changed(collection, mark)) == {"b", "c"}
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     entries = [by(theirs.layout, make(name)) for name in "abc"]
     theirs.swap(collection, lambda: write(theirs, following(collection), entries))
     assert set(theirs.changed(collection, mark)) >= {"a", "b", "c"}
@@ -224,7 +224,7 @@ def test_what_changed_since_a_mark(index, collection, theirs):
 def test_nothing_that_is_written_meanwhile_is_lost(index, collection, theirs):
     """Whoever writes: each outcome is of the index that is current then, or copied to the next."""
     write(index, collection, [make("a")])
-    theirs.begin(collection)
+    theirs.begin(collection, theirs.layout)
     identity, stop, written = index.identity(collection), threading.Event(), []
 
     def keep_writing() -> None:

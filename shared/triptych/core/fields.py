@@ -43,7 +43,7 @@ class Kind(StrEnum):
     WORDS = "words"
     """The words of each searchable field, separated by spaces."""
     FACTS = "facts"
-    """The values of the metadata, each with its key and kind, as Elasticsearch looks them up."""
+    """The values by key, each with its key and kind, as Elasticsearch looks them up."""
     VECTOR = "vector"
     """The fused vector, float32 (layout.dims,)."""
     PACKED = "packed vector"
@@ -96,6 +96,8 @@ class Field:
     """What Pydantic checks a value by that clients send; by default that of the kind."""
     most: int = 256
     """The most values, or keys, that clients may send."""
+    keys: tuple[str, ...] = ()
+    """Of values by key: the only keys that there are; none: any."""
 
     def __post_init__(self) -> None:
         compared = self.filterable or self.facetable or self.sortable or self.indexed
@@ -129,9 +131,10 @@ class Field:
         return self.kind is Kind.SCALARS
 
     @property
-    def label(self) -> str:
-        """How clients name it."""
-        return f"{self.name}.KEY" if self.keyed else self.name
+    def labels(self) -> tuple[str, ...]:
+        """How clients name it, or its values by key."""
+        keys = self.keys or ("KEY",)
+        return tuple(f"{self.name}.{key}" for key in keys) if self.keyed else (self.name,)
 
     @property
     def value_check(self) -> Any:
@@ -166,7 +169,7 @@ class Catalogue:
         """What ``tags`` or ``metadata.year`` names. Raises KeyError for what is no field."""
         base, dot, key = name.partition(".")
         field = self._by_name.get(base)
-        if field is None or field.keyed is not bool(dot):
+        if field is None or field.keyed is not bool(dot) or (field.keys and key not in field.keys):
             raise KeyError(name)
         return Target(field, key if dot else None)
 
@@ -280,7 +283,13 @@ FIELDS = Catalogue(
             "metadata", Kind.SCALARS, "Any other values, by key.",
             filterable=True, facetable=True, sortable=True, sendable=True, most=64,
         ),
-        Field("facts", Kind.FACTS, "The metadata as Elasticsearch looks them up.", public=False),
+        Field(
+            "predictions", Kind.SCALARS,
+            "By a classifier that the collection has learnt: the likeliest class, and how likely "
+            "it is (0 to 1).",
+            filterable=True, facetable=True, sortable=True, keys=("label", "probability"),
+        ),
+        Field("facts", Kind.FACTS, "Values by key as Elasticsearch looks them up.", public=False),
         Field(
             "source", Kind.KEYWORD, "Where the item comes from.",
             sendable=True, check=Source,

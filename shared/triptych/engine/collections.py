@@ -149,13 +149,11 @@ class Situation:
     def states(self) -> dict[str, IndexState]:
         """How the index of each collection is, but for those of another version."""
         origins = self.index.origins()
-        others = {found.fingerprint for found in origins.values()} - {self.layout.fingerprint}
         asked: Mapping[str, Rebuild] = {}
         incomplete = set[str]()
         with suppress(StoreUnavailable):  # of which ``/readyz`` tells
             incomplete = self.rebuilder.incomplete(origins)
-            if others or incomplete:
-                asked = by_collection(self.rebuilder.under_way())
+            asked = by_collection(self.rebuilder.under_way())
         return {
             name: self.state(found, asked.get(name), whole=name not in incomplete)
             for name, found in origins.items()
@@ -163,11 +161,11 @@ class Situation:
 
     def state(self, found: Origin, asked: Rebuild | None, *, whole: bool) -> IndexState:
         """How an index is, and the rebuild that was asked for."""
-        ours = found.fingerprint == self.layout.fingerprint
-        if ours and whole:
-            return "current"
-        if asked is None or asked.fingerprint != self.layout.fingerprint:
-            return "incomplete" if ours else "outdated"
+        ours = found.is_of(self.layout)
+        if asked is not None and whole and asked.fingerprint == found.fingerprint:
+            asked = None  # it is done, and about to be forgotten
+        if asked is None or not asked.is_for(self.layout):
+            return "outdated" if not ours else "current" if whole else "incomplete"
         if asked.problem:
             return "stopped"
         return "ready" if asked.ready else "rebuilding"
@@ -175,12 +173,11 @@ class Situation:
     def report(self, name: str) -> IndexReport:
         """How the index of a collection is. Raises NotFound."""
         found = self.index.origin(name)
-        ours = found.fingerprint == self.layout.fingerprint
         asked = None
         incomplete = set[str]()
         with suppress(StoreUnavailable):
-            incomplete = self.rebuilder.incomplete([name]) if ours else set()
-            asked = self.rebuilder.requested(name) if incomplete or not ours else None
+            incomplete = self.rebuilder.incomplete({name: found})
+            asked = self.rebuilder.requested(name)
         state = self.state(found, asked, whole=not incomplete)
         try:
             kept = self.index.origin(previous(name))
@@ -193,6 +190,10 @@ class Situation:
                 f"{'; '.join(found.changes(self.layout))}: `triptych rebuild {name}` makes its "
                 "vectors anew"
             )
+            if lost := found.lost_models(self.layout):
+                problem += (
+                    f"; what it has learnt ({', '.join(lost)}) is of other encoders: train anew"
+                )
         elif state == "incomplete":
             problem = f"some items have no vectors: `triptych rebuild {name}` adds them"
         elif state != "current" and asked is not None:

@@ -233,6 +233,7 @@ class Engine:
         *,
         progress: "bool | Callable[[Progress], None]" = True,
         rollback: bool = False,
+        models: Sequence[str] | None = None,
     ) -> "Progress":
         """Build a collection anew for these encoders, in this process; it can be used meanwhile.
 
@@ -243,15 +244,17 @@ class Engine:
             collection: its name.
             progress: whether to show a bar; or a function, called with a report now and then.
             rollback: whether to go back to the index that a rebuild has replaced.
+            models: references of the models that the collection is to have, none at all if empty.
+                None: those that it has, if they were trained on these encoders.
 
         Raises:
-            NotFound: no collection of that name.
+            NotFound: no collection, or no model, of that name.
             Conflict: there is nothing to do; or the new index is not as it should be.
             IndexUnavailable, StoreUnavailable: it can't go on.
         """
         from triptych.engine import rebuilding
 
-        return rebuilding.rebuild(self, collection, progress, rollback=rollback)
+        return rebuilding.rebuild(self, collection, progress, rollback=rollback, models=models)
 
     # Accept
 
@@ -391,7 +394,7 @@ class Engine:
         Raises:
             NotFound: the collection was deleted meanwhile, or the batch is not open any more.
             DerivedMissing: a step has to be done again.
-            IndexUnavailable, StoreUnavailable: send the chunk again.
+            IndexUnavailable, StoreUnavailable, ModelUnavailable: send the chunk again.
         """
         if chunk.rebuilds:
             return self.rebuilder.write(chunk)
@@ -408,13 +411,14 @@ class Engine:
         """End a chunk that can't go on: a failure document per item. Raises as ``write``."""
         if chunk.rebuilds:
             return self.rebuilder.write(chunk, reason)
-        return indexing.fail(self._filled(chunk), self.index, reason)
+        return indexing.fail(self._filled(chunk), self.index, self.layout, reason)
 
     def quarantine(self, chunk: Chunk, evidence: str) -> Written:
         """End items that killed their workers again and again. Raises as ``write``."""
         if chunk.rebuilds:  # what is stored of it stays
             return self.rebuilder.write(chunk, evidence)
-        return indexing.fail(self._filled(chunk), self.index, evidence, "quarantined")
+        filled = self._filled(chunk)
+        return indexing.fail(filled, self.index, self.layout, evidence, "quarantined")
 
     def process(self, chunk: Chunk) -> Written:
         """Take every step of a chunk here and now."""

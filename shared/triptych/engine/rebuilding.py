@@ -1,7 +1,7 @@
 """Building a collection anew in process, with the looks and steps of a planner and its workers."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,9 +44,10 @@ def rebuild(
     progress: bool | Callable[[Progress], None],  # noqa: FBT001
     *,
     rollback: bool,
+    models: Sequence[str] | None = None,
 ) -> Progress:
     """Rebuild and report; ``progress`` shows a bar, or is called after every chunk."""
-    ask = engine.rebuilder.roll_back if rollback else _ask_again(engine)
+    ask = engine.rebuilder.roll_back if rollback else _ask_again(engine, models)
     report = Progress(collection)
     if callable(progress):
         for report in rebuilding(engine, ask(collection)):
@@ -60,8 +61,8 @@ def rebuild(
     return report
 
 
-def _ask_again(engine: "Engine") -> Callable[[str], Rebuild]:
-    return lambda collection: engine.rebuilder.ask(collection, again=True)
+def _ask_again(engine: "Engine", models: Sequence[str] | None) -> Callable[[str], Rebuild]:
+    return lambda collection: engine.rebuilder.ask(collection, again=True, models=models)
 
 
 def rebuilding(engine: "Engine", asked: Rebuild) -> Iterator[Progress]:

@@ -1,8 +1,9 @@
-"""Queries to collections that other encoders built, such as those that wait for a rebuild.
+"""Queries to collections that other encoders built, or that have learnt something.
 
 A query is encoded by the encoders that built the collection, never by others. They are loaded when
 a query first needs them, if they can be; if not, what needs no vector is answered, and the rest is
-refused.
+refused. What a collection has learnt is loaded likewise; if it can't be run, that is said
+(ModelUnavailable), and tried again with the next query.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from triptych.core.item import MODALITIES, Modality
 from triptych.encoders.extractors import Extractor, Extractors
 from triptych.encoders.weights import WeightsError
 from triptych.fusion.blocks import Layout
+from triptych.fusion.extended import Learnt
 from triptych.fusion.layout import encoders_of, make_layout
 from triptych.index.origin import Origin, mismatch
 from triptych.search.searcher import Memo, MetadataKeys, Searcher
@@ -37,9 +39,9 @@ class Searchers:
         self._lock = Lock()
 
     def ask(self, collection: str, search: Callable[[Searcher], Answer]) -> Answer:
-        """The answer by the searcher whose encoders built the collection.
+        """The answer by the searcher whose encoders and models built the collection.
 
-        Raises FingerprintMismatch where these can't be loaded.
+        Raises FingerprintMismatch, ModelUnavailable where these can't be loaded.
         """
         fingerprint, searcher = self._known(collection)
         for _ in range(_TRIES):
@@ -77,23 +79,40 @@ class Searchers:
         ours, error = self._ours, mismatch(collection, found, self._ours.layout)
         if found.layout is None:
             return self._other(Layout(()), _Refused(error))
-        encoders = encoders_of(found.layout)
+        base, extractors = self._encoders(found.layout.base, error)
+        layout = found.layout.over(base)
+        learnt = Learnt.open(layout, ours.store) if layout.models else None
+        return self._other(layout, extractors, learnt)
+
+    def _encoders(
+        self, base: Layout, error: FingerprintMismatch
+    ) -> tuple[Layout, Mapping[Modality, Extractor]]:
+        """The layout that encoders fill, with the scales of its blocks, and the encoders."""
+        ours, encoders = self._ours, encoders_of(base)
+        if base.fingerprint == ours.layout.fingerprint:
+            return ours.layout, ours.extractors
         try:
             layout = make_layout(encoders, ours.store)
         except TriptychError as reason:
-            return self._other(found.layout, _Refused(_because(error, reason)))
-        if layout.fingerprint != found.fingerprint:
-            return self._other(found.layout, _Refused(error))
+            return base, _Refused(_because(error, reason))
+        if layout.fingerprint != base.fingerprint:
+            return base, _Refused(error)
         threads = ours.settings.compute_threads
         extractors = Extractors(encoders, threads=threads, store=ours.store)
-        return self._other(layout, _Loadable(extractors, error))
+        return layout, _Loadable(extractors, error)
 
-    def _other(self, layout: Layout, extractors: Mapping[Modality, Extractor]) -> Searcher:
-        """Like ours, but with caches of its own: what is encoded depends on the encoders."""
+    def _other(
+        self,
+        layout: Layout,
+        extractors: Mapping[Modality, Extractor],
+        learnt: Learnt | None = None,
+    ) -> Searcher:
+        """Like ours, but with caches of its own: what is encoded depends on encoders and models."""
         return replace(
             self._ours,
             layout=layout,
             extractors=extractors,
+            learnt=learnt,
             encoded=Memo(_ENCODED),
             rankings=Memo(_RANKINGS),
             metadata=MetadataKeys(),

@@ -103,6 +103,11 @@ class Layout:
         """What an item must have for each block that encoders fill to say anything."""
         return {block.name: block.part for block in self.blocks if block.part is not None}
 
+    def over(self, base: "Layout") -> "Layout":
+        """The same on the blocks of an equal base, which may know more, such as their scales."""
+        computed = () if self.joint is None else (self.joint,)
+        return Layout((*base.blocks, *computed), self.classifier)
+
     def has(self, block: str, present: Collection[str]) -> bool:
         """Whether an item with these parts has a block."""
         return self.parts[block] in present if block in self.parts else bool(present)

@@ -26,13 +26,23 @@ SCHEMA_VERSION = 3
 """Goes up with every change that an existing index can't take."""
 
 
-def facts(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each value of the metadata by key and kind; null says nothing, and zero has no sign."""
+def facts(document: Document) -> list[dict[str, Any]]:
+    """Each value by key of a document, by key and kind; null says nothing, and zero has no sign."""
     return [
-        {"key": key, kind(value): 0 if value == 0.0 and kind(value) == "number" else value}
-        for key, value in metadata.items()
+        {
+            "key": fact_key(field.name, key),
+            kind(value): 0 if value == 0.0 and kind(value) == "number" else value,
+        }
+        for field in FIELDS
+        if field.keyed
+        for key, value in document.get(field.name, {}).items()
         if value is not None
     ]
+
+
+def fact_key(field: str, key: str) -> str:
+    """How facts call a key of a field: keys of the metadata have no dots, and stand alone."""
+    return key if field == "metadata" else f"{field}.{key}"
 
 
 def kind(value: str | float | bool) -> str:  # noqa: FBT001
@@ -52,13 +62,18 @@ def fitting(document: Document, fingerprint: str) -> Document:
     """A document as an index of this fingerprint takes it: without a vector by other encoders.
 
     It is found by its words and fields then, and gets its vector when the collection is rebuilt.
+    Predictions go the same way.
     """
     if fits(document, fingerprint):
         return document
-    return {name: value for name, value in document.items() if name not in _OF_ENCODERS}
+    kept = {name: value for name, value in document.items() if name not in _OF_ENCODERS}
+    if "predictions" not in document:
+        return kept
+    kept["facts"] = facts(kept)
+    return kept
 
 
-_OF_ENCODERS = frozenset({"vector", "features"})
+_OF_ENCODERS = frozenset({"vector", "features", "predictions"})
 
 
 def fits(document: Document, fingerprint: str) -> bool:

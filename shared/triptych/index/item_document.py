@@ -41,8 +41,15 @@ class Writing(TypedDict):
     lines: NotRequired[Sequence[Line]]
 
 
-_OBJECTS = {"transcript": Transcript, "writing": Writing}
-"""The types of objects that are more than a string for each part."""
+class Predictions(TypedDict):
+    """The likeliest class of an item, and how likely it is (0 to 1)."""
+
+    label: str
+    probability: float
+
+
+_OBJECTS = {"transcript": Transcript, "writing": Writing, "predictions": Predictions}
+"""The types of objects that are more than a string for each part, and of fields with fixed keys."""
 _TYPES: Mapping[Kind, Any] = {
     Kind.KEYWORD: str,
     Kind.TEXT: str,

@@ -75,10 +75,11 @@ def copy(source: SearchIndex, target: SearchIndex, collection: str) -> Iterator[
         IndexUnavailable: one of both does not answer; run it again then.
     """
     built = source.origin(collection)
-    if built.fingerprint != target.layout.fingerprint:
+    if not built.is_of(target.layout):
         raise mismatch(collection, built, target.layout)
     # The target gets no collection that the source lacks.
-    target.ensure(collection, identity=source.identity(collection))
+    layout = built.target(target.layout)
+    target.ensure(collection, identity=source.identity(collection), layout=layout)
     there = target.origin(collection)
     if there.fingerprint != built.fingerprint:
         raise mismatch(collection, there, target.layout)

@@ -252,6 +252,7 @@ class SearchIndex(Protocol):
         collection: str,
         *,
         identity: str | None = None,
+        layout: Layout | None = None,
         shards: int | None = None,
         replicas: int | None = None,
     ) -> str:
@@ -260,6 +261,7 @@ class SearchIndex(Protocol):
         Args:
             collection: its name.
             identity: of a new one that is the copy of another; by default it gets one of its own.
+            layout: of a new one that is the copy of another; None: that of this process.
             shards: into how many parts it is cut, at least 1. None: one, or as it is. A collection
                 that has another number is copied, which takes as long as a migration; it is
                 written to and searched meanwhile.
@@ -381,12 +383,12 @@ class SearchIndex(Protocol):
         """Make every write so far visible to ``search``."""
         ...
 
-    def begin(self, collection: str) -> None:
-        """Make the index *next* of a collection, for the encoders of this process.
+    def begin(self, collection: str, layout: Layout) -> None:
+        """Make the index *next* of a collection, for a layout.
 
-        If it is there, for these encoders, it stays with what it has. If the *previous* index is
-        for these encoders, it is *next*, too. Writes that an interrupted ``swap`` has blocked go
-        on. Raises NotFound.
+        If it is there, for this layout, it stays with what it has. If the *previous* index is for
+        it, that is *next*, too. Writes that an interrupted ``swap`` has blocked go on. Raises
+        NotFound.
         """
         ...
 

@@ -5,7 +5,7 @@ Vectors by other encoders are never compared with ours.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from triptych.core.errors import FingerprintMismatch
@@ -29,9 +29,26 @@ class Origin:
     layout: Layout | None
     """Its blocks. None: it was made before indexes kept them, by other encoders than ours."""
 
+    def target(self, ours: Layout) -> Layout:
+        """The layout of what our encoders describe for this collection.
+
+        Its own, with what the collection has learnt, if they fill the base of it; else ours.
+        """
+        own = self.layout
+        return own if own is not None and own.base.fingerprint == ours.fingerprint else ours
+
+    def is_of(self, ours: Layout) -> bool:
+        """Whether our encoders built it, with whatever the collection has learnt."""
+        return self.fingerprint == self.target(ours).fingerprint
+
+    def lost_models(self, ours: Layout) -> tuple[str, ...]:
+        """What the collection has learnt of other encoders than ours."""
+        known = () if self.layout is None else self.layout.models
+        return () if self.target(ours) is self.layout else known
+
     def changes(self, ours: Layout) -> list[str]:
         """What is different with the encoders of this process, for people."""
-        theirs = self.encoders
+        theirs, ours = self.encoders, self.target(ours)
         return [
             f"{block} was {theirs.get(block, 'nothing')}, is {ours.encoders.get(block, 'nothing')}"
             for block in dict.fromkeys([*theirs, *ours.encoders])
@@ -84,10 +101,7 @@ def _layout(meta: Mapping[str, Any], ours: Layout) -> Layout | None:
         return None
     blocks = (Block(**{**block, "card": _card(block["card"])}) for block in meta[BLOCKS])
     layout = Layout(tuple(blocks), meta.get(CLASSIFIER, ""))
-    if layout.base.fingerprint != ours.fingerprint:
-        return layout
-    computed = () if layout.joint is None else (layout.joint,)
-    return replace(layout, blocks=(*ours.blocks, *computed))  # ours know their scales
+    return layout.over(ours) if layout.base.fingerprint == ours.fingerprint else layout
 
 
 def _card(values: Mapping[str, Any]) -> Card:

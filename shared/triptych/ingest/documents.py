@@ -7,6 +7,7 @@ import numpy as np
 from triptych.core.fields import FIELDS
 from triptych.core.item import MEDIA, MODALITIES, Item
 from triptych.encoders.cards import Vectors
+from triptych.fusion.classifier import Prediction
 from triptych.index.documents import facts, pack_features
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.derived import digests
@@ -14,7 +15,9 @@ from triptych.ingest.derived import digests
 _POSITIONS = {field.name: position for position, field in enumerate(FIELDS.stored)}
 
 
-def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
+def document(
+    chunk: Chunk, item: Item, fused: Vectors, prediction: Prediction | None = None
+) -> dict[str, Any]:
     """The document of one item, also of one that failed; ``fused`` is float32 (layout.dims,)."""
     modalities = [modality for modality in MODALITIES if item.has(modality)]
     media = {part: getattr(item, part) for part in MEDIA if getattr(item, part)}
@@ -28,18 +31,27 @@ def document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
         "words": dict(item.words),
         "plain": dict(item.plain),
         "media": media,
-        "facts": facts(item.fields.get("metadata", {})),
         "names": dict(item.names),
         "errors": dict(item.errors),
         "fingerprint": chunk.fingerprint,
         **item.fields,
     }
-    if modalities and fused.any():  # silence has no vector, and is near to nothing
+    return completed(body, fused, prediction)
+
+
+def completed(
+    body: dict[str, Any], fused: Vectors, prediction: Prediction | None
+) -> dict[str, Any]:
+    """A document with its vector and prediction, and how its values by key are looked up."""
+    if body.get("modalities") and fused.any():  # silence has no vector, and is near to nothing
         body |= {"vector": fused, "features": pack_features(fused)}
-    return ordered(body)
+        if prediction is not None:
+            predicted = {"label": prediction.label, "probability": prediction.probability}
+            body |= {"predictions": predicted}
+    return _ordered({**body, "facts": facts(body)})
 
 
-def ordered(body: dict[str, Any]) -> dict[str, Any]:
+def _ordered(body: dict[str, Any]) -> dict[str, Any]:
     """A document without what is empty, its fields in the order of the catalogue."""
     return dict(sorted(_without_empty(body).items(), key=lambda entry: _POSITIONS[entry[0]]))
 

@@ -1,5 +1,8 @@
 """The last step: fuse the blocks of a chunk and write one document per item.
 
+The steps before describe items by the encoders alone. What the collection has learnt fills the rest
+here, for the index that is the collection's now.
+
 An item whose document can't be made or is not taken gets a failure document with the reason. So
 nothing is lost without a trace, and one item does not stop the others.
 """
@@ -15,6 +18,8 @@ from triptych.core.errors import IndexUnavailable, TriptychError, Unavailable, i
 from triptych.core.item import Item
 from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout, fuse
+from triptych.fusion.classifier import Prediction
+from triptych.fusion.extended import Learnt
 from triptych.index import SearchIndex
 from triptych.index.model import Outcome, Versioned
 from triptych.ingest.chunk import Chunk
@@ -42,13 +47,16 @@ def write(chunk: Chunk, index: SearchIndex, layout: Layout, kept: DerivedStore) 
         IndexUnavailable: the index does not answer, or does not even take the failure document of
             an item; send the chunk again.
         StoreUnavailable: derived data can't be read now.
+        ModelUnavailable: what the collection has learnt can't be run now.
         DerivedMissing: a step has to be done again.
         NotFound: the collection was deleted meanwhile.
     """
+    target = index.origin(chunk.collection).target(layout)
+    learnt = Learnt.open(target, kept.store)
     chunk, fused = _fused(chunk, layout, kept)
-    documents = [
-        _document(chunk, item, vector) for item, vector in zip(chunk.items, fused, strict=True)
-    ]
+    chunk = _for(target, chunk, layout)
+    entries = zip(chunk.items, learnt.extend(fused), learnt.predictions(fused), strict=True)
+    documents = [_document(chunk, *entry) for entry in entries]
     outcomes = _bulk(chunk, index, documents)
     refused = {
         row: outcome.reason for row, outcome in enumerate(outcomes) if outcome.result == "refused"
@@ -62,10 +70,20 @@ def write(chunk: Chunk, index: SearchIndex, layout: Layout, kept: DerivedStore) 
     return Written(chunk.ordinals, failed, all(outcome.whole for outcome in outcomes))
 
 
-def fail(chunk: Chunk, index: SearchIndex, reason: str, status: str = "failed") -> Written:
+def fail(
+    chunk: Chunk, index: SearchIndex, layout: Layout, reason: str, status: str = "failed"
+) -> Written:
     """Write a failure document for every item. Raises as ``write``."""
+    chunk = _for(index.origin(chunk.collection).target(layout), chunk, layout)
     _write_failures(chunk, index, dict.fromkeys(range(len(chunk.items)), reason), status)
     return Written(chunk.ordinals, chunk.ordinals)
+
+
+def _for(target: Layout, chunk: Chunk, layout: Layout) -> Chunk:
+    """A chunk that our encoders described, for an index of this layout."""
+    if chunk.fingerprint != layout.fingerprint:
+        return chunk
+    return replace(chunk, fingerprint=target.fingerprint)
 
 
 def _fused(chunk: Chunk, layout: Layout, kept: DerivedStore) -> tuple[Chunk, Vectors]:
@@ -84,9 +102,11 @@ def _fused(chunk: Chunk, layout: Layout, kept: DerivedStore) -> tuple[Chunk, Vec
     return replace(chunk, items=failed), np.zeros((len(failed), layout.dims), np.float32)
 
 
-def _document(chunk: Chunk, item: Item, fused: Vectors) -> dict[str, Any]:
+def _document(
+    chunk: Chunk, item: Item, fused: Vectors, prediction: Prediction | None
+) -> dict[str, Any]:
     try:
-        return document(chunk, item, fused)
+        return document(chunk, item, fused, prediction)
     except Exception as error:
         log.exception("document can't be made", id=item.id, collection=chunk.collection)
         return failure(chunk, item, internal(error))

@@ -1,4 +1,7 @@
-"""A collection gets an index for other encoders, while it is used.
+"""A collection gets an index for other encoders, or with other models, while it is used.
+
+What a collection has learnt is a part of the layout of its index. So a change of it is a rebuild
+like a change of encoders, of which every block is stored already.
 
 The request is a document in the media store, so that it outlives every process. Until the end the
 collection's own index is the only truth: it takes every item and every deletion. What it has and
@@ -19,15 +22,25 @@ from typing import Any, Self
 import numpy as np
 import structlog
 
-from triptych.core.errors import Conflict, IndexUnavailable, NotFound
+from triptych.core.errors import (
+    Conflict,
+    IndexUnavailable,
+    InvalidInput,
+    ModelUnavailable,
+    NotFound,
+)
 from triptych.core.item import MODALITIES, Item, Modality
 from triptych.core.settings import Settings
+from triptych.encoders.weights import WeightsError
+from triptych.fusion import models
 from triptych.fusion.blocks import Layout
+from triptych.fusion.extended import Learnt, extended
 from triptych.fusion.query import PresenceClass
 from triptych.index import SearchIndex
 from triptych.index.documents import Document, unpack_features
 from triptych.index.generations import following, previous
 from triptych.index.model import Held, IndexQuery, Listing, Versioned
+from triptych.index.origin import Origin
 from triptych.ingest.chunk import FUSION, Chunk
 from triptych.ingest.derived import Derived, DerivedMissing, DerivedStore, part_digest
 from triptych.ingest.indexing import Written
@@ -38,7 +51,8 @@ REBUILDS = "rebuilds"
 """The folder of requests, by the name of the collection."""
 INCOMPLETE = "incomplete"
 """The folder of notes that an index has items without their vectors, since processes with other
-encoders wrote them; by the name of the collection, with the fingerprint of the index."""
+encoders, or before a swap, wrote them; by the name of the collection, with the fingerprint of the
+index."""
 WINDOW = 1000
 """Items that one look compares."""
 _TOGETHER = 256
@@ -60,9 +74,9 @@ _SEEN = " seen"
 """How a note ends that a pass has seen, which completes the items that it is about."""
 _OF_ENCODERS = frozenset(
     {"fingerprint", "features", "vector", "words", "plain", "language", "keywords", "transcript",
-     "writing", "errors", "status", "modalities"}
+     "writing", "errors", "status", "modalities", "predictions", "facts"}
 )  # fmt: skip
-"""The fields that other encoders may change."""
+"""The fields that other encoders or models may change; ``facts`` are made of others."""
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +88,7 @@ class Rebuild:
     collection: str
     identity: str
     fingerprint: str
-    """Of the encoders that the next index is for."""
+    """Of the layout that the next index is for."""
     id: str
     """Of its messages."""
     swap: bool = True
@@ -85,6 +99,10 @@ class Rebuild:
     """Why it does not go on until it is asked for again."""
     asked: float = 0.0
     """Seconds since 1970."""
+    base: str = ""
+    """Of the encoders that fill it. Requests of before there were models lack it."""
+    models: tuple[str, ...] = ()
+    """The references of what fills the rest."""
 
     def to_json(self) -> bytes:
         """As it is stored."""
@@ -93,7 +111,12 @@ class Rebuild:
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Read what ``to_json`` wrote."""
-        return cls(**json.loads(data))
+        facts = json.loads(data)
+        return cls(**{**facts, "models": tuple(facts.get("models", ()))})
+
+    def is_for(self, encoders: Layout) -> bool:
+        """Whether these encoders fill the next index."""
+        return (self.base or self.fingerprint) == encoders.fingerprint
 
     @property
     def waits(self) -> bool:
@@ -130,7 +153,7 @@ class _NotYet(Exception):
 
 @dataclass(frozen=True)
 class Rebuilder:
-    """Builds collections anew for the encoders of this process."""
+    """Builds collections anew for the encoders of this process, and what they have learnt."""
 
     store: MediaStore
     index: SearchIndex
@@ -158,14 +181,15 @@ class Rebuilder:
             built = self.index.origin(collection).fingerprint
             self.store.write_document(INCOMPLETE, collection, built.encode())
 
-    def is_incomplete(self, collection: str) -> bool:
+    def is_incomplete(self, collection: str, found: Origin) -> bool:
         """Whether an index of our encoders has items that other encoders described."""
-        return self._note(collection).partition(_SEEN)[0] == self.layout.fingerprint
+        noted = self._note(collection).partition(_SEEN)[0]
+        return found.is_of(self.layout) and noted == found.fingerprint
 
-    def incomplete(self, collections: Iterable[str]) -> set[str]:
+    def incomplete(self, found: Mapping[str, Origin]) -> set[str]:
         """Those that are ``is_incomplete``, by one look at the store where there are none."""
         noted = {one.name for one in self.store.documents(INCOMPLETE)}
-        return {name for name in noted.intersection(collections) if self.is_incomplete(name)}
+        return {name for name in noted.intersection(found) if self.is_incomplete(name, found[name])}
 
     def _note(self, collection: str) -> str:
         try:
@@ -173,41 +197,62 @@ class Rebuilder:
         except NotFound:
             return ""
 
-    def ask(self, collection: str, *, swap: bool = True, again: bool = False) -> Rebuild:
+    def ask(
+        self,
+        collection: str,
+        *,
+        swap: bool = True,
+        again: bool = False,
+        models: Sequence[str] | None = None,
+    ) -> Rebuild:
         """Ask for a rebuild, or for an earlier one to go on.
 
         Args:
             collection: its name.
             swap: whether the new index takes the place of the other as soon as it is whole.
             again: whether to go on with one that seems to be under way.
+            models: the references of what fills the rest beside our encoders. None: those of an
+                earlier request that is not done with, or else of the current index, unless they
+                were trained on other encoders: then they are dropped.
 
         Raises:
-            NotFound: no collection of that name.
+            NotFound: no collection, or no model, of that name.
             Conflict: there is nothing to do, or another rebuild is under way.
+            FingerprintMismatch: a model was trained on other encoders.
+            InvalidInput: two models of one kind, or a file that may not be run.
         """
-        found = self.index.origin(collection)
-        known = self.requested(collection)
-        ours = self.layout.fingerprint
-        current = found.fingerprint == ours
-        if current and not self.is_incomplete(collection):
-            if known is not None:  # it was done, and killed before it could say so
+        found, asked = self.index.origin(collection), self.requested(collection)
+        known = asked if asked is not None and asked.is_for(self.layout) else None
+        if models is None:
+            models = found.target(self.layout).models if known is None else known.models
+            if lost := found.lost_models(self.layout):
+                log.warning("models of other encoders are dropped", name=collection, models=lost)
+        target = self._extended(models)
+        mine = known if known is not None and known.fingerprint == target.fingerprint else None
+        busy = known is not None and known is not mine and not known.waits
+        if busy and known is not None and known.fingerprint != found.fingerprint:
+            raise Conflict(f"collection {collection!r} is being rebuilt to other models already")
+        current = found.fingerprint == target.fingerprint
+        if current and not self.is_incomplete(collection, found):
+            if asked is not None and known is mine:  # it was done, and killed before it said so
                 self._end(collection)
             raise Conflict(
-                f"there is nothing to do: collection {collection!r} is of these encoders"
+                f"there is nothing to do: collection {collection!r} is of these encoders and models"
             )
-        mine = known is not None and known.fingerprint == ours
-        if mine and known is not None and not known.waits and not again:
+        if mine is not None and not mine.waits and not again:
             raise Conflict(f"collection {collection!r} is being rebuilt already")
         identity = self.index.identity(collection)
         if not current:
-            self.index.begin(collection)
+            self.index.begin(collection, target)
         rebuild = Rebuild(
             collection,
             identity=identity,
-            fingerprint=ours,
-            id=known.id if mine and known is not None else secrets.token_hex(16),
+            fingerprint=target.fingerprint,
+            id=secrets.token_hex(16) if mine is None else mine.id,
             swap=swap,
             asked=time.time(),
+            base=self.layout.fingerprint,
+            models=target.models,
         )
         self._write_down(rebuild)
         return rebuild
@@ -226,13 +271,23 @@ class Rebuilder:
             raise Conflict(
                 f"collection {collection!r} has no previous index to go back to"
             ) from error
-        if kept.fingerprint != self.layout.fingerprint:
+        if kept.layout is None or not kept.is_of(self.layout):
             raise Conflict(
                 f"the previous index of collection {collection!r} is of other encoders than this "
                 f"process, which could not search it: {'; '.join(kept.changes(self.layout))}. Set "
                 "them back, start gateway and workers again, then roll back"
             )
-        return self.ask(collection, again=True)
+        return self.ask(collection, again=True, models=kept.layout.models)
+
+    def _extended(self, references: Sequence[str]) -> Layout:
+        """Our layout with what these models fill, each of which is looked at."""
+        try:
+            found = [models.load(self.store, reference) for reference in references]
+        except WeightsError as error:
+            raise InvalidInput(str(error)) from error
+        except ImportError as error:
+            raise ModelUnavailable(f"models can't be read here: {error}") from error
+        return extended(self.layout, found)
 
     def cancel(self, collection: str) -> None:
         """Give a rebuild up; the next index is deleted.
@@ -267,47 +322,56 @@ class Rebuilder:
         """
         name = rebuild.collection
         if position.after is None:
-            if self.is_incomplete(name):  # what is written from now on writes it anew
-                note = f"{self.layout.fingerprint}{_SEEN}"
+            found = self.index.origin(name)
+            if self.is_incomplete(name, found):  # what is written from now on writes it anew
+                note = f"{found.fingerprint}{_SEEN}"
                 self.store.write_document(INCOMPLETE, name, note.encode())
             position = Pass(self.index.mark(name))
             self.index.refresh(name)  # so that the listing has what was written before the mark
         listing = Listing(limit=WINDOW, after=position.after, fields=("id",))
         page = self.index.list(name, listing)
-        lacking = self._lacking(name, [one["id"] for one in page.documents])
+        lacking = self._lacking(rebuild, [one["id"] for one in page.documents])
         chunks = list(self._chunks(rebuild, lacking, position.lacking))
         so_far = position.lacking + len(lacking)
         after = None if page.last is None else Pass(position.mark, page.last, so_far)
         return Look(chunks, after, so_far, position.mark)
 
-    def _lacking(self, name: str, ids: Sequence[str]) -> list[str]:
+    def _lacking(self, rebuild: Rebuild, ids: Sequence[str]) -> list[str]:
         """Those of the items that the next index has not, or has in an older version."""
-        here = self.index.versions(name, ids)
-        there = self.index.versions(self._target(name), ids)
+        here = self.index.versions(rebuild.collection, ids)
+        there = self.index.versions(self._target(rebuild)[0], ids)
         return [
             item
             for item in ids
             if item in here
             and here[item].status != "deleted"
-            and not self._is_settled(here[item], there.get(item))
+            and not _is_settled(here[item], there.get(item), rebuild.fingerprint)
         ]
 
-    def _is_settled(self, here: Held, there: Held | None) -> bool:
-        """Whether the next index has an item as it is, by the encoders that it is for."""
-        if there is None or there.version < here.version:
-            return False
-        return there.version > here.version or there.fingerprint == self.layout.fingerprint
+    def _target(self, rebuild: Rebuild) -> tuple[str, Layout]:
+        """What is written to: the next index; or the collection's own, to complete it.
 
-    def _target(self, name: str) -> str:
-        """What is written to: the next index; or the collection's own, to complete it."""
-        current = self.index.origin(name).fingerprint == self.layout.fingerprint
-        return name if current else following(name)
+        Raises NotFound where neither is for what was asked.
+        """
+        name = rebuild.collection
+        for one in (name, following(name)):
+            found = self.index.origin(one)
+            if found.fingerprint == rebuild.fingerprint and found.layout is not None:
+                return one, found.layout
+        raise NotFound(f"the index that collection {name!r} was to get is gone")
 
-    def _renewal(self, name: str) -> Renewal:
-        return Renewal(self.index.origin(name), self.layout)
+    def _renewal(self, rebuild: Rebuild) -> Renewal:
+        return Renewal(self.index.origin(rebuild.collection), self._target(rebuild)[1])
+
+    def _rebuild(self, chunk: Chunk) -> Rebuild:
+        """What a chunk is of. Raises NotFound where that is done, or was given up."""
+        asked = self.requested(chunk.collection)
+        if asked is None or asked.id != chunk.batch:
+            raise NotFound(f"collection {chunk.collection!r} is not being rebuilt")
+        return asked
 
     def _chunks(self, rebuild: Rebuild, ids: Sequence[str], first: int) -> Iterator[Chunk]:
-        renewal = self._renewal(rebuild.collection)
+        renewal = self._renewal(rebuild)
         found = self.index.fetch(rebuild.collection, ids)
         routes: dict[tuple[Modality, ...], list[Item]] = {}
         for ordinal, (item, entry) in enumerate(found.items(), start=first):
@@ -320,7 +384,7 @@ class Rebuilder:
                 yield Chunk(
                     rebuild.collection,
                     sequence=0,
-                    fingerprint=rebuild.fingerprint,
+                    fingerprint=self.layout.fingerprint,
                     slip=(*route, FUSION),
                     items=tuple(items[start : start + most]),
                     batch=rebuild.id,
@@ -345,7 +409,7 @@ class Rebuilder:
     def filled(self, chunk: Chunk) -> Chunk:
         """The chunk with what its items have now; messages bring ids alone."""
         found = self.index.fetch(chunk.collection, [item.id for item in chunk.items])
-        renewal = self._renewal(chunk.collection)
+        renewal = self._renewal(self._rebuild(chunk))
         return chunk.of(
             [
                 replace(renewal.item(found[item.id].document, item.ordinal), errors=item.errors)
@@ -365,34 +429,16 @@ class Rebuilder:
         Raises:
             NotFound: the collection or the rebuild is gone.
             DerivedMissing: a step has to be done again.
-            IndexUnavailable, StoreUnavailable: send the chunk again.
+            IndexUnavailable, StoreUnavailable, ModelUnavailable: send the chunk again.
         """
-        found = self.index.fetch(chunk.collection, [item.id for item in chunk.items])
-        renewal = self._renewal(chunk.collection)
-        errors = {item.id: item.errors for item in chunk.items}
-        failed = self._write(chunk, renewal, found, errors, failure)
-        ordinals = {item.id: item.ordinal for item in chunk.items}
-        return Written(chunk.ordinals, frozenset(ordinals[item] for item in failed))
+        return self._write(self._rebuild(chunk), chunk, failure)
 
-    def _write(
-        self,
-        chunk: Chunk,
-        renewal: Renewal,
-        found: Mapping[str, Versioned],
-        errors: Mapping[str, Mapping[str, str]],
-        failure: str | None = None,
-    ) -> set[str]:
-        """Write documents to the next index; the ids of those of which nothing is searchable."""
-        renewed, undescribed = [], set[Modality]()
-        for item, entry in found.items():
-            derived, failures, todo = self._made(renewal, entry.document, errors[item], failure)
-            undescribed.update(todo)
-            if not todo:
-                document = renewal.document(entry.document, derived, failures)
-                renewed.append(Versioned(document, entry.version))
-        if undescribed:
-            raise DerivedMissing(undescribed)
-        name = self._target(chunk.collection)
+    def _write(self, rebuild: Rebuild, chunk: Chunk, failure: str | None = None) -> Written:
+        found = self.index.fetch(chunk.collection, [item.id for item in chunk.items])
+        renewal = self._renewal(rebuild)
+        renewed = self._renewed(chunk, renewal, found, failure)
+        failed = {one.document["id"] for one in renewed if one.document["status"] == "failed"}
+        name, _ = self._target(rebuild)
         outcomes = self.index.bulk(name, renewed, identity=chunk.identity)
         for outcome in outcomes:
             if outcome.result == "refused":
@@ -401,7 +447,25 @@ class Rebuilder:
                 )
         if not all(outcome.whole for outcome in outcomes):  # the index has changed its encoders
             self.note_incomplete(chunk.collection)
-        return {one.document["id"] for one in renewed if one.document["status"] == "failed"}
+        ordinals = {item.id: item.ordinal for item in chunk.items}
+        return Written(chunk.ordinals, frozenset(ordinals[item] for item in failed))
+
+    def _renewed(
+        self, chunk: Chunk, renewal: Renewal, found: Mapping[str, Versioned], failure: str | None
+    ) -> list[Versioned]:
+        """The documents for the next index."""
+        errors = {item.id: item.errors for item in chunk.items}
+        learnt = Learnt.open(renewal.target, self.store)
+        renewed, undescribed = [], set[Modality]()
+        for item, entry in found.items():
+            derived, failures, todo = self._made(renewal, entry.document, errors[item], failure)
+            undescribed.update(todo)
+            if not todo:
+                document = renewal.document(entry.document, derived, failures, learnt)
+                renewed.append(Versioned(document, entry.version))
+        if undescribed:
+            raise DerivedMissing(undescribed)
+        return renewed
 
     def _made(
         self, renewal: Renewal, document: Document, errors: Mapping[str, str], failure: str | None
@@ -439,8 +503,8 @@ class Rebuilder:
             IndexUnavailable, StoreUnavailable: try again.
         """
         name = rebuild.collection
-        if self._target(name) == name:
-            self._done(name)
+        if self._target(rebuild)[0] == name:
+            self._done(rebuild)
             return ()
         for _ in range(_PASSES):
             later = self.index.mark(name)
@@ -459,7 +523,7 @@ class Rebuilder:
         name = rebuild.collection
         self._prune(name)
         self.index.refresh(following(name))
-        if problem := self._verify(name):
+        if problem := self._verify(name, self._target(rebuild)[1]):
             self._write_down(replace(rebuild, problem=problem))
             log.error("the new index is not as it should be", collection=name, problem=problem)
             return False
@@ -482,7 +546,7 @@ class Rebuilder:
                 log.warning("the index is not swapped", collection=name, problem=error.reason)
                 return ()
             self._take_over(name, mark)
-            self._done(name)
+            self._done(rebuild)
             log.info("collection is rebuilt", collection=name, fingerprint=rebuild.fingerprint)
             return ()
         raise IndexUnavailable(f"collection {name!r} changes too fast to be swapped now")
@@ -509,11 +573,12 @@ class Rebuilder:
                 self.note_incomplete(name)
         self._bury(old, name)
 
-    def _done(self, name: str) -> None:
+    def _done(self, rebuild: Rebuild) -> None:
+        name = rebuild.collection
         with suppress(NotFound):  # a process that was killed after the swap has left writes blocked
             self.index.abandon(name)
         self.store.delete_document(REBUILDS, name)
-        if self._note(name) == f"{self.layout.fingerprint}{_SEEN}":
+        if self._note(name) == f"{rebuild.fingerprint}{_SEEN}":
             self.store.delete_document(INCOMPLETE, name)
 
     def _last(self, rebuild: Rebuild, mark: str) -> None:
@@ -530,13 +595,13 @@ class Rebuilder:
         """Write what the next index lacks of these; chunks of what has to be described first."""
         waiting: list[Chunk] = []
         for start in range(0, len(ids), WINDOW):
-            lacking = self._lacking(rebuild.collection, ids[start : start + WINDOW])
+            lacking = self._lacking(rebuild, ids[start : start + WINDOW])
             for chunk in self._chunks(rebuild, lacking, 0):
                 if chunk.modality is not None:
                     waiting.append(chunk)
                     continue
                 try:
-                    self.write(chunk)
+                    self._write(rebuild, chunk)
                 except DerivedMissing as error:
                     waiting.append(chunk.again(error.modalities))
         return waiting
@@ -562,7 +627,7 @@ class Rebuilder:
                 with suppress(NotFound):
                     self.index.delete(following(name), item, there[item].version)
 
-    def _verify(self, name: str) -> str:
+    def _verify(self, name: str, layout: Layout) -> str:
         """What is wrong with a sample of the next index; nothing if it is as it should be."""
         sample = self._sample(name)
         here, there = (self.index.fetch(one, sample) for one in (name, following(name)))
@@ -575,7 +640,7 @@ class Rebuilder:
         if not found and any("features" in entry.document for entry in here.values()):
             return f"none of {len(sample)} items has a vector; are their media gone?"
         whole = found[:: max(1, len(found) // _SEARCHED)][:_SEARCHED]
-        lost = [one["id"] for one in whole if not self._finds_itself(name, one)]
+        lost = [one["id"] for one in whole if not self._finds_itself(name, one, layout)]
         if len(lost) > (1 - _FOUND) * len(whole):
             return f"{len(lost)} of {len(whole)} items are not found by their own vector: {lost[0]}"
         return ""
@@ -586,15 +651,15 @@ class Rebuilder:
         step = max(1, done // _SAMPLE)
         return list(islice(_ids(self.index, following(name), step), _SAMPLE))
 
-    def _finds_itself(self, name: str, document: Document) -> bool:
-        vector = unpack_features(document["features"], self.layout).astype(np.float32)
+    def _finds_itself(self, name: str, document: Document, layout: Layout) -> bool:
+        vector = unpack_features(document["features"], layout).astype(np.float32)
         present = tuple(one for one in MODALITIES if one in document["modalities"])
         absent = tuple(one for one in MODALITIES if one not in present)
         query = IndexQuery(
             classes=[PresenceClass(present, absent, vector)],
             candidates=_CANDIDATES,
             fields=("id",),
-            fingerprint=self.layout.fingerprint,
+            fingerprint=layout.fingerprint,
         )
         own = float(vector @ vector)
         for match in self.index.search(following(name), query).matches:
@@ -602,6 +667,13 @@ class Rebuilder:
             if match.candidate.id == document["id"] or float(vector @ theirs) > own - _NEAR:
                 return True  # or another item has the very same parts
         return False
+
+
+def _is_settled(here: Held, there: Held | None, fingerprint: str) -> bool:
+    """Whether the next index has an item as it is, by the layout that it is for."""
+    if there is None or there.version < here.version:
+        return False
+    return there.version > here.version or there.fingerprint == fingerprint
 
 
 def _differences(one: Document, other: Document) -> set[str]:

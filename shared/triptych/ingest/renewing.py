@@ -2,8 +2,8 @@
 
 A block whose encoder stays is taken from the stored features. The blocks of a modality that has
 others are taken from derived data, and what is not there has to be described first, by the steps
-that describe new items. This is the only module that knows; a block that is computed from other
-blocks would be filled in ``Renewal.document``.
+that describe new items. What a collection has learnt fills the rest from these blocks, so a change
+of a model needs no medium and no encoder.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,10 +16,11 @@ import numpy as np
 from triptych.core.item import MEDIA, MODALITIES, Item, Modality
 from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout, fuse
-from triptych.index.documents import Document, pack_features, unpack_features
+from triptych.fusion.extended import Learnt
+from triptych.index.documents import Document, unpack_features
 from triptych.index.origin import Origin
 from triptych.ingest.derived import Derived, text_digest
-from triptych.ingest.documents import ordered
+from triptych.ingest.documents import completed
 
 _FOUND: Mapping[Modality, tuple[str, ...]] = {
     "image": ("writing",),
@@ -47,7 +48,7 @@ class Renewal:
         cards = {block.name: block.card.fingerprint for block in known}
         return frozenset(
             block.name
-            for block in self.target.blocks
+            for block in self.target.base.blocks
             if cards.get(block.name) == block.card.fingerprint
         )
 
@@ -82,6 +83,7 @@ class Renewal:
         document: Document,
         derived: Mapping[Modality, Derived],
         failures: Mapping[Modality, str],
+        learnt: Learnt,
     ) -> Document:
         """The document for the other index.
 
@@ -89,6 +91,10 @@ class Renewal:
             document: of the source, with its features.
             derived: what the steps made of the modalities that are ``missing``.
             failures: why they could make nothing of others; these keep what is stored.
+            learnt: what fills what no encoder does.
+
+        Raises:
+            ModelUnavailable: that can't be run.
         """
         body = {name: value for name, value in document.items() if name not in _VECTORS}
         blocks = self._stored(document)
@@ -108,11 +114,10 @@ class Renewal:
         _restore(body, derived)
         self._fail(body, blocks, failures, self.missing(document))
         body["fingerprint"] = self.target.fingerprint
-        known = {name: vector for name, vector in blocks.items() if name in self.target.slices}
-        (fused,) = fuse([known], self.target)
-        if body.get("modalities") and fused.any():
-            body |= {"vector": fused, "features": pack_features(fused)}
-        return ordered(body)
+        base = self.target.base
+        known = {name: vector for name, vector in blocks.items() if name in base.slices}
+        fused = fuse([known], base)
+        return completed(body, learnt.extend(fused)[0], learnt.predictions(fused)[0])
 
     def _stored(self, document: Document) -> dict[str, Vectors]:
         """The blocks that stay, float32."""
@@ -136,7 +141,7 @@ class Renewal:
         for modality, reason in failures.items():
             names = ", ".join(missing.get(modality, ())) or modality
             errors[modality] = f"{names} {_NOT_ANEW}{reason}"
-            left = (b.name for b in self.target.blocks if b.modality == modality)
+            left = (name for name, one in self.target.modalities.items() if one == modality)
             if modality != "text" and not any(n in blocks and blocks[n].any() for n in left):
                 lost.add(modality)
         body["errors"] = errors
@@ -144,7 +149,7 @@ class Renewal:
         body["status"] = "partial" if body["modalities"] else "failed"
 
 
-_VECTORS = frozenset({"vector", "features"})
+_VECTORS = frozenset({"vector", "features", "predictions", "facts"})
 _NOT_ANEW = "can't be made anew: "
 """Stands in the error of a part of which a rebuild could not make all vectors."""
 

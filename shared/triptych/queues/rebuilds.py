@@ -5,7 +5,7 @@ only carries: a pass over all items begins when nothing of the one before is und
 the sweep begins one where whatever was under way has vanished.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,11 @@ class Rebuilds:
     app: Celery
     redis: redis.Redis
 
-    def begin(self, collection: str, *, swap: bool = True) -> None:
-        """Ask for a rebuild. Raises NotFound, Conflict, QueueUnavailable: the sweep begins it."""
-        self._send(self.engine.rebuilder.ask(collection, swap=swap))
+    def begin(
+        self, collection: str, *, swap: bool = True, models: Sequence[str] | None = None
+    ) -> None:
+        """Ask for a rebuild. Raises as ``Rebuilder.ask``; QueueUnavailable: the sweep begins it."""
+        self._send(self.engine.rebuilder.ask(collection, swap=swap, models=models))
 
     def roll_back(self, collection: str) -> None:
         """Ask for the index before. Raises as ``begin``."""
@@ -99,7 +101,7 @@ class Rebuilds:
         return begun
 
     def _is_to_do(self, asked: Rebuild) -> bool:
-        return not asked.waits and asked.fingerprint == self.engine.layout.fingerprint
+        return not asked.waits and asked.is_for(self.engine.layout)
 
     def _is_gone(self, asked: Rebuild) -> bool:
         """Whether its collection was deleted."""

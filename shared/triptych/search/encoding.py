@@ -217,7 +217,9 @@ class _Encoder:
         if isinstance(decoded, str) and not decoded:
             return {}  # operators alone are nothing to embed
         blocks = self._searcher.extractors[modality]([decoded]).blocks
-        return {block: rows[0] for block, rows in blocks.items()}
+        found = {block: rows[0] for block, rows in blocks.items()}
+        learnt = self._searcher.learnt
+        return found if learnt is None else learnt.completed(found)
 
     def _cached(self, key: str, compute: Callable[[], EncodedPart], field: str) -> EncodedPart:
         """Encoded parts are cached by content, so they stay right whatever the index does."""

@@ -29,7 +29,11 @@ from triptych.core.values import Keyword
 from triptych.index.model import Value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-KEY_PATTERN = f"^({'|'.join(field.name for field in FIELDS if field.keyed)})\\..+"
+KEY_PATTERN = "|".join(
+    rf"^{field.name}\.({'|'.join(field.keys)})$" if field.keys else rf"^{field.name}\..+"
+    for field in FIELDS
+    if field.keyed
+)
 """Of the name of a field with keys, and a key."""
 
 
@@ -57,7 +61,10 @@ class Named:
         """Return the name. Raises ValueError that says which there are."""
         if name in self.names or (is_key(name) and FIELDS.target(name).field in self.declared):
             return name
-        *labels, last = [*(field.label for field in self.declared), *self.others]
+        *labels, last = [
+            *(label for field in self.declared for label in field.labels),
+            *self.others,
+        ]
         raise ValueError(
             f"there is no field {printable(name)!r} to {self.verb}; "
             f"there are {', '.join(labels)} and {last}"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import chain
 
@@ -13,6 +13,7 @@ from triptych.core.item import Modality
 from triptych.core.names import is_id, printable
 from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout
+from triptych.fusion.extended import Learnt
 from triptych.index.documents import Document, unpack_features
 from triptych.index.model import MAX_CLAUSES, Clause, SearchIndex, Words
 from triptych.search.syntax import parse
@@ -57,7 +58,8 @@ def mean_vectors(parts: PartsByModality) -> dict[Modality, Mapping[str, Vectors]
 def mean(parts: Sequence[EncodedPart]) -> Mapping[str, Vectors]:
     """By block the mean of the unit vectors, without those that are zeros.
 
-    The inner product with it is the mean of the cosines.
+    The inner product with it is the mean of the cosines. So of joint vectors, too: each example
+    goes through the network on its own, and their mean is no vector that the network has made.
     """
     if len(parts) == 1:
         return parts[0].blocks
@@ -96,8 +98,15 @@ def is_reference(value: str) -> bool:
 class Items:
     """The items that one request refers to, each read once. Nothing of them is encoded again."""
 
-    def __init__(self, index: SearchIndex, layout: Layout, collection: str) -> None:
+    def __init__(
+        self,
+        index: SearchIndex,
+        layout: Layout,
+        collection: str,
+        learnt: Learnt | None = None,
+    ) -> None:
         self._layout = layout
+        self._learnt = learnt
         self._get = cache(lambda item: index.get(collection, item))
 
     def document(self, item: str, field: str) -> Document:
@@ -140,7 +149,11 @@ class Items:
                 + (f" that can be used: {reason}" if reason else ""),
                 field=field,
             )
-        return stored_part(document, part, self._layout)
+        stored = stored_part(document, part, self._layout)
+        if self._learnt is None:
+            return stored
+        # The joint vector of the item says what all of its parts do: this one counts alone.
+        return replace(stored, blocks=self._learnt.completed(stored.blocks))
 
     def image(self, reference: str, field: str) -> str:
         """The digest in the media store of the image of ``item:ID``.

@@ -12,6 +12,7 @@ from triptych.search.request import SearchRequest
 _VERIFIED_FIELDS = ("media", "modalities")
 """What verification reads of a document."""
 _SHOWN_KEYS = 50
+_METADATA = "metadata."
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,14 @@ def sort_fields(sorts: Iterable[Sort | SortRequest]) -> set[str]:
 def _check_metadata(
     checked: Plan, metadata_keys: Callable[[Collection[str]], Collection[str]]
 ) -> None:
-    """Refuse a metadata key that no item has: it is probably misspelt.
+    """Refuse a key of the metadata that no item has: it is probably misspelt.
 
     Where no item has any, every key is accepted: the collection may be about to be filled.
     """
     positions = {
-        name.partition(".")[2]: position for name, position in _positions(checked) if "." in name
+        name.partition(".")[2]: position
+        for name, position in _positions(checked)
+        if name.startswith(_METADATA)
     }
     if not positions:
         return

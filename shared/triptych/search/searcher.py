@@ -15,6 +15,7 @@ from triptych.core.settings import Settings
 from triptych.core.threads import usable_cpus
 from triptych.encoders.extractors import Extractor
 from triptych.fusion.blocks import Layout
+from triptych.fusion.extended import Learnt
 from triptych.index.model import SearchIndex
 from triptych.media.store import MediaStore
 from triptych.search.paging import Ranking
@@ -102,6 +103,8 @@ class Searcher:
     layout: Layout
     index: SearchIndex
     extractors: Mapping[Modality, Extractor]
+    learnt: Learnt | None = None
+    """What the collection has learnt, if the layout has anything of it."""
     slots: Mapping[Modality, threading.Semaphore] = field(
         default_factory=lambda: {
             modality: threading.Semaphore(usable_cpus()) for modality in MODALITIES

@@ -97,7 +97,7 @@ class _Search:
 def _answer(searcher: Searcher, collection: str, request: SearchRequest, like_field: str) -> Answer:
     """Answer a request; ``like_field`` is the name in errors of items to search by."""
     watch = _Stopwatch()
-    items = Items(searcher.index, searcher.layout, collection)
+    items = Items(searcher.index, searcher.layout, collection, searcher.learnt)
     excluded = (Condition("id", none_of=tuple(request.like)),) if request.like else ()
     if request.like:
         request = _by_every_part(items, request, like_field)

@@ -22,7 +22,7 @@ def swap_forever(folder: Path, answers) -> None:
     indexes = [EmbeddedIndex(folder, layout=blocks) for blocks in (others(version=99), layout())]
     while True:
         for index in indexes:
-            index.begin("c")
+            index.begin("c", index.layout)
 
             def copy(index: EmbeddedIndex = index) -> None:
                 ids = [one["id"] for one in index.list("c", Listing(limit=1000)).documents]

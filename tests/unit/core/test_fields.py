@@ -31,7 +31,8 @@ def rows() -> list[str]:
             )
         ]  # fmt: skip
         description = field.description + (choices if field.choices else "")
-        table.append(f"| `{field.label}` | {kind} | {' | '.join(marks)} | {description} |")
+        names = ", ".join(f"`{label}`" for label in field.labels)
+        table.append(f"| {names} | {kind} | {' | '.join(marks)} | {description} |")
     return table
 
 
@@ -45,7 +46,8 @@ def test_names_lead_to_fields():
     """Those with keys with a key, others without."""
     assert FIELDS.target("tags") == (FIELDS["tags"], None)
     assert FIELDS.target("metadata.a.b") == (FIELDS["metadata"], "a.b")
-    for name in ("metadata", "tags.x", "colour", "", "metadatas.x"):
+    assert FIELDS.target("predictions.label") == (FIELDS["predictions"], "label")
+    for name in ("metadata", "tags.x", "colour", "", "metadatas.x", "predictions.other"):
         with pytest.raises(KeyError):
             FIELDS.target(name)
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
+import learnt
 from triptych.core.errors import (
     Conflict,
     FingerprintMismatch,
@@ -19,6 +20,7 @@ from triptych.core.errors import (
 )
 from triptych.core.settings import Encoders, Settings
 from triptych.engine import Engine
+from triptych.fusion import models
 from triptych.index.documents import unpack_features
 from triptych.index.generations import following, previous
 from triptych.index.model import Versioned
@@ -142,6 +144,33 @@ def test_a_rebuilt_collection_is_like_a_fresh_one(old: Engine, open_with):
         new.rebuild("c", progress=False)
     with pytest.raises(NotFound):
         new.rebuild("none", progress=False)
+
+
+def test_models_of_other_encoders_are_dropped(old: Engine, open_with):
+    """The report says so before; what they were trained on is gone with the encoders."""
+    model = learnt.fusion(old.layout)
+    models.save(old.store, model)
+    old.rebuild("c", models=[model.reference], progress=False)
+    assert old.collection("c").index.state == "current"
+    asked = old.search("c", text="red square", explain=True).hits
+    assert all("joint" in hit.why["text"].blocks for hit in asked)
+    new, fresh = open_with(NEW), open_with(NEW, "fresh")
+    fresh.add("c", ITEMS, progress=False)
+    report = new.collection("c").index
+    assert report.state == "outdated"
+    assert f"({model.reference}) is of other encoders: train anew" in report.problem
+    # The old encoders and the model are loaded for queries until then.
+    assert [hit.score for hit in new.search("c", text="red square").hits] == pytest.approx(
+        [hit.score for hit in asked], abs=1e-6
+    )
+    with pytest.raises(FingerprintMismatch, match="train it anew"):
+        new.rebuild("c", models=[model.reference], progress=False)
+    new.rebuild("c", progress=False)
+    assert_like_fresh(new, fresh)
+    assert new.index.origin("c").layout.models == ()
+    assert "was" not in (new.collection("c").index.problem or "")
+    old.rebuild("c", rollback=True, progress=False)
+    assert old.index.origin("c").layout.models == (model.reference,)
 
 
 def test_what_is_stored_serves_again(old: Engine, open_with, monkeypatch):

@@ -122,7 +122,7 @@ def test_plain_words_are_those_of_every_part():
 def test_facts_are_the_metadata_by_kind():
     """True is not 1, null says nothing, zero has no sign, and the metadata stay as they are."""
     metadata = {"n": 1, "x": 2.5, "s": "1", "t": True, "f": False, "none": None, "z": -0.0}
-    assert facts(metadata) == [
+    assert facts({"metadata": metadata}) == [
         {"key": "n", "number": 1},
         {"key": "x", "number": 2.5},
         {"key": "s", "string": "1"},
@@ -130,10 +130,10 @@ def test_facts_are_the_metadata_by_kind():
         {"key": "f", "boolean": False},
         {"key": "z", "number": 0},
     ]
-    assert str(facts({"z": -0.0})[0]["number"]) == "0"
+    assert str(facts({"metadata": {"z": -0.0}})[0]["number"]) == "0"
     found = document_of(make_item("a", text="x", metadata=metadata))
     assert found["metadata"] == metadata
-    assert found["facts"] == facts(metadata)
+    assert found["facts"] == facts({"metadata": metadata})
     assert "facts" not in document_of(Item("a", text="x"))
 
 

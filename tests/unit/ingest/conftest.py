@@ -7,6 +7,7 @@ import pytest
 from support import layout
 from triptych.core.item import Item
 from triptych.index.model import Outcome, Versioned
+from triptych.index.origin import Origin
 from triptych.ingest.chunk import Chunk
 
 
@@ -16,8 +17,13 @@ class Index:
     def __init__(self) -> None:
         self.documents: dict[str, Versioned] = {}
         self.error: Exception | None = None
+        self.layout = layout()
         self.refused: set[str] = set()
         """Ids of which it takes no document at all."""
+
+    def origin(self, _: str) -> Origin:
+        """It is of the encoders of this process."""
+        return Origin(self.layout.fingerprint, self.layout.encoders, self.layout)
 
     def bulk(
         self,

@@ -151,10 +151,10 @@ def test_a_document_that_can_not_be_made_is_a_failure_of_its_item(
     """The others are written."""
     original = indexing.document
 
-    def fragile(chunk, item, fused):
+    def fragile(chunk, item, *made):
         if item.id == "bad":
             raise RuntimeError("no such thing")
-        return original(chunk, item, fused)
+        return original(chunk, item, *made)
 
     monkeypatch.setattr(indexing, "document", fragile)
     items = [Item("good", 1, text="x"), Item("bad", 2, text="y")]
@@ -189,13 +189,19 @@ def test_a_failure_that_can_not_be_written_is_not_counted(make_chunk, write, ind
 def test_a_chunk_that_can_not_go_on_leaves_a_document_of_each_item(make_chunk, write, index):
     """With the reason, and without what may have been the cause."""
     items = [make_item("a", ordinal=1, text="x", metadata={"break": True}), Item("b", 2, text="y")]
-    assert fail(make_chunk(*items), index, "it can't travel").failed == {1, 2}
+    assert fail(make_chunk(*items), index, layout(), "it can't travel").failed == {1, 2}
     assert reasons(index) == {"a": {"index": "it can't travel"}, "b": {"index": "it can't travel"}}
 
 
 def test_an_item_that_kills_its_workers_is_quarantined(make_chunk, index):
     """With the evidence; what it refers to is known, so that it is kept."""
-    fail(make_chunk(Item("a", 1, image="d" * 64)), index, "signal 9, three times", "quarantined")
+    fail(
+        make_chunk(Item("a", 1, image="d" * 64)),
+        index,
+        layout(),
+        "signal 9, three times",
+        "quarantined",
+    )
     document = index.documents["a"].document
     assert (document["status"], document["errors"]) == (
         "quarantined",

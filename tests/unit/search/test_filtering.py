@@ -166,7 +166,7 @@ def test_facets():
     ("facet", "place", "reason"),
     [
         ({"field": "id"}, "facets.0.field", "there are status, modalities, tags"),
-        ({"field": "text"}, "facets.0.field", "and metadata.KEY"),
+        ({"field": "text"}, "facets.0.field", "and predictions.probability"),
         ({"field": "metadata.a", "ranges": [{}]}, "facets.0.ranges.0", "missing"),
         ({"field": "metadata.a", "ranges": [{"gte": 1}, {"to": 2}]}, "facets.0.ranges.1", "lt are"),
         (
@@ -213,4 +213,5 @@ def test_orders():
     for field in ("text", "tags", "metadata."):
         where, why = refusal(sort=["added", field])
         assert where == "sort.1.field"
-        assert "there are id, added, metadata.KEY and score" in why
+        known = "metadata.KEY, predictions.label, predictions.probability and score"
+        assert f"there are id, added, {known}" in why

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.core.fields import FIELDS
-from triptych.index.documents import kind
+from triptych.index.documents import fact_key, kind
 from triptych.index.model import Condition, Range, Value
 
 Clause = dict[str, Any]
@@ -14,7 +14,7 @@ Clause = dict[str, Any]
 NOTHING: Clause = {"match_none": {}}
 
 FACTS = {name: f"facts.{name}" for name in FIELDS["metadata"].kinds_of_values}
-"""Where the index has the values of the metadata, by their kind."""
+"""Where the index has values by key, by their kind."""
 
 _LARGEST = math.nextafter(math.inf, 0)
 _DOUBLE, _LONG = (-_LARGEST, _LARGEST), (-(2**63), 2**63 - 1)
@@ -52,8 +52,9 @@ def _limits(field: str) -> tuple[float, float]:
 
 
 def of_key(field: str) -> Clause:
-    """The facts of one key of the metadata."""
-    key = str(FIELDS.target(field).key)
+    """The facts of one key of a field."""
+    target = FIELDS.target(field)
+    key = fact_key(target.field.name, str(target.key))
     return {"term": {"facts.key": key}} if len(key) <= _LONGEST else NOTHING
 
 

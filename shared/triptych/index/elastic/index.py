@@ -123,6 +123,7 @@ class ElasticIndex:
         collection: str,
         *,
         identity: str | None = None,
+        layout: Layout | None = None,
         shards: int | None = None,
         replicas: int | None = None,
     ) -> str:
@@ -132,7 +133,8 @@ class ElasticIndex:
         """
         with translated(f"no collection {collection!r}"):
             if not self._indexes(collection):
-                self._create(collection, identity or new_identity(), shards or 1, replicas)
+                made = layout or self.layout
+                self._create(collection, identity or new_identity(), made, shards or 1, replicas)
             entries = self._indexes(collection)
             found = self._adopt(collection, entries)
             self._reshape(collection, entries, shards, replicas)
@@ -184,17 +186,19 @@ class ElasticIndex:
             raise NotFound(f"no collection {collection!r}")
         return reading.read_identity(*entries.values())
 
-    def _create(self, collection: str, identity: str, shards: int, replicas: int | None) -> None:
+    def _create(
+        self, collection: str, identity: str, layout: Layout, shards: int, replicas: int | None
+    ) -> None:
         """Create the index of a collection, unless another process is faster."""
-        names = self._aliases(collection, identity, self.layout.fingerprint)
+        names = self._aliases(collection, identity, layout.fingerprint)
         try:
             self._client.indices.create(
-                index=f"{self._named(collection, self.layout.fingerprint)}.{identity}",
+                index=f"{self._named(collection, layout.fingerprint)}.{identity}",
                 # An alias has one index that is written to, so the server refuses a second one.
                 aliases={
                     name: {"is_write_index": True} if name == names[0] else {} for name in names
                 },
-                mappings=mapping(self.layout, identity),
+                mappings=mapping(layout, identity),
                 settings=settings(shards, replicas),
             )
         except ApiError as error:
@@ -585,27 +589,27 @@ class ElasticIndex:
 
     # The next index of a collection, and the one before
 
-    def begin(self, collection: str) -> None:
-        """Make the index *next* of a collection, for the encoders of this process."""
-        ours, name = self.layout.fingerprint, following(collection)
+    def begin(self, collection: str, layout: Layout) -> None:
+        """Make the index *next* of a collection, for a layout."""
+        wanted, name = layout.fingerprint, following(collection)
         with translated(f"no collection {collection!r}"):
             entries = self._indexes(collection)
             identity = self._adopt(collection, entries)
             ((current, entry),) = entries.items()
             for there, begun in self._indexes(name).items():
                 same = reading.read_identity(begun) == identity  # else of one that was dropped
-                if same and self._origins[there].fingerprint == ours:
+                if same and self._origins[there].fingerprint == wanted:
                     return  # it may be about to be swapped, so writes may have to wait
                 self._remove_role(collection, name)
             self._release(current)
-            names = self._aliases(name, identity, ours)
+            names = self._aliases(name, identity, wanted)
             for kept in self._indexes(previous(collection)):
-                if self._origins[kept].fingerprint == ours:
+                if self._origins[kept].fingerprint == wanted:
                     self._release(kept)
                     actions = [{"add": {"index": kept, "alias": alias}} for alias in names]
                     self._client.indices.update_aliases(actions=actions)
                     return
-            built = f"{self._named(collection, ours)}.{identity}.{secrets.token_hex(4)}"
+            built = f"{self._named(collection, wanted)}.{identity}.{secrets.token_hex(4)}"
             shards = int(entry["settings"]["index"]["number_of_shards"])
             self._client.indices.create(
                 index=built,
@@ -613,7 +617,7 @@ class ElasticIndex:
                 aliases={
                     alias: {"is_write_index": True} if alias == names[0] else {} for alias in names
                 },
-                mappings=mapping(self.layout, identity),
+                mappings=mapping(layout, identity),
                 # A replica builds every graph again, so it comes last.
                 settings=settings(shards, 0),
             )

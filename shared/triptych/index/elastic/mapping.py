@@ -62,8 +62,8 @@ def _property(field: Field, layout: Layout, *, compared: bool) -> dict[str, Any]
         Kind.OBJECT: _STORED,
         Kind.SCALARS: _STORED,
         Kind.WORDS: {"properties": dict.fromkeys(FIELDS.searchable, _WORDS)},
-        # Metadata by key and kind: however many keys there are, the mapping stays as it is, and a
-        # value of another type than an earlier one's is as good.
+        # By key and kind: however many keys there are, the mapping stays as it is, and a value of
+        # another type than an earlier one's is as good.
         Kind.FACTS: {
             "type": "nested",
             "properties": {

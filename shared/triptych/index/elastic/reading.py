@@ -6,16 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from triptych.core.fields import FIELDS
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import KEYWORD
 from triptych.fusion.signals import Candidate
-from triptych.index.documents import NO_FEATURES, parts, returned, unpack_features
+from triptych.index.documents import NO_FEATURES, fact_key, parts, returned, unpack_features
 from triptych.index.elastic.conditions import FACTS
 from triptych.index.elastic.facets import read_facets
 from triptych.index.elastic.queries import WORDS_AT_MOST
 from triptych.index.model import Held, IndexQuery, Listing, Match, Page, Results, Versioned
 
 Response = Mapping[str, Any]
+_OTHER_KEYS = frozenset(
+    fact_key(field.name, key) for field in FIELDS if field.keyed for key in field.keys
+)
+"""The keys of facts that are not of the metadata."""
 _Scored = tuple[Response, float | None]
 
 
@@ -138,4 +143,5 @@ def read_metadata(response: Response) -> dict[str, set[str]]:
         # Strings too long to be looked up are in no list of values, and the only ones that are not.
         bucket["key"]: {kind for kind in FACTS if bucket[kind]["doc_count"]} or {"string"}
         for bucket in response["aggregations"]["facts"]["keys"]["buckets"]
+        if bucket["key"] not in _OTHER_KEYS
     }

@@ -91,6 +91,7 @@ class EmbeddedIndex:
         collection: str,
         *,
         identity: str | None = None,
+        layout: Layout | None = None,
         shards: int | None = None,
         replicas: int | None = None,
     ) -> str:
@@ -104,7 +105,7 @@ class EmbeddedIndex:
             raise InvalidInput(
                 f"{replicas} replicas: the embedded index has none", field="replicas"
             )
-        self._stores.create(collection, identity)
+        self._stores.create(collection, identity, layout or self.layout)
         with self._stores.use(collection) as store:
             store.adopt()
         return self.identity(collection)
@@ -277,10 +278,10 @@ class EmbeddedIndex:
 
     # The next index of a collection, and the one before
 
-    def begin(self, collection: str) -> None:
-        """Make the index *next* of a collection, for the encoders of this process."""
+    def begin(self, collection: str, layout: Layout) -> None:
+        """Make the index *next* of a collection, for a layout."""
         with self._write(collection) as (_, connection):
-            self._stores.begin(collection, _identity(connection))
+            self._stores.begin(collection, _identity(connection), layout)
 
     def swap(self, collection: str, finish: Callable[[], None]) -> None:
         """Let *next* take the place of the collection, whose index becomes *previous*."""

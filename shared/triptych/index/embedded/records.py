@@ -14,7 +14,6 @@ from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout
 from triptych.index.documents import (
     Document,
-    facts,
     is_tombstone,
     kind,
     parts,
@@ -136,10 +135,11 @@ def facts_of(document: Document) -> Iterator[Fact]:
             values = value if field.many else [value]
             (name,) = field.kinds_of_values
             yield from dict.fromkeys((field.name, name, each) for each in values if _short(each))
-    for fact in facts(document.get("metadata", {})):
-        key, value = fact["key"], fact[next(name for name in fact if name != "key")]
-        if _short(key):
-            yield (f"metadata.{key}", *((kind(value), stored(value)) if _short(value) else LONG))
+    for field in (field for field in FIELDS if field.keyed):
+        for key, value in document.get(field.name, {}).items():
+            if value is not None and _short(key):
+                fact = (kind(value), stored(value)) if _short(value) else LONG
+                yield (f"{field.name}.{key}", *fact)
 
 
 def stored(value: str | float | bool) -> str | float:  # noqa: FBT001

@@ -70,7 +70,7 @@ class Stores:
             folders = self._root.iterdir() if there else ()
             return sorted(folder.name for folder in folders if _is_collection(folder))
 
-    def create(self, collection: str, identity: str | None) -> None:
+    def create(self, collection: str, identity: str | None, layout: Layout) -> None:
         """Create a collection under another name and rename it, unless it exists."""
         folder, new = self._folder(collection), self._aside(collection)
         self.is_there()
@@ -79,7 +79,7 @@ class Stores:
                 return
             new.mkdir(parents=True)
             try:
-                schema.create(new, self._layout, identity)
+                schema.create(new, layout, identity)
                 new.rename(folder)
             except OSError:  # another process may have been faster
                 if not folder.is_dir():
@@ -87,26 +87,26 @@ class Stores:
             finally:
                 shutil.rmtree(new, ignore_errors=True)
 
-    def begin(self, collection: str, identity: str) -> None:
-        """Give a collection, which is locked, its *next* index, for our encoders."""
+    def begin(self, collection: str, identity: str, layout: Layout) -> None:
+        """Give a collection, which is locked, its *next* index, for a layout."""
         folder = self._folder(collection)
         with translated(folder):
             folders.tidy(folder)
             known = folders.roles(folder)
             for role in (folders.NEXT, folders.PREVIOUS):
                 name = known.get(role)
-                if name is not None and self._is_ours(collection, folder / name):
+                if name is not None and self._is_of(layout, collection, folder / name):
                     if role != folders.NEXT:
                         folders.assign(folder, {**known, folders.NEXT: name})
                     return
             new = folders.make(folder)
-            schema.create(new, self._layout, identity)
+            schema.create(new, layout, identity)
             folders.assign(folder, {**known, folders.NEXT: new.name})
 
-    def _is_ours(self, collection: str, folder: Path) -> bool:
+    def _is_of(self, layout: Layout, collection: str, folder: Path) -> bool:
         store = Store(folder, collection, self._layout)
         try:
-            return store.origin.fingerprint == self._layout.fingerprint
+            return store.origin.fingerprint == layout.fingerprint
         finally:
             store.close()
 
