@@ -18,6 +18,7 @@ from triptych.encoders.weights import WeightsError
 from triptych.engine import Engine
 from triptych.evaluation import composed, fusions, judged, stamps, tuning
 from triptych.evaluation.judged import HALVES, Judged
+from triptych.evaluation.queries import encode_set
 from triptych.evaluation.search import BEST_SINGLE, Figure, evaluate
 from triptych.evaluation.table import Parameters
 from triptych.fusion.blocks import Layout
@@ -102,7 +103,7 @@ def tune(name: SetName = BUILT_IN[0], index_url: IndexUrl = None) -> None:
     with explained():
         judged_set = _read(name)
         with opened(index_url) as engine:
-            groups = tuning.tabulate(judged_set, engine)
+            groups = tuning.tabulate(encode_set(engine, judged_set), engine)
     now = tuning.present(engine.layout)
     tuned = tuning.tune(groups["training"])
     for measured in tuning.quantiles(groups["training"]):

@@ -31,14 +31,19 @@ from triptych.evaluation.galleries import (
     COLLECTION,
     LOSSES,
     Gallery,
-    encode_items,
     fill,
     label,
     losing,
 )
-from triptych.evaluation.judged import HALVES, Judged
+from triptych.evaluation.judged import Judged
 from triptych.evaluation.metrics import Floats, interval
-from triptych.evaluation.queries import EncodedQuery, answer, encode_queries, retrieve
+from triptych.evaluation.queries import (
+    EncodedQuery,
+    EncodedSet,
+    answer,
+    encode_set,
+    retrieve,
+)
 from triptych.evaluation.ranking import gain, ndcg
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import AGAINST, KEYWORD, WEIGHTS, FusedQuery, Term
@@ -130,6 +135,25 @@ class Asked:
         return ndcg(grades, [*self.grades.values()])
 
 
+Ways = Mapping[str, Callable[[Asked], Floats | None]]
+"""By name what makes scores of all items; None where nothing is left of a query."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """nDCG@10 of every query of a kind on a gallery, by each way to fuse."""
+
+    set: str
+    gallery: str
+    kind: str
+    queries: Sequence[str]
+    """Their ids."""
+    ways: Mapping[str, Floats]
+    """(queries,) each."""
+    recalls: Mapping[str, float]
+    """Of ways that searches offer."""
+
+
 def compare(judged: Judged, engine: Engine) -> Iterator[Compared]:
     """Yield figures gallery by gallery. Uses and drops the engine's collection ``judged``.
 
@@ -137,27 +161,51 @@ def compare(judged: Judged, engine: Engine) -> Iterator[Compared]:
         InvalidInput: an item or query of the set can't be encoded, or has no other half.
         IndexUnavailable, WeightsError: as index and encoders do.
     """
-    gallery = encode_items(engine, judged.items)
-    queries = {half: encode_queries(engine, judged.of(half)) for half in HALVES}
+    for some in measured(encode_set(engine, judged), engine):
+        for way, each in some.ways.items():
+            yield Compared(
+                some.set,
+                some.gallery,
+                some.kind,
+                way,
+                *interval(each),
+                *gain(each, some.ways[REFERENCE]),
+                len(each),
+                some.recalls.get(way),
+            )
+
+
+def measured(
+    encoded: EncodedSet, engine: Engine, more: Callable[[float], Ways] | None = None
+) -> Iterator[Values]:
+    """Yield the values of held-out queries, gallery by gallery and kind by kind.
+
+    Args:
+        encoded: the judged set.
+        engine: whose collection ``judged`` is used and dropped.
+        more: by the loss of a gallery more ways to fuse.
+    """
     learnt: Learnt | None = None
+    grades = encoded.judged.grades
     for loss in LOSSES:
-        poorer = losing(gallery, loss)
+        poorer = losing(encoded.gallery, loss)
         fill(engine, poorer)
         try:
             items = Items(poorer, engine.index)
             if learnt is None:  # on the whole gallery
-                training = [items.ask(query, judged) for query in queries["training"]]
-                learnt = Learnt(training)
-            asked = [items.ask(query, judged) for query in queries["held-out"]]
+                training = encoded.queries["training"]
+                learnt = Learnt([items.ask(query, grades) for query in training])
+            asked = [items.ask(query, grades) for query in encoded.queries["held-out"]]
         finally:
             engine.index.drop(COLLECTION)
-        yield from _figures(judged.name, label(loss), asked, items, learnt)
+        ways = {**_ways(items, learnt), **(more(loss) if more else {})}
+        by_kind = sorted(asked, key=lambda one: one.encoded.query.kind)
+        for kind, group in groupby(by_kind, key=lambda one: one.encoded.query.kind):
+            yield _values(encoded.judged.name, label(loss), kind, list(group), ways)
 
 
-def _figures(
-    name: str, gallery: str, asked: Sequence[Asked], items: "Items", learnt: "Learnt"
-) -> Iterator[Compared]:
-    ways: dict[str, Callable[[Asked], Floats | None]] = {
+def _ways(items: "Items", learnt: "Learnt") -> Ways:
+    return {
         **{method: lambda one, method=method: one.offered(method) for method in OFFERED},  # type: ignore[misc]
         "words + picture": without_text_vector,
         "mean": mean_of_parts,
@@ -165,32 +213,19 @@ def _figures(
         "standardised": learnt.standardised,
         "tuned": lambda one: shared(one, learnt.share),
     }
-    by_kind = sorted(asked, key=lambda one: one.encoded.query.kind)
-    for kind, group in groupby(by_kind, key=lambda one: one.encoded.query.kind):
-        some = list(group)
-        values = {
-            way: np.array([_value(one, fuse(one)) for one in some]) for way, fuse in ways.items()
-        }
-        values["oracle"] = np.array(
-            [max(one.ndcg(shared(one, share)) for share in _SHARES) for one in some]
-        )
-        for way, each in values.items():
-            yield Compared(
-                name,
-                gallery,
-                kind,
-                way,
-                *interval(each),
-                *gain(each, values[REFERENCE]),
-                len(some),
-                _recall(some, way),
-            )
 
 
-def _recall(asked: Sequence[Asked], way: str) -> float | None:
-    """The mean over queries; None for what searches don't offer."""
-    each = [one.recall(method) for one in asked for method in OFFERED if method == way]
-    return float(np.mean(each)) if each else None
+def _values(name: str, gallery: str, kind: str, asked: Sequence[Asked], ways: Ways) -> Values:
+    values = {
+        way: np.array([_value(one, fuse(one)) for one in asked]) for way, fuse in ways.items()
+    }
+    values["oracle"] = np.array(
+        [max(one.ndcg(shared(one, share)) for share in _SHARES) for one in asked]
+    )
+    recalls: dict[str, float] = {
+        way: float(np.mean([one.recall(way) for one in asked])) for way in OFFERED
+    }
+    return Values(name, gallery, kind, [one.encoded.query.id for one in asked], values, recalls)
 
 
 def _value(asked: Asked, scores: Floats | None) -> float:
@@ -212,7 +247,7 @@ class Items:
         self._rows = {candidate.id: row for row, candidate in enumerate(self._candidates)}
         self._means = _means(np.stack(features).astype(np.float32), self._layout)
 
-    def ask(self, encoded: EncodedQuery, judged: Judged) -> Asked:
+    def ask(self, encoded: EncodedQuery, grades: Mapping[str, Mapping[str, int]]) -> Asked:
         """A query and every item; the index holds the gallery."""
         items = list(self._candidates)
         query = encoded.encoded.weighted(WEIGHTS)
@@ -226,7 +261,7 @@ class Items:
             method: [match.candidate.id for match in answer(self._index, query, method)[0].matches]
             for method in OFFERED
         }
-        return Asked(encoded, query.fused, items, judged.grades[encoded.query.id], found)
+        return Asked(encoded, query.fused, items, grades[encoded.query.id], found)
 
     def centred(self, asked: Asked) -> Floats:
         """The mean of what the parts say where every block is less its mean."""

@@ -40,7 +40,12 @@ from triptych.fusion.strategies.learned import NETWORKS, LearnedFusion
 from triptych.fusion.strategies.projected import Projected, fit_weights
 from triptych.fusion.strategies.strategy import Strategy
 from triptych.fusion.strategies.trials import make_trials
-from triptych.training.classifier import FEWEST, Figures, train_classifier
+from triptych.training.classifier import (
+    FEWEST,
+    Figures,
+    TrainedClassifier,
+    train_classifier,
+)
 from triptych.training.examples import Examples
 from triptych.training.fusion import Options, train_fusion
 
@@ -48,7 +53,7 @@ CORPUS = "Tux Paint stamps"
 NAMES = ("block", "mean", "weighted", "start", *NETWORKS)
 R_AT_10 = 0.60
 """The goal of text → image."""
-_FOLDS = 5
+FOLDS = 5
 _KIND = "name + image"
 _SEED = 97
 """Of the folds: another than that of training, whose validation items would be one fold's."""
@@ -99,7 +104,7 @@ def load(engine: Engine) -> Stamps:
     lines = [{"tags": item.fields.get("tags", ()), **_picture(item)} for item in items]
     return Stamps(
         gallery,
-        [_contents(item) for item in items],
+        [contents_of(item) for item in items],
         ["/".join(line["tags"][:1]) for line in lines],
         np.flatnonzero([is_included(line) for line in lines]),
         _as_features(encode_queries(engine, asked), engine.layout),
@@ -111,8 +116,8 @@ def _picture(item: Item) -> dict[str, str]:
     return {} if item.image is None else {"image": item.image}
 
 
-def _contents(item: Item) -> list[str]:
-    """What makes a stamp the same as another: its caption and its picture."""
+def contents_of(item: Item) -> list[str]:
+    """What makes an item the same as another: its caption and its picture."""
     return [each for each in ((item.text or "").casefold(), item.image) if each]
 
 
@@ -135,23 +140,33 @@ def run(
     """Yield R@10 of each strategy by gallery and task."""
     for loss in losses:
         examples = stamps.examples(loss)
-        fold = (examples.places(_SEED) * _FOLDS).astype(np.int64)
+        fold = folds(examples)
         for name in names:
             values: dict[tuple[str, str], list[Floats]] = defaultdict(list)
-            for each in range(_FOLDS):
-                say(f"{label(loss)}: {name}, fold {each + 1} of {_FOLDS}")
-                for strategy in _fitted(name, examples.rows(fold != each), seed):
+            for each in range(FOLDS):
+                say(f"{label(loss)}: {name}, fold {each + 1} of {FOLDS}")
+                for strategy in fitted(name, examples.rows(fold != each), seed):
                     for task, found in _asked(stamps, examples, fold == each, strategy):
                         title = name if name == "start" else strategy.name
                         values[title, task].append(found)
-            for (title, task), folds in values.items():
+            for (title, task), each_fold in values.items():
                 goal = R_AT_10 if task == "text → image" and name in NETWORKS and not loss else None
                 yield result(
-                    f"{CORPUS}, {label(loss)}", title, f"R@10, {task}", np.concatenate(folds), goal
+                    f"{CORPUS}, {label(loss)}",
+                    title,
+                    f"R@10, {task}",
+                    np.concatenate(each_fold),
+                    goal,
                 )
 
 
-def _fitted(name: str, training: Examples, seed: int) -> Iterator[Strategy]:
+def folds(examples: Examples) -> Indices:
+    """The fold of each item, (n,), from 0; caption or picture in common, fold in common."""
+    return (examples.places(_SEED) * FOLDS).astype(np.int64)
+
+
+def fitted(name: str, training: Examples, seed: int) -> Iterator[Strategy]:
+    """A strategy by its name; a network alone, then beside the blocks."""
     layout = training.features.layout
     block = BlockFusion(layout)
     if name == "block":
@@ -205,7 +220,7 @@ def costs(stamps: Stamps, names: Sequence[str] = NAMES, *, seed: int = 0) -> Ite
     yield _timed("NumPy matmul", "µs a query", lambda: query.vectors @ matrix, 1)
     for name in names:
         begun = time.perf_counter()
-        for strategy in _fitted(name, examples, seed):
+        for strategy in fitted(name, examples, seed):
             seconds = time.perf_counter() - begun
             yield _one(CORPUS, strategy.name, "seconds of fitting", seconds, len(items))
             yield _timed(strategy.name, "µs an item", lambda: strategy.fuse(items), len(items))  # noqa: B023
@@ -230,8 +245,17 @@ def _timed(name: str, metric: str, work: Callable[[], object], count: int) -> Re
 
 def classes(stamps: Stamps) -> Iterator[Result]:
     """Yield how well the folder of a stamp is told, over three splits into thirds."""
+    yield from class_figures(classifiers(stamps))
+
+
+def classifiers(stamps: Stamps) -> list[TrainedClassifier]:
+    """Classifiers of folders, one of each split."""
     examples = stamps.examples()
-    trained = [train_classifier(examples, seed=seed) for seed in range(_SPLITS)]
+    return [train_classifier(examples, seed=seed) for seed in range(_SPLITS)]
+
+
+def class_figures(trained: Sequence[TrainedClassifier]) -> Iterator[Result]:
+    """Yield accuracy, macro F1 and calibration error of networks and of linear models."""
     for name, each in (
         ("network", [one.network for one in trained]),
         ("logistic regression", [one.linear for one in trained]),

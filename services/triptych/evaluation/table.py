@@ -55,6 +55,8 @@ class Group:
     grades: NDArray[np.int64]
     """(queries, items)."""
     layout: Layout
+    queries: Sequence[str] = ()
+    """Their ids."""
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -158,7 +160,14 @@ def groups(
             block = features[:, gallery.layout.slices[item_block]]
             cosines[part, query_block, item_block] = vectors @ block.T
         yield Group(
-            kind, name, present, cosines, words if has_words else None, judged, gallery.layout
+            kind,
+            name,
+            present,
+            cosines,
+            words if has_words else None,
+            judged,
+            gallery.layout,
+            [query.query.id for query in group],
         )
 
 

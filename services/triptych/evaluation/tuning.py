@@ -13,21 +13,19 @@ from functools import partial
 
 import numpy as np
 
-from triptych.core.errors import InvalidInput
 from triptych.encoders.cards import Vectors
 from triptych.encoders.scales import Bounds
 from triptych.engine import Engine
 from triptych.evaluation.galleries import (
     COLLECTION,
     LOSSES,
-    encode_items,
     fill,
     label,
     losing,
 )
-from triptych.evaluation.judged import HALVES, Half, Judged
+from triptych.evaluation.judged import HALVES, Half
 from triptych.evaluation.metrics import interval
-from triptych.evaluation.queries import encode_queries
+from triptych.evaluation.queries import EncodedSet
 from triptych.evaluation.ranking import gain
 from triptych.evaluation.search import SINGLES
 from triptych.evaluation.table import (
@@ -65,25 +63,20 @@ class Quantiles:
     """50, 75, 90 and 99 % of the cosines of graded items are below these."""
 
 
-def tabulate(judged: Judged, engine: Engine) -> Groups:
-    """Encode a judged set and compute the tables of both halves. A minute for a thousand items.
-
-    Raises:
-        InvalidInput: a half has no queries.
-    """
-    for half in HALVES:
-        if not judged.of(half):
-            raise InvalidInput(f"{judged.name} has no query in the {half} half: say which are")
-    gallery = encode_items(engine, judged.items)
-    queries = {half: encode_queries(engine, judged.of(half)) for half in HALVES}
+def tabulate(encoded: EncodedSet, engine: Engine) -> Groups:
+    """Compute the tables of both halves. Uses and drops the engine's collection ``judged``."""
     tables: dict[Half, list[Group]] = {half: [] for half in HALVES}
     for loss in LOSSES:
-        poorer = losing(gallery, loss)
+        poorer = losing(encoded.gallery, loss)
         fill(engine, poorer)
         try:
             for half in HALVES:
                 tables[half] += groups(
-                    label(loss), poorer, queries[half], judged.grades, engine.index
+                    label(loss),
+                    poorer,
+                    encoded.queries[half],
+                    encoded.judged.grades,
+                    engine.index,
                 )
         finally:
             engine.index.drop(COLLECTION)

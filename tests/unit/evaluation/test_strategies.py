@@ -54,7 +54,7 @@ def test_nothing_of_a_fold_is_fitted_on(stamps, monkeypatch):
 
     asked = []
     whole = strategies._asked
-    monkeypatch.setattr(strategies, "_fitted", note)
+    monkeypatch.setattr(strategies, "fitted", note)
     monkeypatch.setattr(
         strategies, "_asked",
         lambda stamps, examples, held, strategy: (
