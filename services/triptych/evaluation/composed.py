@@ -81,8 +81,20 @@ class Thing:
 
 def composed(corpus: str) -> Judged:
     """The judged set of ``emoji`` or ``stamps``, made on first use. Raises CorpusUnavailable."""
-    things = {"emoji": _emoji, "stamps": _stamps}[corpus]()
-    return judged.read(cached(f"judged-composed-{corpus}-1", partial(_build, things)))
+    return judged.read(cached(f"judged-composed-{corpus}-1", partial(_build, _THINGS[corpus]())))
+
+
+def halves(corpus: str) -> dict[str, Half]:
+    """The half of each item of ``emoji`` or ``stamps`` by its id: that of the queries of its kind.
+
+    Raises:
+        CorpusUnavailable: the corpus can't be fetched.
+    """
+    return {thing.id: _half(thing.kind) for thing in _THINGS[corpus]()}
+
+
+def _half(kind: str) -> Half:
+    return "training" if judged.share(kind) < 1 / 2 else "held-out"
 
 
 def _emoji() -> list[Thing]:
@@ -116,6 +128,9 @@ def _stamps() -> list[Thing]:
         for line in tuxpaint.lines(corpus)
         if "image" in line and not line["id"].startswith("symbols/")
     ]
+
+
+_THINGS: Mapping[str, Callable[[], list[Thing]]] = {"emoji": _emoji, "stamps": _stamps}
 
 
 def _decoded(file: Path) -> Pixels:
@@ -152,7 +167,6 @@ def draw(things: Sequence[Thing]) -> Iterator[tuple[Thing, Query, list[str]]]:
         for stem in thing.words:
             holders.setdefault(stem, []).append(thing)
     for kind, members in sorted(kinds.items()):
-        half: Half = "training" if judged.share(kind) < 1 / 2 else "held-out"
         by_sort: dict[str, list[tuple[Thing, str | None, str | None, list[str]]]] = {}
         for thing in sorted(members, key=lambda thing: judged.share(thing.id)):
             by_sort.setdefault("describe", []).append((thing, thing.line["text"], None, [thing.id]))
@@ -168,7 +182,7 @@ def draw(things: Sequence[Thing]) -> Iterator[tuple[Thing, Query, list[str]]]:
                         kind=sort,
                         text=text,
                         **({} if against is None else {"not": Not(text=against)}),
-                        half=half,
+                        half=_half(kind),
                     ),
                     right,
                 )
