@@ -78,7 +78,7 @@ bench: setup ## Measure, one JSON object a line (ARGS="--only search")
 lock: setup ## Resolve the hashed requirements anew
 	# dev first: the others begin as copies of it, so that all pin one version of a library.
 	for extra in dev cli gateway image text audio fusion asr ocr full train; do \
-		case $$extra in image|text|audio|fusion|asr|ocr) more="--extra queues";; *) more=;; esac; \
+		case $$extra in image|text|audio|fusion|asr|ocr|train) more="--extra queues";; *) more=;; esac; \
 		test $$extra = dev || cp requirements/dev.txt requirements/$$extra.txt; \
 		$(BIN)/uv pip compile -q pyproject.toml --extra $$extra $$more --universal --python-version 3.11 \
 			--generate-hashes --no-header --no-emit-index-url -o requirements/$$extra.txt; \

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -55,6 +57,7 @@ class Choice:
             "worker-audio": self.audio,
             "worker-fusion": "fusion",
             "worker-plan": "fusion",
+            "worker-train": "train",
         }
 
 
@@ -190,7 +193,7 @@ def batch(stack: Stack, client: Client, media: dict[str, bytes]) -> str:
 
 def test_every_lock_is_tried():
     """A lock that no image is tried with would be noticed by users first."""
-    tools = {"dev", "musicnn", "train"}  # with the last, test_training
+    tools = {"dev", "musicnn"}
     assert {path.stem for path in LOCKS.glob("*.txt")} - tools == set(EXTRAS)
 
 
@@ -257,6 +260,85 @@ def test_the_full_image_holds_the_multilingual_encoders(environments, container,
     env = {**os.environ, **container}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == f"(1, {dims})", done.stderr
+
+
+def shapes(number: int) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """Manifest lines and files of captioned pictures, each of a shape and colours of its own."""
+    lines, files = [], {}
+    for n in range(number):
+        draws = np.random.default_rng(n)
+        canvas = np.full((64, 64, 3), draws.integers(0, 255, 3), np.uint8)
+        colour, size = draws.integers(0, 255, 3).tolist(), int(draws.integers(8, 28))
+        name = ("circle", "square", "line")[n % 3]
+        match name:
+            case "circle":
+                cv2.circle(canvas, (32, 32), size, colour, -1)
+            case "square":
+                cv2.rectangle(canvas, (32 - size, 32 - size), (32 + size, 32 + size), colour, -1)
+            case _:
+                cv2.line(canvas, (32 - size, 40), (32 + size, 24), colour, 5)
+        files[f"{n}.png"] = cv2.imencode(".png", canvas)[1].tobytes()
+        text = f"a {name} in blue {colour[0]}, green {colour[1]}, red {colour[2]}"
+        lines.append({"id": f"s{n:03}", "text": text, "image": f"{n}.png", "tags": [name]})
+    return lines, files
+
+
+def ended(client: Client, stack: Stack, kills: int = 0) -> dict[str, Any]:
+    """What the worker was asked for, when it has ended; its process is killed so many times."""
+    deadline, worker = time.monotonic() + 300, stack.running["worker-train"].process
+    while (found := client.training("shapes"))["state"] in {"waiting", "running"}:
+        assert time.monotonic() < deadline, found
+        if kills and found.get("epoch", 0) > 0:
+            for child in psutil.Process(worker.pid).children():
+                child.kill()
+            kills -= 1
+        time.sleep(0.02)
+    assert not kills
+    return found
+
+
+def await_active(client: Client, model: str, *, alone: bool = False) -> None:
+    """Wait until a model serves, and no other one does if it is ``alone``."""
+    deadline = time.monotonic() + 120
+    while True:
+        active = {one["reference"] for one in client.models("shapes") if one["active"]}
+        if model in active and not (alone and len(active) > 1):
+            return
+        assert time.monotonic() < deadline, client.collection("shapes")["index"]
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("stack", ["default"], indirect=True)
+def test_a_collection_learns(client, stack):
+    """A worker with TensorFlow trains, the others serve; one that is killed begins anew."""
+    lines, files = shapes(200)
+    manifest = "\n".join(map(json.dumps, lines[:180])).encode()
+    batch = client.submit_files("shapes", manifest, files)["batch"]
+    assert wait_for(client, batch).failed == 0
+    client.train("shapes")
+    first = ended(client, stack, kills=1)
+    assert (first["state"], first.get("problem")) == ("done", None), first
+    client.train("shapes", labels="tags")
+    labels = ended(client, stack)
+    assert labels["state"] == "done", labels
+    client.train("shapes")
+    assert ended(client, stack)["model"] == first["model"]
+    for model in (first["model"], labels["model"]):
+        client.activate("shapes", model)
+        compared = ended(client, stack)
+        assert client.model("shapes", model)["comparison"]["gains"], compared
+        if compared["state"] == "failed":  # it is no better on so little
+            client.activate("shapes", model, force=True)
+        await_active(client, model)
+    manifest = "\n".join(map(json.dumps, lines[180:])).encode()
+    wait_for(client, client.submit_files("shapes", manifest, files)["batch"])
+    collection = client.collection("shapes")
+    assert (collection["index"]["state"], collection["blocks"][-1]["name"]) == ("current", "joint")
+    assert client.item("shapes", "s199")["predictions"]["label"] in {"circle", "square", "line"}
+    answer = client.search("shapes", {"text": lines[5]["text"]})
+    assert "joint" in answer["hits"][0]["why"]["text"]["blocks"]
+    client.roll_back("shapes")
+    await_active(client, first["model"], alone=True)
 
 
 class TestCommandLine:

@@ -5,9 +5,9 @@ import pytest
 
 from triptych.encoders.cards import Card, unit_rows
 from triptych.fusion.blocks import Block, Layout
+from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features
 from triptych.fusion.models import ModelCard
-from triptych.training.examples import Examples
 from triptych.training.fusion import Options
 
 WIDTHS = {"semantic": ("text", 24), "concept": ("image", 24), "visual": ("image", 16),

@@ -6,6 +6,7 @@ import pytest
 from triptych.core.errors import InvalidInput
 from triptych.fusion.classification import softmax
 from triptych.fusion.classifier import Classifier
+from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features
 from triptych.training.classifier import (
     ClassifierOptions,
@@ -13,7 +14,6 @@ from triptych.training.classifier import (
     check_labels,
     train_classifier,
 )
-from triptych.training.examples import Examples
 
 BRIEF = ClassifierOptions(epochs=15, patience=15)
 

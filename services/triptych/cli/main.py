@@ -77,6 +77,24 @@ COMMANDS = (
         "Go back to the index that a rebuild has replaced.",
     ),
     Command(
+        "train",
+        "triptych.cli.models:train",
+        "cli",
+        "Train a model of the items of a collection; `triptych activate` lets it serve.",
+    ),
+    Command(
+        "models",
+        "triptych.cli.models:models",
+        "cli",
+        "List the models that a collection has learnt, or show one.",
+    ),
+    Command(
+        "activate",
+        "triptych.cli.models:activate",
+        "cli",
+        "Let a model serve, unless it finds less than what serves now.",
+    ),
+    Command(
         "search",
         "triptych.cli.search:search",
         "cli",

@@ -66,7 +66,7 @@ def rebuild(
             errors.print(f"{collection}: the rebuild is given up", markup=False)
             return
         client.rebuild(collection, swap=swap)
-        _tell(client, collection, url, wait=wait, as_json=as_json)
+        await_index(client, collection, url, wait=wait, as_json=as_json)
 
 
 def rollback(
@@ -89,10 +89,10 @@ def rollback(
             errors.print(f"{collection}: the old index is deleted", markup=False)
             return
         client.roll_back(collection)
-        _tell(client, collection, url, wait=wait, as_json=as_json)
+        await_index(client, collection, url, wait=wait, as_json=as_json)
 
 
-def _tell(client: Client, collection: str, url: str, *, wait: bool, as_json: bool) -> None:
+def await_index(client: Client, collection: str, url: str, *, wait: bool, as_json: bool) -> None:
     """Say how far it is, or follow it; ends with exit code 1 where it has stopped."""
     found = client.collection(collection)["index"]
     if wait:

@@ -409,6 +409,62 @@ class Client:
         """Delete the index that a rebuild has replaced: there is no way back then."""
         self._call("DELETE", f"/v1/collections/{collection}/previous")
 
+    def train(
+        self, collection: str, strategy: str = "", *, labels: str = "", seed: int = 0
+    ) -> dict[str, Any]:
+        """Have a model of a collection trained; returns how far it is, as ``training`` does.
+
+        Args:
+            collection: its name.
+            strategy: attention, convolution, recurrent, or classifier; by default attention, or
+                with ``labels`` a classifier.
+            labels: the field that has the labels of a classifier.
+            seed: of all that is drawn.
+        """
+        wanted = {"strategy": strategy, "labels": labels, "seed": seed}
+        given = {name: value for name, value in wanted.items() if value}
+        return self._call("POST", f"/v1/collections/{collection}/train", json=given)
+
+    def training(self, collection: str) -> dict[str, Any]:
+        """How far the latest training, or comparison of a model, is."""
+        return self._call("GET", f"/v1/collections/{collection}/train")
+
+    def cancel_training(self, collection: str) -> None:
+        """Give it up; a worker ends at its next epoch."""
+        self._call("DELETE", f"/v1/collections/{collection}/train")
+
+    def models(self, collection: str) -> list[dict[str, Any]]:
+        """The models that a collection has learnt, the latest first, and which are active."""
+        found: list[dict[str, Any]] = self._call("GET", f"/v1/collections/{collection}/models")[
+            "models"
+        ]
+        return found
+
+    def model(self, collection: str, reference: str) -> dict[str, Any]:
+        """A model with its card."""
+        return self._call("GET", f"/v1/collections/{collection}/models/{reference}")
+
+    def delete_model(self, collection: str, reference: str) -> None:
+        """Delete a model that no index uses."""
+        self._call("DELETE", f"/v1/collections/{collection}/models/{reference}")
+
+    def activate(
+        self, collection: str, reference: str, *, force: bool = False, swap: bool = True
+    ) -> dict[str, Any]:
+        """Have a model compared with what serves, and the collection rebuilt with it.
+
+        Describes the collection. ``training(…)`` tells what came of the comparison; with ``force``
+        there is none.
+        """
+        wanted = {**({"force": True} if force else {}), **({} if swap else {"swap": False})}
+        path = f"/v1/collections/{collection}/models/{reference}/activate"
+        return self._call("POST", path, json=wanted)
+
+    def deactivate(self, collection: str, reference: str, *, swap: bool = True) -> dict[str, Any]:
+        """Have a collection rebuilt without a model; describes it."""
+        path = f"/v1/collections/{collection}/models/{reference}/deactivate"
+        return self._call("POST", path, json={} if swap else {"swap": False})
+
     def collections(self) -> list[dict[str, Any]]:
         """Every collection with its items per status, or with what is wrong with it."""
         found: list[dict[str, Any]] = self._call("GET", "/v1/collections")["collections"]

@@ -18,12 +18,12 @@ from triptych.evaluation.metrics import Floats
 from triptych.evaluation.queries import EncodedSet
 from triptych.evaluation.strategies import contents_of, features_of, fitted
 from triptych.fusion.blocks import Layout, fuse
+from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features
 from triptych.fusion.query import KEYWORD, WEIGHTS
 from triptych.fusion.strategies.joined import Joined
 from triptych.fusion.strategies.strategy import Strategy
 from triptych.search.parts import mean_vectors
-from triptych.training.examples import Examples
 
 
 def ways(

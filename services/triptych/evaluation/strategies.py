@@ -33,6 +33,7 @@ from triptych.evaluation.metrics import Floats, Mask, Result, recall_at, result
 from triptych.evaluation.queries import EncodedQuery, encode_queries
 from triptych.evaluation.stamps import judged_stamps
 from triptych.fusion.blocks import Layout, fuse
+from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features, Indices
 from triptych.fusion.strategies.block import BlockFusion
 from triptych.fusion.strategies.joined import Joined
@@ -46,7 +47,6 @@ from triptych.training.classifier import (
     TrainedClassifier,
     train_classifier,
 )
-from triptych.training.examples import Examples
 from triptych.training.fusion import Options, train_fusion
 
 CORPUS = "Tux Paint stamps"

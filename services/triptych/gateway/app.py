@@ -16,6 +16,7 @@ from triptych.gateway import (
     holdings,
     items,
     metrics,
+    models,
     openapi,
     problems,
     rebuilds,
@@ -62,7 +63,8 @@ def create_app(services: Services) -> Flask:
     )
     app.extensions["triptych"] = services
     for module in (
-        batches, collections, health, holdings, items, metrics, openapi, rebuilds, search, uploads
+        batches, collections, health, holdings, items, metrics, models, openapi, rebuilds, search,
+        uploads,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     problems.register(app)

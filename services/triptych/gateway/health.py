@@ -57,9 +57,9 @@ def check_collections() -> None:
 
 
 def check_workers(client: redis.Redis) -> None:
-    """Raise Unavailable if a kind has no worker."""
+    """Raise Unavailable if a kind has no worker; not everybody trains models."""
     kinds = {worker.kind for worker in presence.workers(client)}
-    if missing := [kind for kind in jobs.QUEUES if kind not in kinds]:
+    if missing := [kind for kind in jobs.NEEDED if kind not in kinds]:
         raise Unavailable(f"no worker for {', '.join(missing)}")
 
 

@@ -38,7 +38,7 @@ from triptych.core.errors import (
 )
 from triptych.core.values import ItemId
 from triptych.gateway.answers import About, Document, Problem
-from triptych.gateway.requests import BatchId, UploadId
+from triptych.gateway.requests import BatchId, ModelReference, UploadId
 from triptych.ingest.sent import ItemLine
 from triptych.search.answer import dumps
 from triptych.search.request import CollectionName
@@ -56,6 +56,7 @@ _PATH: Mapping[str, Schema] = {
     "item": TypeAdapter(ItemId).json_schema(),
     "batch": TypeAdapter(BatchId).json_schema(),
     "upload": TypeAdapter(UploadId).json_schema(),
+    "model": TypeAdapter(ModelReference).json_schema(),
 }
 
 READ = (FingerprintMismatch, Unavailable)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, Literal
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -13,10 +13,12 @@ from triptych.core.errors import Busy, InvalidInput, NotFound, TooLarge
 from triptych.core.item import MEDIA, MODALITIES, Modality
 from triptych.core.names import is_id, printable
 from triptych.core.strict_json import read_object, read_value
+from triptych.fusion.classifier import NAME as CLASSIFIER
 from triptych.fusion.query import AGAINST
 from triptych.gateway.forms import REPEATABLE, UNLIKE, json_fields
 from triptych.gateway.services import engine, services
 from triptych.ingest.sent import ItemRequest
+from triptych.ingest.trainings import LARGEST_SEED
 from triptych.queues import jobs
 from triptych.queues.batches import State
 from triptych.queues.state import check_room
@@ -34,6 +36,7 @@ _KEY_CHARS = 255
 
 BatchId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 UploadId = Annotated[str, Field(pattern="^[0-9a-f]{32}-[0-9]{1,15}$")]
+ModelReference = Annotated[str, Field(pattern="^[a-z]+@[0-9a-f]{16}$")]
 _collection_name: TypeAdapter[str] = TypeAdapter(CollectionName)
 _batch_id: TypeAdapter[str] = TypeAdapter(BatchId)
 
@@ -66,6 +69,32 @@ class RebuildRequest(BaseModel):
     swap: bool = Field(
         True, description="whether the new index takes the place of the old one by itself"
     )
+
+
+class TrainingRequest(BaseModel):
+    """What a collection learns."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    strategy: Literal["attention", "convolution", "recurrent", "classifier"] | None = Field(
+        None, description="by default attention, or with labels a classifier"
+    )
+    labels: str = Field(
+        "", max_length=128,
+        description="of a classifier: the field that has them, such as tags or metadata.KEY",
+    )  # fmt: skip
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="of all that is drawn")
+
+    @property
+    def chosen(self) -> str:
+        """The strategy, or the default one."""
+        return self.strategy or (CLASSIFIER if self.labels else "attention")
+
+
+class ActivationRequest(RebuildRequest):
+    """How a model begins to serve."""
+
+    force: bool = Field(False, description="whether to do without the comparison")
 
 
 class BatchesQuery(BaseModel):

@@ -16,6 +16,7 @@ from triptych.queues.batches import Batches
 from triptych.queues.clock import RedisClock
 from triptych.queues.progress import Progress
 from triptych.queues.rebuilds import Rebuilds
+from triptych.queues.trainings import Trainings
 from triptych.text.analysis import terms
 
 
@@ -39,6 +40,11 @@ class Services:
     def rebuilds(self) -> Rebuilds:
         """Collections that get another index."""
         return self.batches.rebuilds
+
+    @property
+    def trainings(self) -> Trainings:
+        """What collections learn."""
+        return self.batches.trainings
 
 
 def make_services(settings: Settings) -> Services:

@@ -1,6 +1,6 @@
 """A live progress bar on standard error, so that standard output stays clean."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -20,6 +20,19 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator["Bar"]:
     )
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         yield Bar(progress, title)
+
+
+@contextmanager
+def status(title: str, *, quiet: bool) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """A line that is there until the end of the ``with``; what it yields shows an epoch there."""
+    console = Console(stderr=True, quiet=quiet)
+    with console.status(title) as line:
+
+        def show(epoch: int, figures: Mapping[str, float]) -> None:
+            said = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+            line.update(f"{title}, epoch {epoch}: {said}")
+
+        yield show
 
 
 class Bar:

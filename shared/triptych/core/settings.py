@@ -199,6 +199,9 @@ class Settings(BaseSettings):
         1536 * 2**20, ge=2**26, description="bytes; a worker's process that has more is replaced"
     )
     batch_ttl: int = Field(7 * 86_400, ge=60, description="seconds a batch's progress is kept")
+    train_items: int = Field(
+        20_000, ge=100, description="items of a collection that a model learns from at most, drawn"
+    )
     compute_threads: int = Field(1, ge=1, description="threads of one model in one process")
     limits: Limits = Field(default_factory=Limits)
     encoders: Encoders = Field(default_factory=Encoders)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
-from triptych.core.errors import Unavailable
+from triptych.core.errors import NotFound, Unavailable
 from triptych.core.item import Item, Modality
 from triptych.core.settings import Settings
 from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extractor, Extractors
-from triptych.engine import holdings
+from triptych.engine import holdings, learning
 from triptych.engine.collections import (
     Collection,
     CollectionSummary,
@@ -29,6 +29,7 @@ from triptych.engine.collections import (
     summaries,
 )
 from triptych.engine.holdings import Holdings
+from triptych.engine.learning import LearntModel, TrainingState, training_state
 from triptych.engine.waiting import await_document
 from triptych.fusion.blocks import Layout
 from triptych.fusion.layout import make_layout
@@ -38,9 +39,11 @@ from triptych.index.item_document import ItemDocument
 from triptych.index.model import Page
 from triptych.ingest import indexing
 from triptych.ingest.accepting import Accepted, AcceptedOne, Acceptor, Target
+from triptych.ingest.activating import Comparing
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.clock import Clock, StoreClock
 from triptych.ingest.collecting import ERASED, THINNED, Collected, Collector
+from triptych.ingest.collection_models import CollectionModels
 from triptych.ingest.decoding import decoder
 from triptych.ingest.derived import DerivedMissing, DerivedStore, described
 from triptych.ingest.indexing import Written
@@ -59,6 +62,7 @@ from triptych.ingest.rebuilding import Rebuilder
 from triptych.ingest.resumable import ResumableUploads
 from triptych.ingest.sent import ItemFields
 from triptych.ingest.steps import Step, Stepped
+from triptych.ingest.trainings import TrainingRequests
 from triptych.media.store import MediaStore
 
 if TYPE_CHECKING:  # a worker does not search, and has no library for it
@@ -226,6 +230,8 @@ class Engine:
         self.store.write_document(ERASED, identity, b"")
         self.index.drop(name)
         self.rebuilder.forget(name)
+        self.training_requests.forget(name)
+        self.learnt_models.forget(identity)
 
     def rebuild(
         self,
@@ -255,6 +261,88 @@ class Engine:
         from triptych.engine import rebuilding
 
         return rebuilding.rebuild(self, collection, progress, rollback=rollback, models=models)
+
+    # What a collection learns
+
+    @cached_property
+    def training_requests(self) -> TrainingRequests:
+        """What collections are to learn, and how far it is."""
+        return TrainingRequests(self.store, self.index)
+
+    @cached_property
+    def learnt_models(self) -> CollectionModels:
+        """The models that collections have learnt, as they are kept."""
+        return CollectionModels(self.store, self.index)
+
+    @property
+    def comparing(self) -> Comparing:
+        """What compares models with what serves."""
+        return Comparing(self.store, self.index, self.layout, self.settings.train_items)
+
+    def training(self, collection: str) -> TrainingState:
+        """The latest training of a collection by a worker. Raises NotFound."""
+        identity = self.index.identity(collection)
+        asked = self.training_requests.requested(collection)
+        if asked is None or asked.identity != identity:
+            raise NotFound(f"nothing was trained for collection {collection!r}")
+        return training_state(asked, self.training_requests.course(asked))
+
+    def models(self, collection: str) -> list[LearntModel]:
+        """The models that a collection has learnt, the latest first. Raises NotFound."""
+        models = self.learnt_models
+        return [
+            learning.described(models, collection, entry, self.layout, whole=False)
+            for entry in models.all(collection)
+        ]
+
+    def model(self, collection: str, reference: str) -> LearntModel:
+        """One of them with its card. Raises NotFound, InvalidInput."""
+        entry = self.learnt_models.get(collection, reference)
+        return learning.described(self.learnt_models, collection, entry, self.layout, whole=True)
+
+    def delete_model(self, collection: str, reference: str) -> None:
+        """Delete a model that no index uses. Raises NotFound, Conflict, InvalidInput."""
+        self.learnt_models.remove(collection, reference)
+
+    def activate(
+        self,
+        collection: str,
+        reference: str,
+        *,
+        force: bool = False,
+        progress: "bool | Callable[[Progress], None]" = True,
+    ) -> "Progress":
+        """Let a model serve, in this process: compare it, then build the collection anew with it.
+
+        The collection can be used meanwhile, and rolled back afterwards.
+
+        Args:
+            collection: its name.
+            reference: of a model that it has learnt.
+            force: whether to do so without a comparison.
+            progress: whether to show a bar; or a function, called with a report now and then.
+
+        Raises:
+            NotFound: no collection or model of that name.
+            Conflict: the model finds surely less than what serves, or serves already.
+            InvalidInput: too few items were set aside to compare with.
+            IndexUnavailable, StoreUnavailable: it can't go on.
+        """
+        models = learning.target(self, collection, reference)
+        if not force:
+            learning.check(self, collection, reference)
+        return self.rebuild(collection, progress=progress, models=models)
+
+    def deactivate(
+        self,
+        collection: str,
+        reference: str,
+        *,
+        progress: "bool | Callable[[Progress], None]" = True,
+    ) -> "Progress":
+        """Let a model serve no more. Raises Conflict where it does not; else as ``activate``."""
+        models = self.learnt_models.without_model(collection, reference)
+        return self.rebuild(collection, progress=progress, models=models)
 
     # Accept
 

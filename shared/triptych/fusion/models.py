@@ -89,10 +89,10 @@ class ModelCard:
                 block.name
                 for block in layout.blocks
                 if tuple(self.blocks.get(block.name, ())) != (block.dims, block.card.fingerprint)
-            ]
+            ] + [name for name in self.blocks if name not in layout.slices]
             raise FingerprintMismatch(
                 f"{self.name} was trained on features of layout {self.layout}, not "
-                f"{layout.fingerprint} ({', '.join(other) or 'fewer blocks'} differ): train it anew"
+                f"{layout.fingerprint} ({', '.join(other) or 'their order'} differ): train it anew"
             )
 
 
@@ -197,6 +197,16 @@ def load(store: MediaStore, reference: str) -> Model:
     if model.card.name != name:
         raise WeightsError(f"model {reference} is of {model.card.name}")
     return model
+
+
+def delete(store: MediaStore, reference: str) -> None:
+    """Remove what ``save`` wrote, if it is there. Raises InvalidInput, StoreUnavailable."""
+    store.delete_document(FOLDER, _file_name(reference))
+
+
+def check_reference(reference: str) -> None:
+    """Raise InvalidInput unless this is of the form of a reference."""
+    _file_name(reference)
 
 
 def _file_name(reference: str) -> str:

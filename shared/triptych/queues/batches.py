@@ -20,6 +20,7 @@ from triptych.ingest.manifest import Entry, Manifest, read_manifest
 from triptych.queues import announcing, jobs
 from triptych.queues.progress import Progress
 from triptych.queues.rebuilds import Rebuilds
+from triptych.queues.trainings import Trainings
 from triptych.queues.webhook import Notice
 from triptych.search.answer import dumps
 
@@ -62,6 +63,11 @@ class Batches:
     def rebuilds(self) -> Rebuilds:
         """The rebuilds of the same engine."""
         return Rebuilds(self.engine, self.app, self.redis)
+
+    @property
+    def trainings(self) -> Trainings:
+        """The trainings of the same engine."""
+        return Trainings(self.engine, self.app, self.redis)
 
     def state(self, batch: str) -> BatchState:
         """A batch at this moment. Raises NotFound."""

@@ -14,12 +14,16 @@ from triptych.core.settings import Settings
 from triptych.ingest.chunk import BULK, FUSION, URGENT, Chunk
 from triptych.ingest.planning import BEGINNING, Position
 from triptych.ingest.rebuilding import Pass, Rebuild
+from triptych.ingest.trainings import Training
 from triptych.queues import codec, labels, scripts, transport
 from triptych.queues.labels import HEADER, Death, Label
 from triptych.queues.streams import LANES, flight_key, stream_key
 
 PLAN = "plan"
-QUEUES: tuple[str, ...] = (PLAN, *MODALITIES, FUSION)
+TRAIN = "train"
+NEEDED: tuple[str, ...] = (PLAN, *MODALITIES, FUSION)
+"""The queues without whose workers no item is indexed."""
+QUEUES: tuple[str, ...] = (*NEEDED, TRAIN)
 
 
 def task_name(queue: str) -> str:
@@ -90,6 +94,12 @@ def send_rebuild(app: Celery, asked: Rebuild, position: Pass) -> None:
     """Ask for the next window of a rebuild to be planned. Raises QueueUnavailable."""
     message = {"rebuild": asked.collection, "id": asked.id, "position": vars(position)}
     send_task(app, PLAN, message, priority=BULK, label=Label(group=asked.id))
+
+
+def send_training(app: Celery, asked: Training) -> None:
+    """Wake a worker for a training, or a comparison. Raises QueueUnavailable."""
+    message = {"train": asked.collection, "id": asked.id}
+    send_task(app, TRAIN, message, priority=BULK, label=Label(group=asked.id))
 
 
 def send_closing(app: Celery, batch: str) -> None:
@@ -196,6 +206,8 @@ class InFlight:
     """Whether a plan message is under way."""
     writing: frozenset[int] = frozenset()
     """Those of which a message has come to the last step."""
+    messages: int = 0
+    """All of them."""
 
 
 def in_flight(client: redis.Redis, batch: str) -> InFlight:
@@ -211,6 +223,7 @@ def in_flight(client: redis.Redis, batch: str) -> InFlight:
         writing=frozenset().union(
             *(labels.parse(row[4]) for row in rows if row[0] in _WRITE_STREAMS)
         ),
+        messages=len(rows),
     )
 
 

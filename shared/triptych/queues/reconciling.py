@@ -38,6 +38,8 @@ class Sweep(Described):
     """Batches that are planned again because of them."""
     rebuilds: int = 0
     """Rebuilds of collections that go on because of it."""
+    trainings: int = 0
+    """Trainings, and comparisons of models, that go on because of it."""
     broken: int = 0
     """Batches that can't be looked at, such as one whose manifest is damaged; the log says why."""
 
@@ -52,7 +54,7 @@ class Reconciler:
     def sweep(self) -> Sweep:
         """Look at every open batch; one that can't be looked at does not stop the others.
 
-        Then at every rebuild.
+        Then at every rebuild and training.
 
         Raises:
             IndexUnavailable, StoreUnavailable, QueueUnavailable: the next sweep goes on.
@@ -62,7 +64,10 @@ class Reconciler:
             # Where the clock was set back, a batch may seem to come from the future.
             if not 0 <= self.clock() - batch.accepted < _SENDING:
                 found = _sum(found, self._try(batch.batch))
-        found = _sum(found, Sweep(rebuilds=self.batches.rebuilds.sweep()))
+        found = _sum(
+            found,
+            Sweep(rebuilds=self.batches.rebuilds.sweep(), trainings=self.batches.trainings.sweep()),
+        )
         if found.missing:
             log.warning("items are planned again", items=found.missing, batches=found.planned)
         return found

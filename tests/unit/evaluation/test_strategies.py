@@ -8,8 +8,8 @@ from triptych.encoders.cards import unit_rows
 from triptych.evaluation import strategies
 from triptych.evaluation.galleries import losing
 from triptych.evaluation.strategies import Stamps, features_of
+from triptych.fusion.examples import Examples
 from triptych.training.classifier import FEWEST
-from triptych.training.examples import Examples
 
 
 @pytest.fixture(scope="module")

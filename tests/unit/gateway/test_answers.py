@@ -10,12 +10,16 @@ import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image
 
+import learnt
 from triptych.core.settings import Encoders, Settings
 from triptych.engine import Engine
+from triptych.fusion.strategies.comparison import Gain
 from triptych.gateway import batches
 from triptych.gateway.app import create_app
 from triptych.gateway.services import Services
-from triptych.queues import jobs, scripts
+from triptych.ingest.collection_models import Verdict
+from triptych.queues import jobs, presence, scripts
+from triptych.queues.presence import Presence
 from triptych.queues.progress import Status
 
 VISUAL = {"visual-projection": 256, "hsv-histogram": 200}
@@ -105,6 +109,9 @@ def make(tmp_path, monkeypatch):
 
     monkeypatch.setattr(jobs, "send", work)
     monkeypatch.setattr(jobs, "send_plan", plan)
+    monkeypatch.setattr(jobs, "send_training", lambda *_: None)
+    trainer = Presence("train:h:1:a", "train", 1, 0, 0)
+    monkeypatch.setattr(presence, "workers", lambda _: [trainer])
 
     def make(visual: str):
         folder = (tmp_path / visual).as_uri()
@@ -118,6 +125,15 @@ def make(tmp_path, monkeypatch):
     yield make
     for engine in engines.values():
         engine.close()
+
+
+def learn(engine: Engine) -> str:
+    """A model that the collection has learnt, and that was refused; its reference."""
+    models = engine.learnt_models
+    entry = models.add("c", learnt.fusion(engine.layout), trained=1.0, seconds=1.0)
+    gain = Gain("all", old=0.5, new=0.4, gain=-0.1, low=-0.2, high=-0.05, queries=9)
+    models.judge("c", entry, Verdict((), [gain], "finds less", 5.0))
+    return entry.reference
 
 
 def fill(client) -> None:
@@ -184,6 +200,16 @@ def test_every_answer_is_as_described(make):  # noqa: PLR0915 # each operation o
     check("cancel_rebuild", "DELETE", f"{c}/rebuild", 404)
     check("roll_back_collection", "POST", f"{c}/rollback", 409)
     check("delete_previous_index", "DELETE", f"{c}/previous", 404)
+    check("get_training", "GET", f"{c}/train", 404)
+    check("train_model", "POST", f"{c}/train", 202)
+    check("cancel_training", "DELETE", f"{c}/train", 204)
+    model = f"{c}/models/{learn(client.application.extensions['triptych'].engine)}"
+    check("list_models", "GET", f"{c}/models", 200)
+    check("get_model", "GET", model, 200)
+    check("activate_model", "POST", f"{model}/activate", 202)
+    check("deactivate_model", "POST", f"{model}/deactivate", 409)
+    check("get_training", "GET", f"{c}/train", 200)
+    check("delete_model", "DELETE", model, 204)
     item = {
         "id": "a",
         "text": "a red cat",

@@ -20,15 +20,16 @@ from triptych.search.request import SearchRequest
 
 METHODS = {"GET", "PUT", "POST", "DELETE", "PATCH"}
 OPERATION_IDS = [
-    "cancel_batch", "cancel_rebuild", "create_batch", "create_collection", "create_item",
-    "create_upload", "delete_collection", "delete_item", "delete_previous_index", "delete_upload",
+    "activate_model", "cancel_batch", "cancel_rebuild", "cancel_training", "create_batch",
+    "create_collection", "create_item", "create_upload", "deactivate_model", "delete_collection",
+    "delete_item", "delete_model", "delete_previous_index", "delete_upload",
     "find_known_items", "get_about",
     "get_batch", "get_collection", "get_health", "get_item", "get_limits", "get_metrics",
-    "get_openapi", "get_readiness", "get_upload_offset",
-    "list_batch_failures", "list_batches", "list_collections", "list_items",
+    "get_model", "get_openapi", "get_readiness", "get_training", "get_upload_offset",
+    "list_batch_failures", "list_batches", "list_collections", "list_items", "list_models",
     "list_similar_items", "pause_batch", "rebuild_collection", "reconcile", "resume_batch",
     "retry_batch", "roll_back_collection", "search",
-    "send_upload_part", "similar_items", "watch_batch",
+    "send_upload_part", "similar_items", "train_model", "watch_batch",
 ]  # fmt: skip
 
 

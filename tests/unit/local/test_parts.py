@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from triptych.core.settings import Settings
-from triptych.local import elasticsearch, parts, valkey
+from triptych.local import elasticsearch, options, parts, valkey
 from triptych.local.errors import StackError
 from triptych.local.options import PART_NAMES, StackOptions, stack_home
 from triptych.local.parts import Part, child_env, waves
@@ -15,12 +15,13 @@ from triptych.local.ports import Ports
 from triptych.local.state import last_index, remember_index
 
 PORTS = Ports(gateway=9000, valkey=9001, search=9002, transport=9003)
-PYTHON_PARTS = tuple(name for name in PART_NAMES if name != "elasticsearch")
+PYTHON_PARTS = tuple(n for n in PART_NAMES if n not in {"elasticsearch", "worker-train"})
 
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(options, "find_spec", lambda _: None)
 
 
 def build(**choice: object) -> dict[str, Part]:
@@ -45,6 +46,16 @@ def test_stores_come_before_the_rest():
     order = waves([*build().values(), dummy("elasticsearch")])
     assert sorted(names(order)[0]) == ["elasticsearch", "valkey"]
     assert len(order) == 2
+
+
+def test_models_are_trained_where_tensorflow_is(monkeypatch, tmp_path):
+    """In this environment, or in one that the worker is given."""
+    chosen = StackOptions(index="embedded").chosen_parts
+    assert "worker-train" not in chosen
+    given = StackOptions(index="embedded", pythons={"worker-train": tmp_path})
+    monkeypatch.setattr(options, "find_spec", lambda name: name == "tensorflow" or None)
+    for one in (given, StackOptions(index="embedded")):
+        assert set(one.chosen_parts) - set(chosen) == {"worker-train"}
 
 
 def test_absent_needs_do_not_count():

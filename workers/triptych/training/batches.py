@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from triptych.encoders.cards import Vectors
+from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features, Indices, Mask
-from triptych.training.examples import Examples
 
 _NEIGHBOURS = 10
 _HARD = 0.5

@@ -8,7 +8,7 @@ Guo et al., ICML 2017), and measured on the rest, as is a logistic regression, t
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,10 +26,11 @@ from triptych.fusion.classification import (
     softmax,
 )
 from triptych.fusion.classifier import NAME, Classifier
+from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features
 from triptych.fusion.models import FEATURES, OUTPUT, PRESENT, Model, ModelCard
 from triptych.training.batches import Patterns
-from triptych.training.examples import Examples, check_apart
+from triptych.training.checks import check_apart
 from triptych.training.export import export, outputs
 from triptych.training.libraries import libraries, versions
 
@@ -78,9 +79,22 @@ class TrainedClassifier:
 
 
 def train_classifier(
-    examples: Examples, *, seed: int = 0, options: ClassifierOptions = ClassifierOptions()
+    examples: Examples,
+    *,
+    seed: int = 0,
+    options: ClassifierOptions = ClassifierOptions(),  # frozen
+    split: int | None = None,
+    watch: Callable[[int, Mapping[str, float]], None] = lambda *_: None,
 ) -> TrainedClassifier:
     """Train a classifier of labelled items; those without a label are left out.
+
+    Args:
+        examples: items with their labels.
+        seed: of all that is drawn.
+        options: sizes and rates.
+        split: the seed that sets items aside, by default the same one. The first ``options.test``
+            of ``Examples.places`` are measured with.
+        watch: is told of each epoch its number and its figures; what it raises ends the training.
 
     Raises:
         InvalidInput: no labels, one class, or a class of too few groups.
@@ -89,12 +103,13 @@ def train_classifier(
     classes = check_labels(examples)
     libraries()
     begun = time.perf_counter()
-    labelled = examples.rows(np.array([label is not None for label in examples.labels]))
-    training, validation, test = _thirds(labelled, options, seed)
+    has = np.array([label is not None for label in examples.labels])
+    labelled, places = examples.rows(has), examples.places(seed if split is None else split)[has]
+    training, validation, test = _thirds(labelled, places, options)
     truth = {id(each): _numbers(each, classes) for each in (training, validation, test)}
     network, epochs = _fitted(
         (training, truth[id(training)]), (validation, truth[id(validation)]),
-        len(classes), options, seed,
+        len(classes), options, seed, watch=watch,
     )  # fmt: skip
     temperature = best_temperature(outputs(network, validation.features), truth[id(validation)])
     measured = figures(
@@ -171,10 +186,9 @@ def best_temperature(logits: Vectors, truth: Counts) -> float:
 
 
 def _thirds(
-    examples: Examples, options: ClassifierOptions, seed: int
+    examples: Examples, places: Floats, options: ClassifierOptions
 ) -> tuple[Examples, Examples, Examples]:
     """Training, validation and test items, apart by group."""
-    places = examples.places(seed)
     test = places < options.test
     validation = ~test & (places < options.test + options.validation)
     three = tuple(examples.rows(rows) for rows in (~test & ~validation, validation, test))
@@ -198,6 +212,8 @@ def _fitted(
     classes: int,
     options: ClassifierOptions,
     seed: int,
+    *,
+    watch: Callable[[int, Mapping[str, float]], None],
 ) -> tuple[Any, int]:
     """The network with the least loss on validation items, and after how many epochs that was."""
     keras = libraries().keras
@@ -223,6 +239,7 @@ def _fitted(
         )  # fmt: skip
         likely = softmax(outputs(network, held.features))[np.arange(len(held)), truth]
         loss = float(-np.log(likely + 1e-12).mean())
+        watch(epoch, {"loss": loss})
         if loss < best:
             best, chosen, weights = loss, epoch, network.get_weights()
         elif epoch - chosen >= options.patience:

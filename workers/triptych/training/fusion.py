@@ -3,13 +3,13 @@
 The loss is supervised InfoNCE with several positives (van den Oord et al., 2018; Khosla et al.,
 Supervised contrastive learning, NeurIPS 2020) between two views of each item, in both directions.
 The network that finds most in the trials of validation items is kept; then the share of its score
-beside block fusion is chosen on the same trials. The same examples, seed and libraries give the
-same network.
+beside the blocks is chosen on the same trials, by the scores that search will serve. The same
+examples, seed and libraries give the same network.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -18,17 +18,17 @@ import numpy as np
 
 from triptych.core.errors import InvalidInput
 from triptych.fusion.blocks import Layout
+from triptych.fusion.examples import Examples
+from triptych.fusion.extended import Learnt
 from triptych.fusion.features import Features, joined
-from triptych.fusion.measures import ranks
 from triptych.fusion.models import Model, ModelCard
 from triptych.fusion.strategies.block import BlockFusion
 from triptych.fusion.strategies.comparison import Gain, compare, found
-from triptych.fusion.strategies.joined import Joined
 from triptych.fusion.strategies.learned import NETWORKS, LearnedFusion
 from triptych.fusion.strategies.strategy import Strategy
 from triptych.fusion.strategies.trials import Trial, make_trials
 from triptych.training.batches import Batches
-from triptych.training.examples import Examples, check_apart, check_enough
+from triptych.training.checks import check_apart, check_enough
 from triptych.training.export import export, outputs
 from triptych.training.libraries import libraries, versions
 from triptych.training.networks import HEADS, build, merged, set_start
@@ -36,6 +36,8 @@ from triptych.training.start import projections
 
 VERSION = 1
 _SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_ASKED = 100
+"""Queries of a kind that choose the share."""
 _LEAST_GAIN = 0.002
 """A smaller gain of the mean reciprocal rank is no reason to go on, or to take a larger share."""
 
@@ -81,7 +83,7 @@ def train_fusion(  # one step after the other
     options: Options = Options(),  # frozen
     validation: Examples | None = None,
     refit: bool = True,
-    say: Callable[[str], None] = lambda _: None,
+    watch: Callable[[int, Mapping[str, float]], None] = lambda *_: None,
 ) -> Trained:
     """Train a network by its name, choose its share, and make a model of it.
 
@@ -93,7 +95,7 @@ def train_fusion(  # one step after the other
         validation: items to validate with, which share no content with the others.
         refit: train a second time on all items, for as many epochs as were best, once everything
             is chosen and measured.
-        say: is told how far it is, an epoch at a time.
+        watch: is told of each epoch its number and its figures; what it raises ends the training.
 
     Raises:
         InvalidInput: no such network; too few items, or all of one part; contents on both sides.
@@ -112,12 +114,7 @@ def train_fusion(  # one step after the other
     check_apart(training, held)
     trials = make_trials(held.features, held.groups, seed=seed)
     descent = _Descent(name, examples.features.layout, options, seed)
-    epochs = descent.until_best(training, trials, say)
-    block, learned = BlockFusion(examples.features.layout), descent.strategy
-    share = _share(block, learned, trials)
-    gains = compare(block, Joined(block, learned, share), trials)
-    if refit and validation is None:
-        descent.for_epochs(examples, epochs)
+    epochs = descent.until_best(training, trials, watch)
     card = ModelCard(
         kind="fusion",
         name=name,
@@ -129,15 +126,25 @@ def train_fusion(  # one step after the other
             for block in examples.features.layout.blocks
         },
         data={**examples.summary(), "validation": held.summary(), "refitted": refit},
-        metrics={f"MRR, {gain.kind}": round(gain.new, 4) for gain in gains}
-        | {f"MRR, {gain.kind}, block": round(gain.old, 4) for gain in gains},
+        metrics={},  # and the share: they are measured with the model
         seed=seed,
         versions=versions(),
         parameters={**asdict(options), "chosen_epochs": epochs},
-        share=share,
     )  # fmt: skip
     sample = _sample(examples.features)
     model = export(descent.network, card, sample, served=descent.served())
+    share = _share(model, examples.features.layout, trials)
+    gains = compare(
+        BlockFusion(examples.features.layout),
+        _served(model, examples.features.layout, share),
+        trials,
+    )
+    if refit and validation is None:
+        descent.for_epochs(examples, epochs)
+        model = export(descent.network, card, sample, served=descent.served())
+    metrics = {f"MRR, {gain.kind}": round(gain.new, 4) for gain in gains}
+    metrics |= {f"MRR, {gain.kind}, block": round(gain.old, 4) for gain in gains}
+    model = Model.of(replace(card, share=share, metrics=metrics), model.data)
     return Trained(model, gains, time.perf_counter() - begun)
 
 
@@ -164,7 +171,10 @@ class _Descent:
         self._compiled = tf.function(self._descend, reduce_retracing=True, autograph=False)
 
     def until_best(
-        self, examples: Examples, trials: Sequence[Trial], say: Callable[[str], None]
+        self,
+        examples: Examples,
+        trials: Sequence[Trial],
+        watch: Callable[[int, Mapping[str, float]], None],
     ) -> int:
         """Train until trials find no more, and keep what found most; after how many epochs."""
         batches = self._begun(examples)
@@ -172,7 +182,7 @@ class _Descent:
         for epoch in range(1, self._options.epochs + 1):
             loss = self._epoch(batches)
             now = found(self.strategy, trials)
-            say(f"epoch {epoch}: loss {loss:.3f}, mean reciprocal rank {now:.4f}")
+            watch(epoch, {"loss": loss, "MRR": now})
             if now > best + _LEAST_GAIN:
                 best, chosen, weights = now, epoch, self.network.get_weights()
             elif epoch - chosen >= self._options.patience:
@@ -222,20 +232,27 @@ class _Descent:
         return loss
 
 
-def _share(block: Strategy, learned: Strategy, trials: Sequence[Trial]) -> float:
+def _share(model: Model, layout: Layout, trials: Sequence[Trial]) -> float:
     """The share of the learned score with which most is found; the smaller of nearly equal ones."""
-    scores = [
-        [each.scores(trial.queries, trial.items) for each in (block, learned)] for trial in trials
+    asked = [
+        replace(one, queries=one.queries.rows(np.arange(few)), relevant=one.relevant[:few])
+        for one in trials
+        for few in (min(_ASKED, len(one.queries)),)
     ]
     best, reached = 0.0, -1.0
     for share in _SHARES:
-        now = float(np.mean([
-            np.mean(1 / ranks((1 - share) * a + share * b, trial.relevant))
-            for (a, b), trial in zip(scores, trials, strict=True)
-        ]))  # fmt: skip
+        now = found(_served(model, layout, share), asked)
         if now > reached + _LEAST_GAIN:
             best, reached = share, now
     return best
+
+
+def _served(model: Model, layout: Layout, share: float) -> Strategy:
+    """What search does with a model that has this share of the score."""
+    if not share:
+        return BlockFusion(layout)
+    learnt = Learnt.of(layout, [Model.of(replace(model.card, share=share), model.data)])
+    return BlockFusion(learnt.layout, learnt)
 
 
 def _sample(features: Features) -> Features:

@@ -4,7 +4,7 @@ import argparse
 
 from triptych.core.threads import limit_threads
 
-KINDS = ("image", "text", "audio", "fusion", "plan")
+KINDS = ("image", "text", "audio", "fusion", "plan", "train")
 
 
 def main(arguments: list[str] | None = None) -> None:

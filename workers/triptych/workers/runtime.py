@@ -43,6 +43,7 @@ class Runtime:
         prepare: Callable[[], None],
         drain: float,
         hang: float | None = None,
+        once: bool = False,
     ) -> None:
         """Make the task.
 
@@ -53,11 +54,13 @@ class Runtime:
             prepare: called in each process before it takes work.
             drain: seconds that work may take to its end when the worker is told to stop.
             hang: seconds after which work counts as hung, and its process is killed; None: never.
+            once: whether each message gets a process of its own, whose memory goes with it.
         """
         self.app = app
         self.kind = kind
         self._prepare = prepare
         self._drain = drain
+        self._once = once
         self._controller: Any = None
         self._task = app.task(name=jobs.task_name(kind), Request=Request, time_limit=hang)(work)
 
@@ -78,6 +81,7 @@ class Runtime:
                 "--without-gossip",
                 "--without-mingle",
                 "--without-heartbeat",
+                *(["--max-tasks-per-child=1"] if self._once else []),
                 "--loglevel=WARNING",
             ]
         )

@@ -50,6 +50,7 @@ class Worker:
         tasks: dict[str, Callable[[dict[str, Any]], None]] = {
             FUSION: self.write,
             jobs.PLAN: self.plan,
+            jobs.TRAIN: self.train,
         }
         self.runtime = Runtime(
             self.app,
@@ -59,6 +60,7 @@ class Worker:
             drain=settings.drain,
             # A planner that is slow, as its files come from far away, is no victim of an item.
             hang=None if kind == jobs.PLAN else settings.hang,
+            once=kind == jobs.TRAIN,
         )
 
     @cached_property
@@ -196,6 +198,13 @@ class Worker:
             jobs.send(self.app, chunk)
         if plan.after is not None:
             jobs.send_plan(self.app, batch, plan.after, repair=repair)
+
+    def train(self, message: dict[str, Any]) -> None:
+        """Train a model of a collection, or compare one and let it serve."""
+        from triptych.workers.training import train
+
+        with patient():
+            self.batches.trainings.work(message, self.runtime.label, train)
 
     def _accept(self, message: dict[str, Any]) -> Chunk | None:
         """The chunk of a message; None if there is nothing left to do.

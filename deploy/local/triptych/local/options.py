@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -10,8 +11,10 @@ from triptych.core.settings import data_home
 from triptych.core.threads import usable_cpus
 from triptych.local.errors import StackError
 
-WORKER_KINDS = ("image", "text", "audio", "fusion", "plan")
+WORKER_KINDS = ("image", "text", "audio", "fusion", "plan", "train")
 ELASTICSEARCH = "elasticsearch"
+TRAINER = "worker-train"
+"""Is started where TensorFlow is installed."""
 PART_NAMES = (
     "valkey",
     ELASTICSEARCH,
@@ -83,8 +86,10 @@ class StackOptions:
 
     @property
     def chosen_parts(self) -> tuple[str, ...]:
-        """The requested parts without those that this index does not need."""
+        """The requested parts without those that this index does not need, or that can't run."""
         without = {ELASTICSEARCH} if self.index == "embedded" else set()
+        if TRAINER not in self.pythons and find_spec("tensorflow") is None:
+            without.add(TRAINER)
         return tuple(part for part in self.parts if part not in without)
 
     @property

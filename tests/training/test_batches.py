@@ -1,47 +1,11 @@
-"""Groups, folds that cut none, batches, and the closed-form start."""
+"""Batches, the closed-form start, and what can't be learnt from."""
 
 import numpy as np
 import pytest
 
-from triptych.core.errors import InvalidInput
 from triptych.encoders.cards import unit_rows
 from triptych.training.batches import Batches, Patterns, neighbours
-from triptych.training.examples import Examples, check_apart
 from triptych.training.start import projections
-
-
-def test_items_of_any_common_content_are_one_group(examples):
-    """Also by way of a third."""
-    some = examples.features.rows(np.arange(5))
-    contents = [["a"], ["b", "c"], ["d"], ["c", "a"], ["e"]]
-    made = Examples(some, contents)
-    assert made.groups.tolist() == [0, 0, 2, 0, 4]
-    assert made.summary()["groups"] == 3
-    places = made.places(0)
-    assert len(set(places.tolist())) == 3
-    assert places[0] == places[1] == places[3]
-
-
-def test_a_split_depends_on_contents_not_on_the_order(examples):
-    """The same items are set aside when they come in another order."""
-    _, held = examples.split(0.3, seed=2)
-    turned, _ = examples.rows(np.arange(240)[::-1]), None
-    _, again = turned.split(0.3, seed=2)
-    first, second = ({key for one in each.contents for key in one} for each in (held, again))
-    assert first == second
-    assert 40 < len(held) < 110
-    check_apart(*examples.split(0.3, seed=2))
-
-
-@pytest.mark.parametrize(
-    ("contents", "labels", "reason"),
-    [([["a"]], (), "1 contents for 2"), ([["a"], []], (), "item 1"),
-     ([["a"], ["b"]], ["x"], "1 labels for 2")],
-)  # fmt: skip
-def test_examples_that_do_not_fit_are_refused(examples, contents, labels, reason):
-    """With the item that is wrong."""
-    with pytest.raises(InvalidInput, match=reason):
-        Examples(examples.features.rows(np.arange(2)), contents, labels)
 
 
 def test_neighbours_are_others_and_near(examples):
