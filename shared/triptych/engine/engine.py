@@ -224,14 +224,13 @@ class Engine:
     def delete_collection(self, name: str) -> None:
         """Delete a collection with everything in it. Raises NotFound.
 
-        Its media go with the next ``collect``.
+        Its media, and what it has learnt, go with the next ``collect``.
         """
         identity = self.index.identity(name)
         self.store.write_document(ERASED, identity, b"")
         self.index.drop(name)
         self.rebuilder.forget(name)
         self.training_requests.forget(name)
-        self.learnt_models.forget(identity)
 
     def rebuild(
         self,

@@ -4,7 +4,7 @@ Both are asked by the served scores, over items that neither has learnt from. Wh
 is refused.
 """
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,24 +83,34 @@ class Comparing:
     ) -> Gain:
         """How often the classifier is right, beside the present one of the same labels.
 
-        Without one: beside who always says the commonest label.
+        Without one: beside who always says the commonest label. Items are asked about whose label
+        one of the two knows.
         """
-        has = np.array([label is not None for label in held.labels], np.bool_)
-        if has.sum() < _FEWEST:
+        new, present = Classifier(model, self.layout), self._present(collection, entry.labels)
+        labels = {*new.classes, *(present.classes if present else ())}
+        asked = held.rows(np.array([label in labels for label in held.labels], np.bool_))
+        if len(asked) < _FEWEST:
             raise InvalidInput(
-                f"{int(has.sum())} items with a label were set aside to measure {entry.reference} "
+                f"{len(asked)} items with a label were set aside to measure {entry.reference} "
                 f"with; {_FEWEST} are needed"
             )
-        asked = held.rows(has)
-        present = self._layout(collection).classifier
-        known = present and present in {one.reference for one in self.models.all(collection)}
-        if known and self.models.get(collection, present).labels == entry.labels:
-            old = _right(Classifier(load(self.store, present), self.layout), asked)
+        if present is None:
+            commonest = Counter(label for label in every.labels if label in labels).most_common(1)
+            old = np.array([label == commonest[0][0] for label in asked.labels], float)
         else:
-            old = np.array([label == _commonest(every.labels) for label in asked.labels], float)
-        new = _right(Classifier(model, self.layout), asked)
-        gain, low, high = interval(new - old)
-        return Gain(ACCURACY, float(old.mean()), float(new.mean()), gain, low, high, len(new))
+            old = _right(present, asked)
+        new_right = _right(new, asked)
+        gain, low, high = interval(new_right - old)
+        means = float(old.mean()), float(new_right.mean())
+        return Gain(ACCURACY, *means, gain, low, high, len(asked))
+
+    def _present(self, collection: str, labels: str) -> Classifier | None:
+        """The classifier that serves, if it has learnt the same labels."""
+        reference = self._layout(collection).classifier
+        known = {one.reference: one.labels for one in self.models.all(collection)}
+        if not reference or known.get(reference) != labels:
+            return None
+        return Classifier(load(self.store, reference), self.layout)
 
 
 def _right(classifier: Classifier, items: Examples) -> Floats:
@@ -110,8 +120,3 @@ def _right(classifier: Classifier, items: Examples) -> Floats:
         [one is not None and one.label == label
          for one, label in zip(said, items.labels, strict=True)], float,
     )  # fmt: skip
-
-
-def _commonest(labels: Sequence[str | None]) -> str:
-    names, counts = np.unique([label for label in labels if label is not None], return_counts=True)
-    return str(names[counts.argmax()])

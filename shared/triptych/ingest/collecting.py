@@ -1,4 +1,4 @@
-"""Collecting what nothing refers to any more: media, derived data, tombstones, old batches.
+"""Collecting what nothing refers to any more: media, derived data, tombstones, old batches, models.
 
 Media come into the store before the manifest that refers to them. So what is young stays (a grace),
 and what is put again while it is collected is young again.
@@ -12,6 +12,7 @@ from typing import Any
 
 from triptych.core.errors import NotFound
 from triptych.index import SearchIndex
+from triptych.ingest.collection_models import CollectionModels
 from triptych.ingest.derived import digests
 from triptych.ingest.ledger import ANNOUNCED, CLOSED, ClosedBatch, Ledger, closed_name
 from triptych.ingest.manifest import read_manifest
@@ -84,6 +85,7 @@ class Collector:
                     self.store.derived(kind), kept, before, _deleting(self.store, kind)
                 )
         for note in notes:
+            CollectionModels(self.store, self.index).forget(note.name)
             self.store.delete_document(ERASED, note.name)
         return Collected(media, derived, tombstones, batches)
 

@@ -20,7 +20,8 @@ from triptych.ingest.collection_models import LEARNT, Verdict
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     """With two empty collections."""
-    with Engine.open(Settings.of_folder(tmp_path)) as opened:
+    settings = Settings.of_folder(tmp_path).model_copy(update={"media_grace": 0})
+    with Engine.open(settings) as opened:
         opened.create_collection("c")
         opened.create_collection("d")
         yield opened
@@ -73,6 +74,7 @@ def test_a_deleted_model_takes_its_file_along(engine):
         engine.delete_model("c", reference)
     assert models.load(engine.store, reference) == model
     engine.delete_collection("d")
+    engine.collect()
     with pytest.raises(NotFound):
         models.load(engine.store, reference)
     assert engine.store.documents(f"{LEARNT}/{engine.index.identity('c')}") == []
