@@ -11,6 +11,7 @@ from meanings import fill, made
 from triptych.core.errors import Conflict, NotFound, QueueUnavailable, Unavailable
 from triptych.core.settings import Settings
 from triptych.engine import Engine
+from triptych.fusion import models
 from triptych.queues import jobs, presence
 from triptych.queues.labels import Death, Label
 from triptych.queues.presence import Presence
@@ -222,3 +223,21 @@ def test_a_model_that_can_not_find_more_is_refused(queue):
     queue.trainings.activate("c", model)
     queue.work()
     assert "its share of the score is 0" in queue.engine.training("c").problem
+
+
+def test_a_model_whose_file_is_damaged_is_refused(queue):
+    """At once, forced or not; also where that happens between the request and the comparison."""
+    model = keep(queue.engine, 0.001)
+    queue.trainings.activate("c", model)
+    name = model.replace("@", "-") + ".onnx"
+    data = bytearray(queue.engine.store.read_document(models.FOLDER, name))
+    data[len(data) // 2] ^= 1
+    queue.engine.store.write_document(models.FOLDER, name, bytes(data))
+    queue.work()
+    assert "its digest is another" in queue.engine.training("c").problem
+    for force in (False, True):
+        with pytest.raises(Conflict, match="its digest is another"):
+            queue.trainings.activate("c", model, force=force)
+        with pytest.raises(Conflict, match="its digest is another"):
+            queue.engine.activate("c", model, force=force, progress=False)
+    assert queue.engine.learnt_models.active("c") == ()
