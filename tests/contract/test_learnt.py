@@ -27,6 +27,7 @@ from triptych.index import SearchIndex, migration
 from triptych.index.documents import unpack_features
 from triptych.index.embedded import EmbeddedIndex
 from triptych.index.generations import following
+from triptych.index.origin import Origin
 from triptych.media.store import MediaStore
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
@@ -252,6 +253,23 @@ def test_an_item_that_fails_is_whole_all_the_same(engine, active):
     )  # fmt: skip
     assert engine.collection(NAME).index.state == "current"
     engine.delete_item(NAME, "broken")
+
+
+def test_an_item_that_a_swap_overtakes_is_completed(engine, active, monkeypatch):
+    """Its writer still saw the index of before, which had no models."""
+    plain = Origin(layout().fingerprint, layout().encoders, layout())
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.index, "origin", lambda _: plain)
+        engine.add(NAME, [{"id": "overtaken", "text": "an overtaken noise"}], progress=False)
+        patch.undo()
+        engine.rebuilder.note_incomplete(NAME)  # which asked the index of before, too
+    assert "features" not in engine.index.get(NAME, "overtaken")
+    assert engine.collection(NAME).index.state == "incomplete"
+    engine.rebuild(NAME, progress=False)
+    assert engine.collection(NAME).index.state == "current"
+    assert features(engine, "overtaken").block(JOINT).any()
+    assert engine.item(NAME, "overtaken")["predictions"]["label"] == "sound"
+    engine.delete_item(NAME, "overtaken")
 
 
 def test_it_goes_along_to_another_index(engine, active, tmp_path: Path):

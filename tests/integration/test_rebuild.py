@@ -18,8 +18,14 @@ import numpy as np
 import pytest
 import redis
 
+import learnt
 from support import ids, wait_for
 from triptych.client import Client, ClientError
+from triptych.core.settings import Encoders, Settings
+from triptych.engine import Engine
+from triptych.fusion import models
+from triptych.fusion.models import Model
+from triptych.index.documents import unpack_features
 from triptych.local import Stack, StackOptions, running_stack
 
 OLD = {"TRIPTYCH_ENCODER_VISUAL": "hsv-histogram", "TRIPTYCH_ENCODER_CONCEPT": ""}
@@ -237,3 +243,84 @@ def test_a_change_of_encoders(start: Start, pictures: Path):
         ]
         client.delete_previous_index(NAME)
         assert "previous" not in client.collection(NAME)["index"]
+
+
+def engine_of(stack: Stack) -> Engine:
+    """An engine over the data of a stack with the old encoders."""
+    encoders = Encoders(visual="hsv-histogram", concept="")
+    urls = {"media_url": stack.media_url, "index_url": stack.index_url}
+    return Engine.open(Settings(encoders=encoders, **urls))
+
+
+def saved_models(engine: Engine) -> tuple[Model, Model]:
+    """A fusion, and a classifier of circles and squares, in the store."""
+    layout = engine.layout
+    examples = {
+        shape: unpack_features(engine.index.get(NAME, item)["features"], layout)
+        for shape, item in (("circle", "i000"), ("square", "i001"))
+    }
+    made = learnt.fusion(layout), learnt.classifier(layout, examples)
+    for model in made:
+        models.save(engine.store, model)
+    return made
+
+
+def reasons(client: Client, **query: Any) -> list[set[str]]:
+    """The blocks by which the hits of a search are explained."""
+    hits = client.search(NAME, {"limit": 50, "fusion": "linear", **query})["hits"]
+    for hit in hits:
+        total = sum(reason["contribution"] for reason in hit["why"].values())
+        assert hit["score"] == pytest.approx(total, abs=1e-5)
+    return [set(hit["why"]["text"]["blocks"]) for hit in hits]
+
+
+@pytest.mark.parametrize("start", ["elastic"], indirect=True)
+def test_a_collection_learns(start: Start, pictures: Path):
+    """Models come by a rebuild under load; without a file all waits; a rollback removes them."""
+    with start(OLD) as stack, Client(stack.gateway_url) as client, engine_of(stack) as engine:
+        add(client, pictures, range(60))
+        fusion, classifier = saved_models(engine)
+        with Asking(stack.gateway_url, pictures) as asking:
+            engine.rebuilder.ask(NAME, models=[fusion.reference, classifier.reference])
+            add(client, pictures, range(60, 80))  # the sweep begins the rebuild
+            stack.kill("worker-fusion", "worker-plan")
+            stack.start("worker-fusion", "worker-plan")
+            await_index(client, "current")
+        assert asking.errors == []
+        add(client, pictures, range(80, 90))
+        found = client.collection(NAME)
+        assert found["blocks"][-1]["model"] == fusion.reference
+        assert found["index"]["encoders"]["predictions"] == classifier.reference
+        assert all("joint" in blocks for blocks in reasons(client, text="a circle"))
+        counted = client.search(NAME, {"facets": ["predictions.label"], "limit": 1})
+        labels = {one["value"]: one["count"] for one in counted["facets"]["predictions.label"]}
+        assert (set(labels), sum(labels.values())) == ({"circle", "square"}, 90)
+        shown = client.search(NAME, {"filter": {"predictions.label": "square", "id": "i001"}})
+        assert shown["hits"][0]["item"]["predictions"]["probability"] > 0.5
+
+        name = f"attention-{fusion.fingerprint}.onnx"
+        engine.store.write_document(models.FOLDER, name, fusion.data[:-9])
+        stack.kill("worker-fusion", "gateway")
+        stack.start("worker-fusion", "gateway")
+        lines = json.dumps({"id": "late", "text": "a late circle"}).encode()
+        with Client(stack.gateway_url) as fresh:
+            batch = fresh.submit_manifest(NAME, lines)["batch"]
+            log = stack.home / "logs/worker-fusion.log"
+            deadline = time.monotonic() + 60
+            while "was changed" not in log.read_text():
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            assert fresh.batch(batch).state == "running"
+            with pytest.raises(ClientError, match="was changed"):
+                fresh.search(NAME, {"text": "late"})
+            assert ids(fresh.search(NAME, {"text": "circle", "weights": BY_WORDS}))
+            models.save(engine.store, fusion)
+            assert wait_for(fresh, batch).done == 1
+            fresh.collection(NAME)
+            assert ids(fresh.search(NAME, {"text": "late"}))[0] == "late"
+            fresh.roll_back(NAME)
+            await_index(fresh, "current")
+            add(fresh, pictures, range(90, 95))
+            assert "predictions" not in fresh.item(NAME, "late")
+            assert not any("joint" in blocks for blocks in reasons(fresh, text="a circle"))
+            assert fresh.collection(NAME)["items"]["total"] == 96

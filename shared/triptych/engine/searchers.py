@@ -81,7 +81,7 @@ class Searchers:
             return self._other(Layout(()), _Refused(error))
         base, extractors = self._encoders(found.layout.base, error)
         layout = found.layout.over(base)
-        learnt = Learnt.open(layout, ours.store) if layout.models else None
+        learnt = None if layout.joint is None else Learnt.open(layout, ours.store)
         return self._other(layout, extractors, learnt)
 
     def _encoders(

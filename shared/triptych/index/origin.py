@@ -111,6 +111,11 @@ def _card(values: Mapping[str, Any]) -> Card:
 
 def mismatch(collection: str, found: Origin, ours: Layout) -> FingerprintMismatch:
     """Why the vectors of a collection can't be compared with ours, and what to do."""
+    if found.is_of(ours):
+        models = ", ".join(found.target(ours).models) or "none"
+        return FingerprintMismatch(
+            f"collection {collection!r} has other models than the query was made for: {models}"
+        )
     return FingerprintMismatch(
         f"collection {collection!r} was built with other encoders, whose vectors can't be compared "
         f"with those of this process: {'; '.join(found.changes(ours))}. Rebuild it (`triptych "

@@ -7,6 +7,7 @@ from support import layout, make_item
 from triptych.core.item import Item, Words
 from triptych.index.documents import (
     facts,
+    fitting,
     kind,
     pack_features,
     parts,
@@ -176,3 +177,18 @@ def test_a_selection_leaves_the_document_as_it_is():
     assert returned(document, None) == {"id": "a", "metadata": {"x": 1, "y": 2}, "text": "t"}
     assert returned({"id": "a"}, ["metadata.x", "text"]) == {"id": "a"}
     assert set(document) == {"id", "metadata", "features", "text"}
+
+
+def test_a_document_of_another_layout_loses_what_models_made():
+    """Vector, features and predictions, and how these are looked up; the metadata stay."""
+    made = {"id": "a", "fingerprint": "theirs", "metadata": {"n": 1}, "features": "…",
+            "predictions": {"label": "cat", "probability": 0.5}}  # fmt: skip
+    whole = {**made, "facts": facts(made)}
+    assert [fact["key"] for fact in whole["facts"]] == [
+        "n", "predictions.label", "predictions.probability",
+    ]  # fmt: skip
+    assert fitting(whole, "theirs") == whole
+    assert fitting(whole, "ours") == {
+        "id": "a", "fingerprint": "theirs", "metadata": {"n": 1},
+        "facts": [{"key": "n", "number": 1}],
+    }  # fmt: skip

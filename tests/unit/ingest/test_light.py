@@ -11,7 +11,7 @@ ABSENT = (
     "nltk", "py3langid", "tokenizers", "onnxruntime", "sklearn", "cv2", "PIL", "librosa",
     "soundfile", "soxr", "scipy",
 )  # fmt: skip
-"""Of what the worker of the last step does not install."""
+"""Of what the worker of the last step does not install, or needs for models of collections only."""
 WRITE = f"""
 import sys
 sys.modules.update(dict.fromkeys({ABSENT!r}))  # importing one of them fails
