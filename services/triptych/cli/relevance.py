@@ -1,9 +1,10 @@
 """``triptych evaluate search`` and ``triptych tune``."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, get_args
@@ -16,9 +17,11 @@ from triptych.core.settings import Settings
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.encoders.weights import WeightsError
 from triptych.engine import Engine
-from triptych.evaluation import composed, fusions, judged, stamps, tuning
+from triptych.evaluation import composed, fusions, judged, report, stamps, tuning
 from triptych.evaluation.judged import HALVES, Judged
+from triptych.evaluation.page import files as page
 from triptych.evaluation.queries import encode_set
+from triptych.evaluation.report import PARTS
 from triptych.evaluation.search import BEST_SINGLE, Figure, evaluate
 from triptych.evaluation.table import Parameters
 from triptych.fusion.blocks import Layout
@@ -41,6 +44,7 @@ IndexUrl = Annotated[
     ),
 ]
 _SET = "WEIGHTS in searches, the rest in triptych/fusion"
+PAGE = "page"
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -72,13 +76,35 @@ def evaluate_search(
 
 def evaluate_fusion(
     name: SetName = BUILT_IN[0],
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            help="Measure all of fusion.md instead, and write it, its plots and fusion.json into "
+            "this folder, which has the page already. Needs the extra `train`."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"With --write: one of {', '.join((*PARTS, PAGE))}; may be repeated. "
+            f"`{PAGE}` measures nothing."
+        ),
+    ] = None,
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, one object per line.")
     ] = False,
 ) -> None:
-    """Compare ways to fuse, with every item a candidate: those of searches, and baselines."""
+    """Compare ways to fuse, with every item a candidate: those of searches, and baselines.
+
+    With --write: each strategy on every pattern of parts, what tuning needs, and what it costs.
+    """
     with explained():
+        if write is not None:
+            _write(write, only or list(PARTS))
+            return
+        if only:
+            raise InvalidInput("--only goes with --write")
         judged_set = _read(name)
         with opened(None) as engine:
             for figure in fusions.compare(judged_set, engine):
@@ -91,6 +117,26 @@ def evaluate_fusion(
                         f"{figure.gallery}, {figure.kind}, {figure.way}, n={figure.queries}"
                         + ("" if figure.recall is None else f", recall {figure.recall:.3f}")
                     )
+
+
+def _write(folder: Path, only: Sequence[str]) -> None:
+    """Measure parts of the page, each written as soon as it is known; then the page."""
+    if unknown := sorted(set(only) - {*PARTS, PAGE}):
+        raise InvalidInput(f"no {unknown[0]!r}; there are {', '.join((*PARTS, PAGE))}")
+    known = page.read(folder) if (folder / page.JSON).exists() else {}
+    if parts := [part for part in PARTS if part in only]:
+        with opened(None) as engine:
+            run = report.Run(engine, _say)
+            facts = report.facts(engine)
+            for part in parts:
+                known.update(PARTS[part](run))
+                known["measured"] = {**known.get("measured", {}), part: facts}
+                page.write_json(folder, known)
+    page.write(folder, known)
+
+
+def _say(line: str) -> None:
+    errors.print(f"{datetime.now(UTC):%H:%M:%S} {line}", markup=False, style="dim")
 
 
 def tune(name: SetName = BUILT_IN[0], index_url: IndexUrl = None) -> None:

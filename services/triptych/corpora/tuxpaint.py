@@ -4,6 +4,7 @@ They come from Debian's package ``tuxpaint-stamps-default`` (GPL and others; see
 file) and are not part of this project.
 """
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ _STAMPS = Path("usr/share/tuxpaint/stamps")
 def fetch() -> Path:
     """The folder of the stamps, fetched on first use. Raises CorpusUnavailable."""
     return unpacked(PACKAGE) / _STAMPS
+
+
+def release(stamps: Path) -> str:
+    """The package that the stamps are from, and its version, as "NAME (2022.06.04-1)"."""
+    changes = stamps.parent.parent / "doc" / PACKAGE / "changelog.Debian.gz"
+    with gzip.open(changes, "rt", encoding="utf-8") as file:
+        version = file.readline().partition("(")[2].partition(")")[0]
+    return f"{PACKAGE} ({version})"
 
 
 def lines(stamps: Path) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,7 @@ from functools import cached_property
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from triptych.encoders.cards import Vectors, unit_rows
 from triptych.encoders.scales import UNIT
@@ -176,7 +177,11 @@ def compare(judged: Judged, engine: Engine) -> Iterator[Compared]:
 
 
 def measured(
-    encoded: EncodedSet, engine: Engine, more: Callable[[float], Ways] | None = None
+    encoded: EncodedSet,
+    engine: Engine,
+    more: Callable[[float], Ways] | None = None,
+    *,
+    recalls: bool = True,
 ) -> Iterator[Values]:
     """Yield the values of held-out queries, gallery by gallery and kind by kind.
 
@@ -184,6 +189,8 @@ def measured(
         encoded: the judged set.
         engine: whose collection ``judged`` is used and dropped.
         more: by the loss of a gallery more ways to fuse.
+        recalls: whether to search as well, for what candidates hold of the best ten. It takes most
+            of the time.
     """
     learnt: Learnt | None = None
     grades = encoded.judged.grades
@@ -194,8 +201,11 @@ def measured(
             items = Items(poorer, engine.index)
             if learnt is None:  # on the whole gallery
                 training = encoded.queries["training"]
-                learnt = Learnt([items.ask(query, grades) for query in training])
-            asked = [items.ask(query, grades) for query in encoded.queries["held-out"]]
+                learnt = Learnt([items.ask(query, grades, methods=()) for query in training])
+            methods = OFFERED if recalls else ()
+            asked = [
+                items.ask(query, grades, methods=methods) for query in encoded.queries["held-out"]
+            ]
         finally:
             engine.index.drop(COLLECTION)
         ways = {**_ways(items, learnt), **(more(loss) if more else {})}
@@ -223,7 +233,7 @@ def _values(name: str, gallery: str, kind: str, asked: Sequence[Asked], ways: Wa
         [max(one.ndcg(shared(one, share)) for share in _SHARES) for one in asked]
     )
     recalls: dict[str, float] = {
-        way: float(np.mean([one.recall(way) for one in asked])) for way in OFFERED
+        way: float(np.mean([one.recall(way) for one in asked])) for way in asked[0].found
     }
     return Values(name, gallery, kind, [one.encoded.query.id for one in asked], values, recalls)
 
@@ -246,9 +256,19 @@ class Items:
         ]
         self._rows = {candidate.id: row for row, candidate in enumerate(self._candidates)}
         self._means = _means(np.stack(features).astype(np.float32), self._layout)
+        self._less_means = [_centred(row, self._means, self._layout) for row in features]
 
-    def ask(self, encoded: EncodedQuery, grades: Mapping[str, Mapping[str, int]]) -> Asked:
-        """A query and every item; the index holds the gallery."""
+    def ask(
+        self,
+        encoded: EncodedQuery,
+        grades: Mapping[str, Mapping[str, int]],
+        *,
+        methods: Sequence[Method] = OFFERED,
+    ) -> Asked:
+        """A query and every item; the index holds the gallery.
+
+        It is searched by these methods, too, to tell the candidates of each.
+        """
         items = list(self._candidates)
         query = encoded.encoded.weighted(WEIGHTS)
         if encoded.encoded.words.should:
@@ -259,7 +279,7 @@ class Items:
                 )
         found = {
             method: [match.candidate.id for match in answer(self._index, query, method)[0].matches]
-            for method in OFFERED
+            for method in methods
         }
         return Asked(encoded, query.fused, items, grades[encoded.query.id], found)
 
@@ -269,8 +289,8 @@ class Items:
             replace(term, vector=self._less_mean(term), bounds=UNIT) for term in asked.query.terms
         )
         items = [
-            replace(item, features=_centred(item.features, self._means, self._layout))
-            for item in asked.items
+            replace(item, features=row)
+            for item, row in zip(asked.items, self._less_means, strict=True)
         ]
         query = replace(asked.query, terms=terms)
         return mean_of_parts(replace(asked, query=query, items=items))
@@ -296,7 +316,9 @@ def _means(features: Vectors, layout: Layout) -> dict[str, Vectors]:
     return means
 
 
-def _centred(features: Vectors, means: Mapping[str, Vectors], layout: Layout) -> Vectors:
+def _centred(
+    features: NDArray[np.floating], means: Mapping[str, Vectors], layout: Layout
+) -> Vectors:
     centred = np.zeros(features.shape, np.float32)
     for name, mean in means.items():
         block = features[layout.slices[name]].astype(np.float32)

@@ -1,6 +1,8 @@
 """Judged searches and tuning on the command line."""
 
 import json
+import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,8 +14,10 @@ from triptych.cli.main import app
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.evaluation import judged
 from triptych.evaluation.judged import Query
+from triptych.evaluation.page import files
 
 RUN = CliRunner()
+DOCS = Path(__file__).parents[3] / "docs"
 ANIMALS = {"cat": "feline", "dog": "puppy", "horse": "pony", "parrot": "talking bird"}
 
 
@@ -109,3 +113,31 @@ def test_without_the_corpus_nothing_is_measured(monkeypatch):
         found = RUN.invoke(app, command)
         assert found.exit_code == 1
         assert "apt is not here" in found.stderr
+
+
+def test_the_page_of_fusion_is_made_of_what_was_measured(tmp_path):
+    """A figure that was changed by hand is made anew, and a plot that is missing."""
+    page = (DOCS / files.PAGE).read_text("utf-8")
+    shutil.copy(DOCS / files.JSON, tmp_path)
+    (tmp_path / files.PAGE).write_text(page.replace("| sum |", "| total |"), "utf-8")
+    command = ["evaluate", "fusion", "--write", str(tmp_path), "--only", "page"]
+    found = RUN.invoke(app, command)
+    assert found.exit_code == 0, found.output
+    assert (tmp_path / files.PAGE).read_text("utf-8") == page
+    for picture in (DOCS / files.IMAGES).glob("fusion-*.svg"):
+        assert (tmp_path / files.IMAGES / picture.name).read_bytes() == picture.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--only", "patterns"], "--only goes with --write"),
+        (["--write", ".", "--only", "cells"], "no 'cells'; there are patterns, judged, costs"),
+        (["--write", "/no/such/folder", "--only", "page"], "/no/such/folder"),
+    ],
+)
+def test_what_can_not_be_written_is_an_error(arguments, reason):
+    """Before anything is measured."""
+    found = RUN.invoke(app, ["evaluate", "fusion", *arguments])
+    assert found.exit_code == 2, found.output
+    assert reason in found.stderr

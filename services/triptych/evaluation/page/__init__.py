@@ -1,0 +1,1 @@
+"""The page docs/fusion.md and its plots, made of the JSON that was measured."""
