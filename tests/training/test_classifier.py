@@ -8,12 +8,14 @@ from triptych.fusion.classification import softmax
 from triptych.fusion.classifier import Classifier
 from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features
+from triptych.training import classifier
 from triptych.training.classifier import (
     ClassifierOptions,
     best_temperature,
     check_labels,
     train_classifier,
 )
+from triptych.training.export import export, outputs
 
 BRIEF = ClassifierOptions(epochs=15, patience=15)
 
@@ -93,3 +95,18 @@ def test_copies_do_not_make_a_class_larger(labelled):
     labels = ["a"] * 30 + ["b"] * 10
     with pytest.raises(InvalidInput, match="class 'b' has 1 items that differ"):
         check_labels(Examples(Features.of(features.vectors, features.layout), contents, labels))
+
+
+def test_large_logits_are_compared_by_their_size(labelled, make_card):
+    """Of thousands of items some are that sure; float32 has seven digits of each."""
+    layout = labelled.features.layout
+    options = ClassifierOptions(layers=(1024, 512))
+    network = classifier._network(layout.dims, len(layout.blocks), 3, options)
+    draw = np.random.default_rng(0)
+    network.set_weights([draw.normal(0, 1, each.shape) for each in network.get_weights()])
+    card = make_card("classifier", kind="classifier", dims=3, classes=("a", "b", "c"))
+    expected = outputs(network, labelled.features)
+    assert np.abs(expected).max() > 1000
+    model = export(network, card, labelled.features)
+    found = model.open(layout)(labelled.features)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())

@@ -18,6 +18,7 @@ from triptych.fusion.models import OUTPUT, Model, ModelCard
 from triptych.training.libraries import libraries
 
 TOLERANCE = 1e-5
+"""Of outputs up to one; of larger ones, such as logits, of the largest."""
 _ROWS = 2048
 
 
@@ -32,11 +33,12 @@ def export(network: Any, card: ModelCard, sample: Features, *, served: Any = Non
 
     Raises:
         WeightsError: the graph may not be run.
-        RuntimeError: Keras and ONNX Runtime differ by more than 1e-5.
+        RuntimeError: Keras and ONNX Runtime differ by more than ``TOLERANCE``.
     """
     model = Model.of(card, graph(network if served is None else served))
     expected = outputs(network, sample)
-    difference = np.abs(model.open(sample.layout)(sample) - expected).max(initial=0.0)
+    apart = np.abs(model.open(sample.layout)(sample) - expected).max(initial=0.0)
+    difference = apart / np.abs(expected).max(initial=1.0)
     if difference > TOLERANCE:
         raise RuntimeError(f"{card.name}: ONNX Runtime differs from Keras by {difference:.2g}")
     return model
