@@ -62,17 +62,6 @@ def summary(found: Sequence[Ranks]) -> Json:
     }
 
 
-def overall(found: Ranks) -> Json:
-    """The mean over every cell of one way to fuse."""
-    values = ndcg(_flat(found.values))
-    some = (~np.isnan(values)).sum(axis=0) >= FEWEST
-    return {
-        "way": found.way.name,
-        "words": found.way.worded,
-        "ndcg": round(float(_mean(values)[some].mean()), 3),
-    }
-
-
 def _flat(values: Floats) -> Floats:
     return values.reshape(len(values), _CELLS)
 

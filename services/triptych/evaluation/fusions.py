@@ -56,6 +56,7 @@ from triptych.index.model import SearchIndex
 OFFERED: tuple[Method, ...] = ("linear", "product", "auto", "rrf", "dbsf")
 REFERENCE = "linear"
 """What the others are compared with."""
+ORACLE = "oracle"
 _SHARES = np.linspace(0, 1, 21)
 _DEPTH = 10
 _TIE = 1e-9
@@ -181,6 +182,7 @@ def measured(
     engine: Engine,
     more: Callable[[float], Ways] | None = None,
     *,
+    only: Collection[Method] = (),
     recalls: bool = True,
 ) -> Iterator[Values]:
     """Yield the values of held-out queries, gallery by gallery and kind by kind.
@@ -189,6 +191,7 @@ def measured(
         encoded: the judged set.
         engine: whose collection ``judged`` is used and dropped.
         more: by the loss of a gallery more ways to fuse.
+        only: these ways of searches, and no others.
         recalls: whether to search as well, for what candidates hold of the best ten. It takes most
             of the time.
     """
@@ -199,7 +202,7 @@ def measured(
         fill(engine, poorer)
         try:
             items = Items(poorer, engine.index)
-            if learnt is None:  # on the whole gallery
+            if learnt is None and not only:  # on the whole gallery
                 training = encoded.queries["training"]
                 learnt = Learnt([items.ask(query, grades, methods=()) for query in training])
             methods = OFFERED if recalls else ()
@@ -208,20 +211,27 @@ def measured(
             ]
         finally:
             engine.index.drop(COLLECTION)
-        ways = {**_ways(items, learnt), **(more(loss) if more else {})}
+        ways = {**_ways(items, learnt, only), **(more(loss) if more else {})}
         by_kind = sorted(asked, key=lambda one: one.encoded.query.kind)
         for kind, group in groupby(by_kind, key=lambda one: one.encoded.query.kind):
             yield _values(encoded.judged.name, label(loss), kind, list(group), ways)
 
 
-def _ways(items: "Items", learnt: "Learnt") -> Ways:
+def _ways(items: "Items", learnt: "Learnt | None", only: Collection[Method]) -> Ways:
+    offered: Ways = {
+        method: lambda one, method=method: one.offered(method)  # type: ignore[misc]
+        for method in only or OFFERED
+    }
+    if learnt is None:
+        return offered
     return {
-        **{method: lambda one, method=method: one.offered(method) for method in OFFERED},  # type: ignore[misc]
+        **offered,
         "words + picture": without_text_vector,
         "mean": mean_of_parts,
         "centred": items.centred,
         "standardised": learnt.standardised,
         "tuned": lambda one: shared(one, learnt.share),
+        ORACLE: best_share,
     }
 
 
@@ -229,9 +239,6 @@ def _values(name: str, gallery: str, kind: str, asked: Sequence[Asked], ways: Wa
     values = {
         way: np.array([_value(one, fuse(one)) for one in asked]) for way, fuse in ways.items()
     }
-    values["oracle"] = np.array(
-        [max(one.ndcg(shared(one, share)) for share in _SHARES) for one in asked]
-    )
     recalls: dict[str, float] = {
         way: float(np.mean([one.recall(way) for one in asked])) for way in asked[0].found
     }
@@ -351,6 +358,11 @@ def shared(asked: Asked, share: float) -> Floats:
         weight = share if part == "text" else 1 - share
         scores += weight * _mean(signals)
     return scores
+
+
+def best_share(asked: Asked) -> Floats:
+    """The scores of the share that is best for this query, which only its answer tells."""
+    return max((shared(asked, share) for share in _SHARES), key=asked.ndcg)
 
 
 def _by_part(asked: Asked) -> tuple[Floats, Floats]:

@@ -12,21 +12,18 @@ import numpy as np
 from triptych.corpora import emoji, tuxpaint
 from triptych.engine import Engine
 from triptych.evaluation import cells, composed, judgements, learned, patterns, strategies, tuning
-from triptych.evaluation.fusions import REFERENCE, Values, measured
+from triptych.evaluation.fusions import ORACLE, REFERENCE, Values, measured
 from triptych.evaluation.metrics import Result, interval
 from triptych.evaluation.queries import EncodedSet, encode_set
 from triptych.evaluation.ranking import gain
 from triptych.evaluation.significance import holm, p_values
 from triptych.evaluation.stamps import judged_stamps
 from triptych.fusion.classification import Counts, Outcomes
-from triptych.fusion.strategies.learned import NETWORKS
 from triptych.training.classifier import TrainedClassifier
 from triptych.training.libraries import libraries, versions
 
 Json = dict[str, Any]
 SEED = 0
-OTHER_SEEDS = (1, 2)
-"""With which networks are trained anew, to see how much that changes."""
 _COMPOSED = ("emoji", "stamps")
 _DIGITS = 4
 
@@ -70,17 +67,6 @@ def of_patterns(run: Run) -> Iterator[tuple[str, Any]]:
     ranks = list(patterns.run(stamps, questions, seed=SEED, say=run.say))
     run.say("significance of the cells")
     yield "patterns", {"corpus": _corpus(stamps, questions), **cells.summary(ranks)}
-    whole = [one for one in ranks if one.loss == 0]
-    seeds = [(SEED, one) for one in whole if _is_learnt(one)]
-    for seed in OTHER_SEEDS:
-        run.say(f"networks once more, seed {seed}")
-        again = patterns.run(stamps, questions, (0.0,), NETWORKS, seed=seed, say=run.say)
-        seeds += [(seed, one) for one in again if _is_learnt(one)]
-    yield "seeds", [{"seed": seed, **cells.overall(one)} for seed, one in seeds]
-
-
-def _is_learnt(ranks: patterns.Ranks) -> bool:
-    return any(name in ranks.way.name for name in NETWORKS)
 
 
 def _corpus(stamps: strategies.Stamps, questions: patterns.Questions) -> Json:
@@ -111,7 +97,7 @@ def of_judged(run: Run) -> Iterator[tuple[str, Any]]:
         tuned += judgements.curves(tuning.tabulate(encoded, run.engine), values)
     encoded = _stamps_of_several_parts(run.engine)
     run.say(f"{encoded.judged.name}: {len(encoded.gallery.items)} items")
-    values = list(measured(encoded, run.engine, recalls=False))
+    values = list(measured(encoded, run.engine, only=("linear", "auto"), recalls=False))
     tuned += judgements.curves(tuning.tabulate(encoded, run.engine), values)
     yield "composed", _composed(found)
     yield "judgements", [_rounded(asdict(one)) for one in tuned]
@@ -130,7 +116,7 @@ def _composed(found: Sequence[Values]) -> list[Json]:
         (place, way): each - values.ways[REFERENCE]
         for place, values in enumerate(found)
         for way, each in values.ways.items()
-        if way not in {REFERENCE, "oracle"}
+        if way not in {REFERENCE, ORACLE}
     }
     corrected = holm(np.array([p_values(each[:, None])[0] for each in compared.values()]))
     p = dict(zip(compared, corrected.tolist(), strict=True))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from triptych.core.errors import InvalidInput
@@ -52,6 +53,21 @@ def test_the_claims_by_hand_are_true(known):
     means = [one for one in groups if one["way"] == "mean" and one["cells"] == "every cell"]
     assert all(one["p"] < LEVEL and one["gain"] < 0 for one in means)
     assert len(means) == 6
+
+
+def test_the_claims_of_tuning_are_true(known):
+    """Few judgements lose, many gain little; ``auto`` gains more where parts add."""
+    tuned = known["judgements"]
+    for size in (5, 10, 20):
+        gains = [one["over_default"] for one in tuned if one["judged"] == size]
+        assert np.mean([value for value, _, _ in gains]) < 0
+        assert not [low for _, low, _ in gains if low > 0]
+    whole = {one["kind"]: one for one in tuned
+             if (one["set"], one["gallery"]) == ("composed emoji", "whole")}  # fmt: skip
+    for kind in ("compose", "trap"):  # the last of each is tuned on all
+        assert whole[kind]["judged"] == whole[kind]["pool"]
+        assert whole[kind]["over_default"][0] < 0.01
+        assert whole[kind]["auto"] - whole[kind]["default"] > 0.04
 
 
 def test_what_can_not_be_filled_in_is_an_error(known):

@@ -205,24 +205,6 @@ def _cells(known: Json, gallery: str, *, words: bool) -> str:
     return table(["query → item", "n", *[called(name, words=False) for name in names]], rows)
 
 
-def seeds(known: Sequence[Json]) -> str:
-    """The means over every cell by seed, on the whole gallery."""
-    numbers = sorted({one["seed"] for one in known})
-    rows = [
-        [
-            called(way, words=words),
-            *[
-                number(one["ndcg"])
-                for seed in numbers
-                for one in known
-                if (one["way"], one["words"], one["seed"]) == (way, words, seed)
-            ],
-        ]
-        for way, words in dict.fromkeys((one["way"], one["words"]) for one in known)
-    ]
-    return table(["way to fuse", *[f"seed {seed}" for seed in numbers]], rows)
-
-
 def counted(known: Json) -> str:
     """In how many cells each way is surely above or below the sum."""
     rows = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.core.errors import InvalidInput
-from triptych.evaluation.page import cells, costs
+from triptych.evaluation.page import cells, costs, judged
 from triptych.evaluation.page.numbers import Json
 from triptych.evaluation.page.plots import pictures
 
@@ -36,6 +36,10 @@ REGIONS: Mapping[str, Region] = {
     "counted": ("patterns", cells.counted),
     "hurts": ("patterns", cells.hurts),
     "hurt-cases": ("patterns", cells.hurt_cases),
+    "composed": ("composed", judged.composed),
+    "composed-intervals": ("composed", judged.composed_intervals),
+    "judgements": ("judgements", judged.judgements),
+    "judgements-sure": ("judgements", judged.judgements_sure),
     "costs": ("costs", costs.costs),
     "classes": ("classes", costs.classes),
     "measured": ("measured", costs.measured),

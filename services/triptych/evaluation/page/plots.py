@@ -1,5 +1,7 @@
 """The plots of the page."""
 
+from collections.abc import Sequence
+
 from triptych.evaluation.page.cells import GROUPS, figures_of, letters, mark, names_of
 from triptych.evaluation.page.numbers import GALLERIES, WHOLE, Json, called
 from triptych.evaluation.svg import HeatMap, Line, Plot, heat_maps, plots
@@ -13,6 +15,7 @@ def pictures(known: Json) -> dict[str, str]:
     return {
         "fusion-cells.svg": cells_picture(known["patterns"]),
         "fusion-losses.svg": losses_picture(known["patterns"]),
+        "fusion-judgements.svg": judgements_picture(known["judgements"]),
     }
 
 
@@ -73,4 +76,39 @@ def losses_picture(known: Json) -> str:
         "none. Bars are 95 % intervals. The same figures stand in the table of the page.",
         several,
         [(0.6, 1.0), (0.5, 0.9), (0.0, 0.4)],
+    )
+
+
+def judgements_picture(known: Sequence[Json]) -> str:
+    """The gain of tuning by the number of judged queries, on whole galleries."""
+    sizes = sorted({one["judged"] for one in known if one["judged"] < one["pool"]})
+    several = []
+    for name, kind in dict.fromkeys((one["set"], one["kind"]) for one in known):
+        some = {
+            one["judged"]: one
+            for one in known
+            if (one["set"], one["kind"], one["gallery"]) == (name, kind, WHOLE)
+        }
+        every = some[max(some)]
+        auto = every["auto"] - every["default"]
+        several.append(
+            Plot(
+                f"{name}: {kind}",
+                [str(size) for size in sizes],
+                [
+                    Line(
+                        "tuned, above the default",
+                        [some[size]["over_default"] if size in some else None for size in sizes],
+                    ),
+                    Line("auto, above the default", [(auto, auto, auto)] * len(sizes), dashed=True),
+                ],
+            )
+        )
+    return plots(
+        "What tuning gains by the number of judged queries",
+        "One plot for each kind of queries, whole galleries: the gain in nDCG@10 over the default "
+        "weights, with 95 % intervals over draws and held-out queries, and that of auto. The same "
+        "figures stand in the table of the page.",
+        several,
+        [(-0.2, 0.2)] * len(several),
     )
