@@ -7,7 +7,7 @@ from typing import Any
 
 from triptych.core.threads import limit_threads
 
-ON_A_STACK = ("pipeline", "search", "load", "memory", "stages", "recall")
+ON_A_STACK = ("pipeline", "search", "load", "direct", "memory", "stages", "recall")
 BULK = ("scaling", "simulation", "upload", "single", "many")
 ALONE = (
     "start",
@@ -21,7 +21,7 @@ ALONE = (
     *BULK,
     "simulation",
 )
-BY_NAME_ONLY = ("index_design", "index_trials")
+BY_NAME_ONLY = ("index_design", "index_trials", "index_lists")
 """They take hours."""
 
 

@@ -19,6 +19,7 @@ from triptych.core.settings import Settings
 from triptych.encoders.cards import Vectors
 from triptych.encoders.extractors import Extractor, load_extractor
 from triptych.fusion.blocks import fuse
+from triptych.index.elastic.neighbours import divided
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.documents import document
 from triptych.media.audio import decode_audio
@@ -88,7 +89,7 @@ def _write(index: str, lines: Sequence[Line]) -> float:
         {
             "_index": index,
             "_id": item.id,
-            "_source": document(chunk, item, vector),
+            "_source": divided(document(chunk, item, vector), layout()),
         }
         for item, vector in zip(items, fuse(blocks, layout()), strict=True)
     )

@@ -11,15 +11,17 @@ from tests.bench.figures import Floats
 from tests.bench.setting import Setting
 from tests.support import layout
 
-from triptych.core.item import MODALITIES
+from triptych.core.item import MODALITIES, Modality
 from triptych.encoders.cards import Vectors, unit_rows
 from triptych.fusion.query import FusedQuery
 from triptych.fusion.scores import score
 from triptych.fusion.signals import Candidate
 from triptych.index.documents import unpack_features
+from triptych.index.elastic.neighbours import undivided
 
 _PAGE = 500
-_PRESENCE = {"text": 0.9, "image": 0.7, "audio": 0.3}
+PRESENCE: Mapping[Modality, float] = {"text": 0.9, "image": 0.7, "audio": 0.3}
+"""How likely a synthetic document has each part."""
 _NOISE = 0.4
 """Length of the noise that is added to a unit vector before it is normalised again."""
 
@@ -60,12 +62,16 @@ def read(setting: Setting, collection: str) -> Documents:
     found = list(_pages(setting, collection))
     return Documents(
         [source["id"] for source in found],
-        np.stack([unpack_features(source.get("features"), layout()) for source in found]),
+        np.stack([_features(source) for source in found]),
         {
             part: np.array([part in source.get("modalities", ()) for source in found])
             for part in MODALITIES
         },
     )
+
+
+def _features(source: Mapping[str, Any]) -> Vectors:
+    return unpack_features(undivided(source, layout()).get("features"), layout())
 
 
 def _pages(setting: Setting, collection: str) -> Iterator[dict[str, Any]]:
@@ -91,14 +97,16 @@ def _pages(setting: Setting, collection: str) -> Iterator[dict[str, Any]]:
         elastic.close_point_in_time(id=pit)
 
 
-def synthetic(real: Documents, count: int, *, seed: int = 7) -> Documents:
+def synthetic(
+    real: Documents, count: int, *, seed: int = 7, likely: Mapping[Modality, float] = PRESENCE
+) -> Documents:
     """Documents between two real ones each, with noise, and parts missing at random.
 
     Each part mixes two items that have it, at a random ratio; its blocks share the pair. A real
     collection is clustered, and so is this one.
     """
     draw = np.random.default_rng(seed)
-    has = {part: draw.random(count) < share for part, share in _PRESENCE.items()}
+    has = {part: draw.random(count) < share for part, share in likely.items()}
     has["text"] |= ~np.logical_or.reduce(list(has.values()))
     features = np.zeros((count, layout().dims), np.float32)
     for part in MODALITIES:

@@ -11,6 +11,7 @@ import orjson
 from elasticsearch import Elasticsearch
 from tests.bench.queries import Query
 from tests.bench.setting import Setting, connect
+from tests.support import layout
 
 from triptych.index.elastic.queries import search_body
 
@@ -64,7 +65,8 @@ class Doors:
     def pairs(self, queries: Sequence[Query]) -> list[Pair]:
         """Each request with the body of a query half a list away."""
         half = len(queries) // 2
-        bodies = [search_body(query.asked(self._setting, self._collection)) for query in queries]
+        asked = [query.asked(self._setting, self._collection) for query in queries]
+        bodies = [search_body(one, layout()) for one in asked]
         return [
             Pair(self.prepare(query), body)
             for query, body in zip(queries, bodies[half:] + bodies[:half], strict=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.bench.documents import Documents, synthetic
+from tests.bench.documents import PRESENCE, Documents, synthetic
 from tests.bench.figures import Floats
 from tests.support import layout
 
@@ -212,10 +212,12 @@ def _varied_sound(path: Path) -> Any:
     return samples * (samples.max(initial=0) > _AUDIBLE)
 
 
-def groups(real: Documents, count: int) -> Iterator[Documents]:
+def groups(
+    real: Documents, count: int, likely: Mapping[Modality, float] = PRESENCE
+) -> Iterator[Documents]:
     """The collection of ``count`` documents; one of 20,000 is the beginning of any larger one."""
     for start in range(0, count, GROUP):
-        drawn = synthetic(real, GROUP, seed=start)
+        drawn = synthetic(real, GROUP, seed=start, likely=likely)
         size = min(GROUP, count - start)
         yield Documents(
             [f"s{start + row}" for row in range(size)],

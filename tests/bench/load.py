@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from queue import SimpleQueue
+from typing import TypeVar
 
 import numpy as np
 from tests.bench.doors import Doors, Pair
@@ -18,8 +19,8 @@ _QUERIES = 96
 _ROUNDS = 5
 _MEASURED = ("text", "image", "audio", "text+image")
 
-Ask = Callable[[Doors, Pair], float]
-"""One search by one client; its seconds, encoding apart."""
+Client = TypeVar("Client")
+Search = TypeVar("Search")
 
 
 def run(setting: Setting) -> None:
@@ -31,9 +32,9 @@ def run(setting: Setting) -> None:
             say(f"{mix}: {_CLIENTS} clients")
             pairs = clients[0].pairs(make_queries(setting, MIXES[mix], _QUERIES))
             for ask in (_gateway, _raw):
-                _round(clients, pairs, ask)
+                together(clients, pairs, ask)
             rounds = [
-                [_round(clients, pairs, ask) for ask in (_gateway, _raw)] for _ in range(_ROUNDS)
+                [together(clients, pairs, ask) for ask in (_gateway, _raw)] for _ in range(_ROUNDS)
             ]
             _report(f"load.{mix}", rounds)
 
@@ -47,19 +48,21 @@ def _raw(doors: Doors, pair: Pair) -> float:
     return doors.raw(pair.body)[0]
 
 
-def _round(clients: Sequence[Doors], pairs: Sequence[Pair], ask: Ask) -> tuple[float, Floats]:
-    """Every query once, by whichever client is free; queries a second, and the seconds of each."""
-    waiting: SimpleQueue[Pair | None] = SimpleQueue()
-    for pair in (*pairs, *([None] * len(clients))):
-        waiting.put(pair)
+def together(
+    clients: Sequence[Client], searches: Sequence[Search], ask: Callable[[Client, Search], float]
+) -> tuple[float, Floats]:
+    """Every search once, by whichever client is free; searches a second, the seconds of each."""
+    waiting: SimpleQueue[Search | None] = SimpleQueue()
+    for search in (*searches, *([None] * len(clients))):
+        waiting.put(search)
 
-    def work(doors: Doors) -> list[float]:
-        return [ask(doors, pair) for pair in iter(waiting.get, None)]
+    def work(client: Client) -> list[float]:
+        return [ask(client, search) for search in iter(waiting.get, None)]
 
     started = time.perf_counter()
     with ThreadPoolExecutor(len(clients)) as pool:
         took = [seconds for some in pool.map(work, clients) for seconds in some]
-    return len(pairs) / (time.perf_counter() - started), np.array(took)
+    return len(searches) / (time.perf_counter() - started), np.array(took)
 
 
 def _report(name: str, rounds: Sequence[Sequence[tuple[float, Floats]]]) -> None:

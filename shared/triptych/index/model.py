@@ -136,7 +136,7 @@ class IndexQuery:
     classes: Sequence[PresenceClass] = ()
     filter: Sequence[Condition] = ()
     candidates: int = 100
-    """How many items the words, and each presence class, contribute at most."""
+    """How many items the words contribute at most, and each presence class at least."""
     facets: Sequence[Facet] = ()
     """Over the items that ``total`` counts."""
     fields: Sequence[str] | None = None
@@ -145,6 +145,8 @@ class IndexQuery:
     """Of the encoders that made the vectors of the classes; None: those of this process."""
     worded: Vectors | None = None
     """If there is one, the items that have all the words by their inner product with it, too."""
+    blocks: Collection[str] | None = None
+    """Those that are scored, or None for all. The features of a match may lack the others."""
 
 
 @dataclass(frozen=True)

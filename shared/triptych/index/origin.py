@@ -4,7 +4,7 @@ Vectors by other encoders are never compared with ours.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,15 +78,22 @@ def origin(layout: Layout) -> dict[str, Any]:
     }
 
 
-def read_origin(collection: str, meta: Mapping[str, Any], ours: Layout) -> Origin:
+def read_origin(
+    collection: str,
+    meta: Mapping[str, Any],
+    ours: Layout,
+    schemas: Collection[int] = (SCHEMA_VERSION,),
+) -> Origin:
     """What ``origin`` wrote; ``ours`` is the layout of this process.
+
+    ``schemas`` are those that can be read.
 
     Raises FingerprintMismatch for an index of another schema, of which nothing can be read.
     """
-    if meta.get("schema") != SCHEMA_VERSION:
+    if meta.get("schema") not in schemas:
         raise FingerprintMismatch(
             f"collection {collection!r} was built by another version of Triptych (schema "
-            f"{meta.get('schema')}, this one has {SCHEMA_VERSION}): add its items "
+            f"{meta.get('schema')}, this one has {max(schemas)}): add its items "
             "to another collection"
         )
     fingerprint = str(meta.get("fingerprint"))

@@ -78,6 +78,7 @@ def index_query(query: Query, plan: Plan, candidates: int) -> IndexQuery:
         candidates=candidates,
         facets=plan.facets,
         fields=plan.fields,
+        blocks=sorted({term.block for term in query.fused.terms}),
     )
 
 

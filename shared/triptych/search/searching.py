@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from triptych.core.errors import CursorExpired, InvalidInput
 from triptych.fusion.scores import Reason
-from triptych.index.documents import Document
+from triptych.index.documents import Document, returned
 from triptych.index.model import Condition, IndexQuery, Listing, Results
 from triptych.search.answer import Answer, Hit, PackedReasons, Total
 from triptych.search.encoding import EncodedRequest, Query, encode
@@ -137,18 +137,23 @@ def _best(search: _Search, watch: _Stopwatch) -> Answer:
     results, ranked = retrieve(
         ask,
         search.query,
-        checked,
+        _ranked_by(checked),
         candidates_for(request),
         request.fusion,
         limit=max(request.limit, VERIFIED) if request.verify else request.limit,
         explain=request.explain,
     )
-    documents = [results.matches[one.index].document for one in ranked]
+    watch.stage("fuse")
+    ids = [results.matches[one.index].candidate.id for one in ranked]
+    found = _documents(search, ids)
+    # One that was deleted in this moment is not there any more.
+    pairs = [(one, found[name]) for one, name in zip(ranked, ids, strict=True) if name in found]
+    documents = [document for _, document in pairs]
     hits = [
         search.hit(document, one.score, one.why if request.explain else None)
-        for document, one in zip(documents, ranked, strict=True)
+        for one, document in pairs
     ]
-    watch.stage("fuse")
+    watch.stage("documents")
     if search.encoded.image is not None:
         with searcher.slot("image"):
             hits = verified(searcher, search.encoded.image, hits, documents)[: request.limit]
@@ -156,6 +161,26 @@ def _best(search: _Search, watch: _Stopwatch) -> Answer:
     facets = facet_counts(request.facets, results.facets)
     fused = ranked[0].fused if ranked else None
     return Answer(hits, _total(results), watch.took(), facets, fusion=fused)
+
+
+def _ranked_by(checked: Plan) -> Plan:
+    """Of the many candidates only what they are sorted by is read, of the best ones the rest."""
+    return replace(checked, fields=tuple(sorted(sort_fields(checked.sorts))))
+
+
+def _documents(
+    search: _Search, ids: Sequence[str], snapshot: str | None = None
+) -> dict[str, Document]:
+    """The documents of these items by id, with the fields that the request needs."""
+    index, fields = search.searcher.index, search.plan.fields
+    if snapshot is None:
+        found = index.fetch(search.collection, ids)
+        return {name: returned(entry.document, fields) for name, entry in found.items()}
+    if not ids:
+        return {}
+    listing = Listing((Condition("id", any_of=tuple(ids)),), limit=len(ids), fields=fields)
+    page = index.list(search.collection, listing, snapshot=snapshot)
+    return {document["id"]: document for document in page.documents}
 
 
 def _total(results: Results | Ranking) -> Total:
@@ -227,11 +252,10 @@ def _ranking(search: _Search, cursor: Cursor) -> Ranking:
 
 def _rank_all(search: _Search, snapshot: str) -> Ranking:
     checked, explain = search.plan, search.request.explain
-    by_id = replace(checked, fields=tuple(sorted({"id", *sort_fields(checked.sorts)})))
     results, ranked = retrieve(
         lambda query: search.ask(query, snapshot),
         search.query,
-        by_id,
+        _ranked_by(checked),
         WINDOW,
         search.request.fusion,
         explain=explain,
@@ -249,12 +273,7 @@ def _rank_all(search: _Search, snapshot: str) -> Ranking:
 
 
 def _page_hits(search: _Search, ranked: Sequence[Ranked], snapshot: str) -> list[Hit]:
-    if not ranked:
-        return []
-    ids = tuple(one.id for one in ranked)
-    listing = Listing((Condition("id", any_of=ids),), limit=len(ids), fields=search.plan.fields)
-    page = search.searcher.index.list(search.collection, listing, snapshot=snapshot)
-    documents = {document["id"]: document for document in page.documents}
+    documents = _documents(search, [one.id for one in ranked], snapshot)
     return [search.hit(documents[one.id], one.score, one.why) for one in ranked]
 
 

@@ -71,7 +71,7 @@ def test_pages_of_several_processes_fit(make_engine, change, index):
     assert hits == whole
     assert len(index.queries) == 3
     assert {query.candidates for query in index.queries} == {1000}
-    assert {tuple(query.fields) for query in index.queries} == {("id",)}
+    assert {tuple(query.fields) for query in index.queries} == {()}
 
 
 def begin(search, **fields) -> str:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,7 +22,6 @@ from triptych.core.errors import (
 from triptych.core.names import is_id
 from triptych.fusion.blocks import Layout
 from triptych.index.documents import (
-    SCHEMA_VERSION,
     Document,
     fits,
     fitting,
@@ -33,11 +33,14 @@ from triptych.index.elastic.bulk import check_answer, write
 from triptych.index.elastic.connection import connect, is_away, is_over, translated
 from triptych.index.elastic.mapping import (
     HAS_DIGESTS,
+    SCHEMA,
+    SINGLE,
     mapping,
     properties,
     replication,
     settings,
 )
+from triptych.index.elastic.neighbours import divided, undivided
 from triptych.index.elastic.reshaping import Move, changes, next_number, reshape
 from triptych.index.generations import ROLES, delete_beside, following, forget_beside, previous
 from triptych.index.model import (
@@ -54,6 +57,10 @@ from triptych.index.origin import BLOCKS, Origin, mismatch, new_identity, origin
 
 _IDS_AT_ONCE = 1000
 _DIGESTS_AT_ONCE = 10_000
+_SCHEMAS = (SINGLE, SCHEMA)
+_SIZE_SECONDS = 60.0
+_WAYS = 3
+"""How often a search asks, at most: this way, the other way, and again this way."""
 _OVER = "the collection as it was when the paging began is no longer kept; begin again"
 
 log = structlog.get_logger(__name__)
@@ -79,6 +86,13 @@ class ElasticIndex:
         """The collections that had several shards when they were last searched."""
         self._origins: dict[str, Origin] = {}
         """What built each index that was looked at, by its name."""
+        self._single: set[str] = set()
+        """Of these, those that have one field for all blocks."""
+        self._old: set[str] = set()
+        """The collections that had such an index when they were last searched."""
+        self._sizes: dict[str, tuple[float, int]] = {}
+        """How many documents each collection had, and until when (by the monotonic clock) that is
+        good enough to say how long lists of neighbours are."""
         self._targets: dict[str, _Target] = {}
         """What is written to, by the name of the collection, as of the last look."""
 
@@ -106,7 +120,7 @@ class ElasticIndex:
             names = (alias.removeprefix(every) for alias in entry["aliases"])
             for name in (name for name in names if "." not in name):
                 with suppress(FingerprintMismatch):  # of another schema
-                    found[name] = read_origin(name, _meta(entry), self.layout)
+                    found[name] = read_origin(name, _meta(entry), self.layout, _SCHEMAS)
         return found
 
     def origin(self, collection: str) -> Origin:
@@ -154,7 +168,7 @@ class ElasticIndex:
                 self._client.indices.put_settings(index=name, settings=replication(replicas))
             except BadRequestError as error:
                 raise InvalidInput(f"{replicas} replicas: {error}", field="replicas") from error
-        if shards is None or int(now["number_of_shards"]) == shards:
+        if shards is None or (int(now["number_of_shards"]) == shards and name not in self._single):
             return
         identity, found = reading.read_identity(entry), self._origins[name]
         if found.layout is None:
@@ -173,7 +187,7 @@ class ElasticIndex:
                 mappings=mapping(found.layout, identity),
                 shards=shards,
                 replicas=replicas if replicas is not None else reading.read_replicas(entry),
-                write=self._write,
+                write=partial(self._write, layout=found.layout),
             )
         except BadRequestError as error:
             raise InvalidInput(f"{shards} shards: {error}", field="shards") from error
@@ -217,9 +231,21 @@ class ElasticIndex:
             answer = self._client.indices.get(index=self._alias(collection))
         except NotFoundError:
             return {}
-        for name, entry in answer.items():
-            self._origins[name] = read_origin(collection, _meta(entry), self.layout)
+        self._note(collection, answer.body)
         return dict(answer)
+
+    def _note(self, collection: str, entries: Mapping[str, Any]) -> None:
+        """Remember what built these indexes. Raises FingerprintMismatch for another schema."""
+        for name, entry in entries.items():
+            meta = _meta(entry)
+            self._origins[name] = read_origin(collection, meta, self.layout, _SCHEMAS)
+            (self._single.add if meta["schema"] == SINGLE else self._single.discard)(name)
+
+    def _built(self, collection: str, name: str) -> Origin:
+        """What built an index that an answer names."""
+        if name not in self._origins:
+            self._note(collection, self._client.indices.get(index=name).body)
+        return self._origins[name]
 
     def _adopt(self, collection: str, entries: Mapping[str, Any]) -> str:
         """Bring what an older version made, or what was restored, up to date; its identity."""
@@ -232,7 +258,7 @@ class ElasticIndex:
         changes: dict[str, Any] = {}
         if identity != meta.get("identity") or (ours and BLOCKS not in meta):
             kept = origin(self.layout) if ours else {}
-            changes["meta"] = {**meta, **kept, "identity": identity}
+            changes["meta"] = {**kept, **meta, "identity": identity}
         # No item has these fields yet: they were declared after the index was made.
         known, declared = mappings.get("properties", {}), properties(found.layout or self.layout)
         if missing := {field: declared[field] for field in declared if field not in known}:
@@ -264,7 +290,11 @@ class ElasticIndex:
         known = self._targets.get(collection)
         if known is not None and identity in {None, known.identity}:
             with suppress(NotFound):  # it has another index by now, or is gone
-                return self._fit(collection, known, documents)
+                outcomes = self._fit(collection, known, documents)
+                if all(outcome.result != "refused" for outcome in outcomes):
+                    return outcomes
+                if self._target(collection) == known:  # else it was copied into one of now
+                    return outcomes
         known = self._targets[collection] = self._target(collection)
         if identity not in {None, known.identity}:
             raise NotFound(f"the collection {collection!r} of {identity} is gone")
@@ -280,7 +310,7 @@ class ElasticIndex:
         name = self._aliases(collection, target.identity, target.fingerprint)[2]
         return [
             replace(outcome, whole=fits(one.document, target.fingerprint))
-            for outcome, one in zip(self._write(name, fit), documents, strict=True)
+            for outcome, one in zip(self._write(name, fit, target.layout), documents, strict=True)
         ]
 
     def _target(self, collection: str) -> "_Target":
@@ -289,10 +319,18 @@ class ElasticIndex:
             entries = self._indexes(collection)
             identity = self._adopt(collection, entries)  # a restored one may lack its aliases
         ((name, _),) = entries.items()
-        return _Target(identity, self._origins[name].fingerprint)
+        found = self._origins[name]
+        layout = None if name in self._single else found.layout
+        return _Target(identity, found.fingerprint, layout)
 
-    def _write(self, alias: str, documents: Sequence[Versioned]) -> list[Outcome]:
-        return write(self._client, alias, documents, self._sleep)
+    def _write(
+        self, alias: str, documents: Sequence[Versioned], layout: Layout | None = None
+    ) -> list[Outcome]:
+        """Write documents: as they are, or as an index has them that knows these blocks."""
+        kept = documents
+        if layout is not None:
+            kept = [replace(one, document=divided(one.document, layout)) for one in documents]
+        return write(self._client, alias, kept, self._sleep)
 
     def get(self, collection: str, item_id: str) -> Document:
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
@@ -303,10 +341,17 @@ class ElasticIndex:
             answer = self._client.get(
                 index=self._alias(collection), id=item_id, source_excludes=["vector"]
             )
-        document: Document = answer["_source"]
+            document = self._document(collection, answer.body)
         if is_tombstone(document):
             raise NotFound(missing)
         return document
+
+    def _document(self, collection: str, hit: Mapping[str, Any]) -> Document:
+        """The document of a hit as it was written, without its vector."""
+        source: Document = hit["_source"]
+        if "features" not in source:
+            return source
+        return undivided(source, self._built(collection, hit["_index"]).layout)
 
     def delete(self, collection: str, item_id: str, version: int) -> None:
         """Delete an item; a newer version of it stays. Raises NotFound where there is none."""
@@ -334,11 +379,12 @@ class ElasticIndex:
     def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
         """The documents of items with their features, as written by the latest ``bulk``."""
         hits = self._look_up(collection, ids, None)
-        return {
-            item: Versioned(hit["_source"], hit["_version"])
-            for item, hit in hits.items()
-            if not is_tombstone(hit["_source"])
-        }
+        with translated(f"no collection {collection!r}"):
+            return {
+                item: Versioned(self._document(collection, hit), hit["_version"])
+                for item, hit in hits.items()
+                if not is_tombstone(hit["_source"])
+            }
 
     def _look_up(
         self, collection: str, ids: Collection[str], fields: Sequence[str] | None
@@ -422,14 +468,61 @@ class ElasticIndex:
     def search(self, collection: str, query: IndexQuery, *, snapshot: str | None = None) -> Results:
         """Return candidates with their raw scores."""
         ours = query.fingerprint or self.layout.fingerprint
-        answer = self._ask(
-            collection,
-            lambda spread: queries.search_body(query, snapshot, spread=spread),
-            scored=True,
-            fingerprint=ours if query.classes else None,
-        )
+        answer = self._search(collection, query, ours, snapshot)
         layouts = [self._origins[name].layout for name in _index_names(answer)]
         return reading.read_results(query, answer, *(layouts or [None]))  # of one index
+
+    def _search(
+        self, collection: str, query: IndexQuery, fingerprint: str, snapshot: str | None
+    ) -> Mapping[str, Any]:
+        """Ask as the index of the collection is to be asked.
+
+        That may change at any time, as when it is rebuilt, and the hits tell. If there are none,
+        the other way of asking may find some.
+        """
+        layout, documents = self._layout(collection, fingerprint), self._size(collection)
+        old = collection in self._old
+        for _ in range(_WAYS):
+            answer = self._ask(
+                collection,
+                partial(_search_body, query, None if old else layout, snapshot, documents),
+                scored=True,
+                fingerprint=fingerprint if query.classes else None,
+            )
+            names = _index_names(answer)
+            if names and (names <= self._single) is old:
+                break
+            old = not old
+        else:
+            return answer
+        if snapshot is None:
+            (self._old.add if old else self._old.discard)(collection)
+        return answer
+
+    def _size(self, collection: str) -> int:
+        """About how many documents a collection has."""
+        now = time.monotonic()
+        until, size = self._sizes.get(collection, (now, 0))
+        if now >= until:
+            with translated(f"no collection {collection!r}"):
+                size = int(self._client.count(index=self._alias(collection))["count"])
+            self._sizes[collection] = now + _SIZE_SECONDS, size
+        return size
+
+    def _layout(self, collection: str, fingerprint: str) -> Layout:
+        """The blocks of the vectors of a query. Raises FingerprintMismatch if they aren't known."""
+        if fingerprint == self.layout.fingerprint:
+            return self.layout
+        with translated(f"no collection {collection!r}"):
+            known = [*self._origins.values()]
+            if all(one.fingerprint != fingerprint for one in known):
+                known = [self._origins[name] for name in self._indexes(collection)]
+        for found in known:
+            if found.fingerprint == fingerprint and found.layout is not None:
+                return found.layout
+        if not known:
+            raise NotFound(f"no collection {collection!r}")
+        raise mismatch(collection, known[-1], self.layout)
 
     def list(self, collection: str, listing: Listing, *, snapshot: str | None = None) -> Page:
         """Return documents by filter and order."""
@@ -511,9 +604,8 @@ class ElasticIndex:
                 strangers = {name for name in names if not name.startswith(f"{base}.v")}
                 if strangers or not names <= self._origins.keys():
                     elsewhere = bool(strangers - set(self._indexes(collection)))
-                for name in () if elsewhere else names - self._origins.keys():
-                    (entry,) = self._client.indices.get(index=name).values()
-                    self._origins[name] = read_origin(collection, _meta(entry), self.layout)
+                for name in () if elsewhere else names:
+                    self._built(collection, name)
             if not elsewhere and fingerprint is not None:
                 self._check(collection, names, fingerprint)
         if frozen and (elsewhere or not answer["_shards"]["total"]):
@@ -548,7 +640,8 @@ class ElasticIndex:
                 if not hits:
                     return
                 for hit in hits:
-                    yield reading.read_versioned(hit, self.layout)
+                    layout = self._built(collection, hit["_index"]).layout
+                    yield reading.read_versioned(hit, layout)
                 after = hits[-1]["sort"]
         finally:
             with suppress(ApiError, TransportError):  # it ends by itself, too
@@ -573,9 +666,19 @@ class ElasticIndex:
             self._indexes(collection)  # no hit tells of which schema it is
         return reading.read_count(self._send(collection, queries.count_body()))
 
-    def advice(self, collection: str) -> str | None:  # noqa: ARG002
-        """Nothing: a cluster grows with its collections."""
-        return None
+    def advice(self, collection: str) -> str | None:
+        """That a collection has an index as older versions made it: a cluster grows with others."""
+        with translated(f"no collection {collection!r}"):
+            entries = self._indexes(collection)
+        old = [entry for name, entry in entries.items() if name in self._single]
+        if not old:
+            return None
+        shards = old[0]["settings"]["index"]["number_of_shards"]
+        return (
+            f"an older version of Triptych made collection {collection!r}; searches are faster and "
+            f"the index is smaller after `triptych create {collection} --shards {shards}`, which "
+            "copies it"
+        )
 
     def refresh(self, collection: str) -> None:
         """Make every write so far visible to ``search``."""
@@ -726,7 +829,7 @@ class ElasticIndex:
 
     def _named(self, collection: str, fingerprint: str) -> str:
         """How the names of the indexes of a collection begin that these encoders fill."""
-        return queries.index_name(self._prefix, collection, SCHEMA_VERSION, fingerprint)
+        return queries.index_name(self._prefix, collection, SCHEMA, fingerprint)
 
     def _alias(self, collection: str) -> str:
         return queries.alias_name(self._prefix, collection)
@@ -749,6 +852,18 @@ class _Target:
 
     identity: str
     fingerprint: str
+    layout: Layout | None
+    """The blocks that its fields are made of; None: it has one field for all of them."""
+
+
+def _search_body(
+    query: IndexQuery,
+    layout: Layout | None,
+    snapshot: str | None,
+    documents: int,
+    spread: bool,  # noqa: FBT001
+) -> dict[str, Any]:
+    return queries.search_body(query, layout, snapshot, documents=documents, spread=spread)
 
 
 def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from triptych.core.fields import FIELDS, Field, Kind
 from triptych.fusion.blocks import Layout
+from triptych.index.elastic.neighbours import features_properties, vector_properties
 from triptych.index.origin import origin
 
 _STORED = {"type": "object", "enabled": False}
@@ -14,12 +15,16 @@ _WORDS = {"type": "text", "analyzer": "whitespace"}
 
 HAS_DIGESTS = "digests"
 """The key in ``_meta`` of a collection all of whose documents tell what media they refer to."""
+SCHEMA = 4
+"""Of the indexes that are made: vectors are in fields of blocks and of kinds of items."""
+SINGLE = 3
+"""Of those that older versions made: all blocks are in one field (``index.elastic.single``)."""
 
 
 def mapping(layout: Layout, identity: str) -> dict[str, Any]:
     """The index mapping: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference."""
     return {
-        "_meta": {**origin(layout), "identity": identity, HAS_DIGESTS: True},
+        "_meta": {**origin(layout), "schema": SCHEMA, "identity": identity, HAS_DIGESTS: True},
         "dynamic": False,
         "properties": properties(layout),
     }
@@ -33,7 +38,7 @@ def settings(shards: int, replicas: int | None) -> dict[str, Any]:
     return {
         "number_of_shards": shards,
         **replication(replicas),
-        # How the walk through a graph meets filters: docs/decisions/0007.
+        # How the walk through a graph meets filters: docs/decisions/0017.
         "dense_vector.hnsw_filter_heuristic": "fanout",
     }
 
@@ -73,14 +78,9 @@ def _property(field: Field, layout: Layout, *, compared: bool) -> dict[str, Any]
                 "boolean": {"type": "boolean"},
             },
         },
-        Kind.VECTOR: {
-            "type": "dense_vector",
-            "dims": layout.dims,
-            "similarity": "max_inner_product",
-            "index_options": {"type": "int8_hnsw"},
-        },
-        # The same numbers as float16: half the bytes, exact scores and explanations without a
-        # second request, and later re-fusion without touching media.
-        Kind.PACKED: {"type": "binary"},
+        Kind.VECTOR: {"properties": vector_properties(layout)},
+        # The same numbers as float16: exact scores and explanations without a second request, and
+        # later re-fusion without touching media.
+        Kind.PACKED: {"properties": features_properties(layout)},
     }
     return types[field.kind]

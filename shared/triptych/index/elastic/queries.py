@@ -1,16 +1,18 @@
 """Pure functions from a query or listing to the body of one Elasticsearch request."""
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
-
 from triptych.core.fields import FIELDS
-from triptych.encoders.cards import Vectors
+from triptych.fusion.blocks import Layout
 from triptych.fusion.query import KEYWORD, PresenceClass
 from triptych.index.documents import DELETED
+from triptych.index.elastic import single
 from triptych.index.elastic.conditions import FACTS, NOTHING, filters, of_key, paths
 from triptych.index.elastic.facets import EVERY_VALUE, aggregations
+from triptych.index.elastic.neighbours import PARTS, Near, feature_fields, lists
 from triptych.index.model import (
     LABELLED,
     MAX_CLAUSES,
@@ -24,46 +26,57 @@ from triptych.index.model import (
 
 Body = dict[str, Any]
 
-VECTOR_FIRST = 1e12
-"""First come the hits of the vectors, at most ``candidates`` a class, then the best of the words,
-so a page of that many times the number of clauses holds every list whole."""
+VECTOR_FIRST = 1e18
+"""First come the hits of the vectors, then the best of the words, so a page of the length of all
+lists together holds every list whole."""
 WORDS_AT_MOST = 1e6
 """Words never score so much, and a vector times ``VECTOR_FIRST`` always does."""
 
 _BM25 = 1 / 2.2
 """Elasticsearch multiplies BM25 by k1 + 1, as Lucene did before its version 8."""
-_COMPARED = 1300
-"""A query looks at some blocks only, and quantisation blurs them all: the exact vectors of this
-many items are compared, of longer lists ten times as many as ``candidates``. Measured in
-docs/decisions/0007-index-design.md: 65 times the usual 20."""
-_LEAST_OVERSAMPLE = 10.0
+_BESIDE = 1.5
+"""A list by one block is so many times as long as ``candidates``: with others, what is best is not
+among the first by one of them. Measured in docs/decisions/0017-lists.md, as what follows."""
+_WALK = 50
+"""At least so many neighbours are looked at while a list of sums is sought: its graph was not made
+for the weights of the query."""
+_FEW = 20_000
+"""In a collection of more documents both grow with the fourth root of their number."""
+_MOST_HITS = 10_000
+"""Elasticsearch returns no more."""
 
 ITEMS_ONLY: Body = {"bool": {"must_not": {"term": {"status": DELETED}}}}
 """No tombstones. A search needs no such filter: they have neither words nor a vector."""
 
 KEPT = "5m"
 """How long a snapshot outlives its last use."""
-_SCORED = ("id", "modalities", "features", "transcript.text", "writing.text")
-"""What scores depend on; of speech and writing, whether there are any."""
 _MAX_KEYS = 10_000
 _SCANNED = 200
 
 
-def search_body(query: IndexQuery, pit: str | None = None, *, spread: bool = False) -> Body:
+def search_body(
+    query: IndexQuery,
+    layout: Layout | None,
+    pit: str | None = None,
+    *,
+    documents: int = _FEW,
+    spread: bool = False,
+) -> Body:
     """One request that returns the best by words and the best by vectors, with raw scores.
 
-    ``spread``: over several shards. Then neighbours are sought before the rest of the query, since
-    within it each shard would add as many of them as all may have together. On one shard that would
-    be a step more for the same result.
+    Args:
+        query: what to search for.
+        layout: the blocks of the index. None: of an index with one field for all of them.
+        pit: a point in time.
+        documents: about how many the collection has.
+        spread: over several shards. Then neighbours are sought before the rest of the query, since
+            within it each shard would add as many of them as all may have together. On one shard
+            that would be a step more for the same result.
     """
     limits = _limits(query)
-    near = [
-        _knn(entry.vector, [*limits, *_presence(entry)], query.candidates)
-        for entry in query.classes
-    ]
-    if query.worded is not None:
-        having = [_clause(clause) for clause in query.words.should[:LABELLED]]
-        near.append(_knn(query.worded, [*limits, *having], query.candidates))
+    having = [*limits, *(_clause(clause) for clause in query.words.should[:LABELLED])]
+    make = single.clauses if layout is None else partial(_near, layout, documents)
+    near = [{**clause, "boost": VECTOR_FIRST} for clause in make(query, limits, having)]
     words = [_keyword(query.words)] if query.words.should else []
     should = words if spread else [*({"knn": clause} for clause in near), *words]
     first = {"knn": near} if spread and near else {}
@@ -71,12 +84,59 @@ def search_body(query: IndexQuery, pit: str | None = None, *, spread: bool = Fal
     return {
         **first,
         **({} if first and not should else {"query": either if should else NOTHING}),
-        "size": query.candidates * max(1, len(near) + len(words)),
+        "size": sum(clause["k"] for clause in near) + query.candidates,
         "sort": ["_score", "id"],
-        "_source": _source(query.fields, _SCORED),
+        **(_source(query.fields, single.SCORED) if layout is None else _facts(query, layout)),
         **aggregations(query.facets, spread=spread),
         **_point_in_time(pit),
     }
+
+
+def _near(
+    layout: Layout,
+    documents: int,
+    query: IndexQuery,
+    limits: Sequence[Body],
+    having: Sequence[Body],
+) -> list[Body]:
+    """The lists of neighbours, all of which fit into one page beside the words."""
+    beside = [] if query.worded is None else [PresenceClass((), (), query.worded)]
+    found = [(near, limits) for near in lists(query.classes, layout)]
+    found += [(near, having) for near in lists(beside, layout)]
+    room = (_MOST_HITS - query.candidates) // max(1, len(found))
+    growth = max(1.0, documents / _FEW) ** (1 / 4)
+    return [
+        _summed(near, min(query.candidates, room), math.ceil(_WALK * growth), conditions)
+        if near.summed
+        else _knn(near, min(math.ceil(_BESIDE * growth * query.candidates), room), conditions)
+        for near, conditions in found
+    ]
+
+
+def _knn(near: Near, length: int, conditions: Sequence[Body]) -> Body:
+    return {
+        "field": near.field,
+        "query_vector": near.vector,
+        "k": length,
+        "num_candidates": length,
+        "filter": conditions,
+    }
+
+
+def _summed(near: Near, length: int, walk: int, conditions: Sequence[Body]) -> Body:
+    return {**_knn(near, length, conditions), "num_candidates": max(walk, length)}
+
+
+def _facts(query: IndexQuery, layout: Layout) -> Body:
+    """What scores depend on, and the fields that are asked for: a source only if there are any."""
+    blocks = layout.slices if query.blocks is None else query.blocks
+    values = ["id", PARTS, *feature_fields(blocks)]
+    stored = (
+        {"stored_fields": "_none_"}
+        if query.fields is not None and not query.fields
+        else _source(query.fields, ())
+    )
+    return {"docvalue_fields": values, **stored}
 
 
 def _limits(query: IndexQuery) -> list[Body]:
@@ -130,27 +190,6 @@ def _in_field(clause: Clause, field: str) -> list[Body]:
     return [{"fuzzy": {plain: {"value": terms[0], **near}}}]
 
 
-def _knn(vector: Vectors, conditions: Sequence[Body], candidates: int) -> Body:
-    # Its length changes no order, and the scores of the server are float32.
-    length = np.float32(np.linalg.norm(vector) or 1.0)
-    return {
-        "field": "vector",
-        "query_vector": vector / length,
-        "k": candidates,
-        "num_candidates": candidates,
-        "rescore_vector": {"oversample": max(_LEAST_OVERSAMPLE, _COMPARED / candidates)},
-        "filter": conditions,
-        "boost": VECTOR_FIRST,
-    }
-
-
-def _presence(entry: PresenceClass) -> list[Body]:
-    required = [{"term": {"modalities": part}} for part in entry.present]
-    if not entry.absent:
-        return required
-    return [*required, {"bool": {"must_not": {"terms": {"modalities": list(entry.absent)}}}}]
-
-
 def list_body(listing: Listing, pit: str | None = None, *, spread: bool = False) -> Body:
     """One request for a page and one item more, which tells whether there is another page."""
     after = {} if listing.after is None else {"search_after": listing.after}
@@ -159,7 +198,7 @@ def list_body(listing: Listing, pit: str | None = None, *, spread: bool = False)
         "size": listing.limit + 1,
         "sort": [key for sort in (*listing.sort, Sort("id")) for key in _sort(sort)],
         "track_total_hits": True,
-        "_source": _source(listing.fields, ("id",)),
+        **_source(listing.fields, ("id",)),
         **after,
         **aggregations(listing.facets, spread=spread),
         **_point_in_time(pit),
@@ -176,9 +215,9 @@ def _sort(sort: Sort) -> list[Body]:
 def _source(fields: Sequence[str] | None, needed: Sequence[str]) -> Body:
     """What of the documents is returned."""
     if fields is None:
-        return {"excludes": [name for name in FIELDS.hidden if name not in needed]}
+        return {"_source": {"excludes": [name for name in FIELDS.hidden if name not in needed]}}
     # A whole field rather than a key of it, which may have the signs of a pattern.
-    return {"includes": [*needed, *(field.partition(".")[0] for field in fields)]}
+    return {"_source": {"includes": [*needed, *(field.partition(".")[0] for field in fields)]}}
 
 
 def _point_in_time(pit: str | None) -> Body:

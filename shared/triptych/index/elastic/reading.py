@@ -10,9 +10,17 @@ from triptych.core.fields import FIELDS
 from triptych.fusion.blocks import Layout
 from triptych.fusion.query import KEYWORD
 from triptych.fusion.signals import Candidate
-from triptych.index.documents import NO_FEATURES, fact_key, parts, returned, unpack_features
+from triptych.index.documents import (
+    NO_FEATURES,
+    Features,
+    fact_key,
+    parts,
+    returned,
+    unpack_features,
+)
 from triptych.index.elastic.conditions import FACTS
 from triptych.index.elastic.facets import read_facets
+from triptych.index.elastic.neighbours import FEATURES, PARTS, joined, undivided
 from triptych.index.elastic.queries import WORDS_AT_MOST
 from triptych.index.model import Held, IndexQuery, Listing, Match, Page, Results, Versioned
 
@@ -53,12 +61,12 @@ def _keyword(matched: Mapping[str, float] | None) -> float | None:
 
 def _best(scored: Sequence[_Scored], candidates: int) -> Sequence[_Scored]:
     """The neighbours and the best by words; the page may have more of these than were asked for."""
-    worded = [(-keyword, hit["_id"]) for hit, keyword in scored if keyword is not None]
+    worded = [(-keyword, _id(hit)) for hit, keyword in scored if keyword is not None]
     kept = {item_id for _, item_id in sorted(worded)[:candidates]}
     return [
         (hit, keyword)
         for hit, keyword in scored
-        if hit["_score"] > WORDS_AT_MOST or hit["_id"] in kept
+        if hit["_score"] > WORDS_AT_MOST or _id(hit) in kept
     ]
 
 
@@ -69,20 +77,36 @@ def _read_hit(
     labels: Sequence[str],
     layout: Layout | None,
 ) -> Match:
-    source = hit["_source"]
     words: dict[str, float] = {}
     for name, score in hit.get("matched_queries", {}).items():
         if name != KEYWORD:
             label = labels[int(name)]
             words[label] = words.get(label, 0.0) + score
-    candidate = Candidate(
-        id=source["id"],
-        parts=parts(source),
-        keyword=keyword,
-        words=words,
-        features=unpack_features(source.get("features"), layout) if layout else NO_FEATURES,
-    )
-    return Match(candidate, returned(source, fields))
+    present, features = _facts(hit, layout)
+    candidate = Candidate(_id(hit), present, keyword, words, features)
+    return Match(candidate, returned({**hit.get("_source", {}), "id": candidate.id}, fields))
+
+
+def _id(hit: Response) -> str:
+    """The id of a hit, which has no source where no field was asked for."""
+    found: str = hit["fields"]["id"][0] if "fields" in hit else hit["_source"]["id"]
+    return found
+
+
+def _facts(hit: Response, layout: Layout | None) -> tuple[frozenset[str], Features]:
+    """The parts and the features of a hit: doc values, or what the source of an old index has."""
+    if "fields" not in hit:
+        source = hit["_source"]
+        packed = source.get("features")
+        return parts(source), unpack_features(packed, layout) if layout else NO_FEATURES
+    values = hit["fields"]
+    features = {
+        name.removeprefix(FEATURES): packed
+        for name, (packed, *_) in values.items()
+        if name.startswith(FEATURES)
+    }
+    present = frozenset(values.get(PARTS, ()))
+    return present, joined(features, layout) if layout else NO_FEATURES
 
 
 def read_page(listing: Listing, response: Response) -> Page:
@@ -97,10 +121,10 @@ def read_page(listing: Listing, response: Response) -> Page:
     )
 
 
-def read_versioned(hit: Response, layout: Layout) -> Versioned:
+def read_versioned(hit: Response, layout: Layout | None) -> Versioned:
     """A document that ``scan_body`` found; its vector is that of its features."""
-    source = hit["_source"]
-    if "features" not in source:
+    source = undivided(hit["_source"], layout)
+    if "features" not in source or layout is None:
         return Versioned(source, hit["_version"])
     vector = unpack_features(source["features"], layout).astype(np.float32)
     return Versioned({**source, "vector": vector}, hit["_version"])

@@ -35,7 +35,7 @@ from triptych.index.model import (
     Words,
 )
 
-VECTOR = np.zeros(layout().dims, np.float32)
+VECTOR = np.ones(layout().dims, np.float32)
 CLASSES = (
     PresenceClass(("image", "text"), (), VECTOR),
     PresenceClass(("image",), ("text",), VECTOR),
@@ -83,7 +83,7 @@ def paths(fields: dict[str, Any], before: str = "") -> Iterator[str]:
 @pytest.mark.parametrize(
     "body",
     [
-        search_body(IndexQuery(EVERY_KIND, CLASSES, CONDITIONS, facets=FACETS), "pit"),
+        search_body(IndexQuery(EVERY_KIND, CLASSES, CONDITIONS, facets=FACETS), layout(), "pit"),
         list_body(Listing(CONDITIONS, SORTS, facets=FACETS)),
         metadata_body(),
     ],
@@ -104,58 +104,91 @@ def test_the_fields_exist_in_the_mapping(body: dict[str, Any]):
 
 
 def test_words_and_vectors_are_one_request():
-    """A clause per presence class, which comes before any word, and one for the words."""
-    body = search_body(IndexQuery(EVERY_KIND, CLASSES, candidates=40))
-    first, second, words = clauses(body)
+    """A clause per list of neighbours, which comes before any word, and one for the words."""
+    body = search_body(IndexQuery(EVERY_KIND, CLASSES, candidates=40), layout())
+    *near, words = clauses(body)
     assert len(words["bool"]["should"]) == 3
-    for clause in (first["knn"], second["knn"]):
-        assert clause["field"] == "vector"
-        assert clause["boost"] == VECTOR_FIRST
-        assert clause["k"] == 40
+    found = [clause["knn"] for clause in near]
+    assert len({clause["field"] for clause in found}) == len(found)
+    assert {clause["boost"] for clause in found} == {VECTOR_FIRST}
+    lengths = sum(clause["k"] for clause in found)
+    assert body["size"] == lengths + 40, "no list can push out another"
+
+
+def test_lists_of_one_block_and_walks_grow_with_the_collection():
+    """Among more documents more are nearly as good."""
+    vector = np.zeros(layout().dims, np.float32)
+    for name in ("semantic", "visual"):
+        vector[layout().slices[name].start] = 1
+    classes = [PresenceClass(("image", "text"), (), vector), PresenceClass(("text",), (), vector)]
+
+    def lengths(documents: int) -> list[tuple[int, int]]:
+        body = search_body(
+            IndexQuery(classes=classes, candidates=20), layout(), documents=documents
+        )
+        return [(c["knn"]["k"], c["knn"]["num_candidates"]) for c in clauses(body)]
+
+    assert lengths(10) == lengths(20_000) == [(20, 50), (20, 50), (30, 30)]
+    assert lengths(320_000) == [(20, 100), (20, 100), (60, 60)]
+
+
+def test_the_lists_of_the_longest_pages_fit_into_one_answer():
+    """The server returns no more than 10,000."""
+    classes = [*CLASSES, *(PresenceClass((), (), VECTOR * sign) for sign in (2, -1, -2))]
+    body = search_body(IndexQuery(EVERY_KIND, classes, candidates=1000, worded=VECTOR), layout())
+    assert body["size"] <= 10_000
+    assert {clause["knn"]["k"] for clause in clauses(body)[:-1]} <= {
+        9000 // (len(clauses(body)) - 1)
+    }
+
+
+def test_an_index_with_one_field_is_asked_by_class():
+    """As an older version made it, with exact comparisons and the source."""
+    body = search_body(IndexQuery(EVERY_KIND, CLASSES, CONDITIONS, candidates=40), None)
+    both, one, _ = clauses(body)
+    image, text = {"term": {"modalities": "image"}}, {"term": {"modalities": "text"}}
+    limits = body["query"]["bool"]["filter"]
+    assert both["knn"]["filter"] == [*limits, image, text]
+    without_text = {"bool": {"must_not": {"terms": {"modalities": ["text"]}}}}
+    assert one["knn"]["filter"] == [*limits, image, without_text]
+    for clause in (both["knn"], one["knn"]):
+        assert (clause["field"], clause["boost"], clause["k"]) == ("vector", VECTOR_FIRST, 40)
         assert clause["rescore_vector"]["oversample"] * clause["k"] >= 1000
-    assert body["size"] >= 40 * 3, "no list can push out another"
+    assert body["size"] == 40 * 3
+    assert "features" not in body["_source"]["excludes"]
 
 
-@pytest.mark.parametrize("product", [3.0, 0.0, -1.0, -1000.0])
+@pytest.mark.parametrize("product", [2e7, 3.0, 0.0, -1.0, -2e7])
 def test_a_neighbour_is_told_from_a_word(product: float):
     """Whatever its inner product, as Elasticsearch makes a score of it; also in float32."""
     score = product + 1 if product >= 0 else 1 / (1 - product)
     assert np.float32(VECTOR_FIRST * score) > WORDS_AT_MOST
 
 
-def test_a_class_sees_its_own_items_only():
-    """Those that have what it has, and lack what it lacks."""
-    both, one = clauses(search_body(IndexQuery(classes=CLASSES)))
-    image, text = {"term": {"modalities": "image"}}, {"term": {"modalities": "text"}}
-    assert both["knn"]["filter"] == [image, text]
-    without_text = {"bool": {"must_not": {"terms": {"modalities": ["text"]}}}}
-    assert one["knn"]["filter"] == [image, without_text]
-
-
 def test_neighbours_are_sought_among_what_fits():
     """Conditions and words that are required or excluded stand inside each kNN clause."""
-    body = search_body(IndexQuery(EVERY_KIND, CLASSES, CONDITIONS))
+    body = search_body(IndexQuery(EVERY_KIND, CLASSES, CONDITIONS), layout())
     limits = body["query"]["bool"]["filter"]
     assert len(limits) == len(CONDITIONS) + 1 + 2
-    for clause in clauses(body)[:2]:
-        assert clause["knn"]["filter"][: len(limits)] == limits
+    for clause in clauses(body)[:-1]:
+        assert clause["knn"]["filter"] == limits
 
 
 def test_names_of_clauses_are_ours():
     """A label may be anything; so many words have one, and none is asked beyond the bound."""
     words = [Clause("keyword", "word", (f"w{n}",)) for n in range(1000)]
-    (group,) = clauses(search_body(IndexQuery(Words(words))))
+    (group,) = clauses(search_body(IndexQuery(Words(words)), layout()))
     names = [name for key, name in walk(group["bool"]["should"]) if key == "_name"]
     assert names == [str(n) for n in range(LABELLED)]
     assert len(group["bool"]["should"]) == MAX_CLAUSES
     assert group["bool"]["_name"] == "keyword"
-    (group,) = clauses(search_body(IndexQuery(Words(words[:LABELLED]))))
+    (group,) = clauses(search_body(IndexQuery(Words(words[:LABELLED])), layout()))
     assert "_name" not in group["bool"], "the sum of those that have names"
 
 
 def test_a_word_is_the_best_of_its_fields_and_stems():
     """Not their sum."""
-    (group,) = clauses(search_body(IndexQuery(Words([CAT]))))
+    (group,) = clauses(search_body(IndexQuery(Words([CAT])), layout()))
     (clause,) = group["bool"]["should"]
     assert clause["dis_max"]["queries"] == [
         {"term": {f"words.{field}": stem}}
@@ -167,28 +200,30 @@ def test_a_word_is_the_best_of_its_fields_and_stems():
 def test_several_shards_are_asked_for_neighbours_together():
     """Before the words, so that there are not as many of them from each shard; else the same."""
     query = IndexQuery(EVERY_KIND, CLASSES, CONDITIONS, facets=FACETS, candidates=40)
-    one, several = search_body(query), search_body(query, spread=True)
+    one, several = search_body(query, layout()), search_body(query, layout(), spread=True)
     near = [clause["knn"] for clause in clauses(one) if "knn" in clause]
     assert str(several["knn"]) == str(near)
-    assert len(near) == len(CLASSES)
+    assert near
     assert clauses(several) == [clause for clause in clauses(one) if "knn" not in clause]
     assert several["query"]["bool"]["filter"] == one["query"]["bool"]["filter"]
     assert (several["size"], several["sort"]) == (one["size"], one["sort"])
-    assert "query" not in search_body(IndexQuery(classes=CLASSES), spread=True)
-    assert search_body(IndexQuery(), spread=True)["query"] == {"match_none": {}}
+    assert "query" not in search_body(IndexQuery(classes=CLASSES), layout(), spread=True)
+    assert search_body(IndexQuery(), layout(), spread=True)["query"] == {"match_none": {}}
     assert not [value for name, value in walk(one) if name == "shard_size"]
     assert [value for name, value in walk(several) if name == "shard_size"]
 
 
 def test_what_is_fetched():
-    """What scores need, and the fields that are asked for; else all but what is hidden."""
-    body = search_body(IndexQuery(fields=["tags", "metadata.*"]))
-    assert set(body["_source"]["includes"]) == {
-        "id", "modalities", "features", "transcript.text", "writing.text", "tags", "metadata",
-    }  # fmt: skip
-    hidden = {"vector", "words", "plain", "facts", "digests"}
-    assert set(search_body(IndexQuery())["_source"]["excludes"]) == hidden
-    assert set(list_body(Listing())["_source"]["excludes"]) == {*hidden, "features"}
+    """What scores need, of the blocks that are scored; a source only where fields are asked for."""
+    body = search_body(IndexQuery(fields=["tags", "metadata.*"], blocks=["semantic"]), layout())
+    assert body["docvalue_fields"] == ["id", "vector.parts", "features.semantic"]
+    assert body["_source"]["includes"] == ["tags", "metadata"]
+    bare = search_body(IndexQuery(fields=()), layout())
+    assert len(bare["docvalue_fields"]) == 2 + len(layout().blocks)
+    assert (bare["stored_fields"], "_source" in bare) == ("_none_", False)
+    hidden = {"vector", "features", "words", "plain", "facts", "digests"}
+    assert set(search_body(IndexQuery(), layout())["_source"]["excludes"]) == hidden
+    assert set(list_body(Listing())["_source"]["excludes"]) == hidden
     assert list_body(Listing(fields=[]))["_source"]["includes"] == ["id"]
 
 

@@ -33,19 +33,36 @@ def answer(*hits, total: int = 9, relation: str = "eq", **more):
 
 
 def test_results_are_read():
-    """Candidates, what each word adds, and their features."""
+    """Candidates, what each word adds, and the features of the blocks that were asked for."""
     words = Words([Clause(label, "word", (label,)) for label in ("cat", "dog", "cat")])
-    source = {"modalities": ["text"], "features": pack_features(FEATURES), "writing": {"text": "x"}}
     matched = {"c0": 1.5, "c2": 2.0}
-    response = answer(hit("a", 1e12, source, **matched), hit("b", 1e12), relation="gte")
+    block, *_ = layout().blocks
+    where = layout().slices[block.name]
+    values = {f"features.{block.name}": [pack_features(FEATURES[where])]}
+    facts = {"id": ["a"], "vector.parts": ["text", "writing"], **values}
+    first_hit = {**hit("a", 1e18, **matched), "fields": facts}
+    response = answer(first_hit, {"_score": 1e18, "fields": {"id": ["b"]}}, relation="gte")
     results = read_results(IndexQuery(words, fields=["tags"]), response, layout())
     assert (results.total, results.total_is_exact, results.took_ms) == (9, False, 4)
     first, second = (found.candidate for found in results.matches)
     assert (first.id, first.keyword, first.words) == ("a", 3.5, {"cat": 3.5})
     assert first.parts == {"text", "writing"}
-    assert np.abs(first.features - FEATURES).max() < 1e-3
+    assert np.abs(first.features[where] - FEATURES[where]).max() < 1e-3
+    assert not first.features[where.stop :].any()
     assert (second.id, second.keyword, second.parts, second.words) == ("b", None, set(), {})
     assert second.features.shape == (layout().dims,)
+    assert [found.document for found in results.matches] == [{"id": "a"}, {"id": "b"}]
+
+
+def test_results_of_an_index_with_one_field_are_read():
+    """Its sources have what scores depend on."""
+    source = {"modalities": ["text"], "features": pack_features(FEATURES), "writing": {"text": "x"}}
+    response = answer(hit("a", 1e18, source), hit("b", 1e18))
+    results = read_results(IndexQuery(fields=[]), response, layout())
+    first, second = (found.candidate for found in results.matches)
+    assert first.parts == {"text", "writing"}
+    assert np.abs(first.features - FEATURES).max() < 1e-3
+    assert (second.parts, second.features.any()) == (set(), False)
     assert [found.document for found in results.matches] == [{"id": "a"}, {"id": "b"}]
 
 
