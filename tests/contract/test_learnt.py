@@ -150,7 +150,7 @@ def test_a_collection_gets_what_it_has_learnt(engine, fusion, classifier):
 def test_reasons_name_the_joint_block(engine, active):
     """They add up, and scores are those of the served strategy."""
     answer = search(engine, text="red square", image=picture(190, 40, 35), weights={"keyword": 0})
-    assert len(answer.hits) == 7
+    assert len(answer.hits) >= len(ITEMS)
     for hit in answer.hits:
         assert all(JOINT in reason.blocks for reason in hit.why.values())
         total = sum(reason.contribution for reason in hit.why.values())

@@ -154,7 +154,8 @@ def check(engine: "Engine", collection: str, reference: str) -> None:
     """Compare a model with what serves, and keep what came of it.
 
     Raises:
-        Conflict: it finds surely less, or can't find more; it is not activated.
+        Conflict: it finds surely less, or can't find more; it is not activated. Or what serves has
+            changed meanwhile.
         NotFound: no collection or model of that name.
         InvalidInput: too few items were set aside to compare with.
         FingerprintMismatch: it was trained for other encoders.
@@ -173,6 +174,10 @@ def check(engine: "Engine", collection: str, reference: str) -> None:
         models.judge(collection, entry, Verdict(against, gains, str(error), time.time()))
         raise
     models.judge(collection, entry, Verdict(against, gains, at=time.time()))
+    if models.active(collection) != against:
+        raise Conflict(
+            f"{reference} was compared with models that no longer serve; activate it again"
+        )
 
 
 def target(engine: "Engine", collection: str, reference: str) -> tuple[str, ...]:

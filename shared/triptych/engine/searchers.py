@@ -6,6 +6,7 @@ refused. What a collection has learnt is loaded likewise; if it can't be run, th
 (ModelUnavailable), and tried again with the next query.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from threading import Lock
@@ -34,9 +35,10 @@ class Searchers:
         self._ours = ours
         self._searchers = {ours.layout.fingerprint: ours}
         """By the fingerprint of the collections that they are for."""
-        self._built: dict[str, str] = {}
-        """The fingerprint of each collection that was of other encoders when last looked at."""
+        self._built: OrderedDict[str, str] = OrderedDict()
+        """The fingerprints of collections of other encoders or models, the last searched last."""
         self._lock = Lock()
+        self._making = Lock()
 
     def ask(self, collection: str, search: Callable[[Searcher], Answer]) -> Answer:
         """The answer by the searcher whose encoders and models built the collection.
@@ -60,15 +62,19 @@ class Searchers:
     def _known(self, collection: str) -> tuple[str, Searcher]:
         with self._lock:
             fingerprint = self._built.get(collection, self._ours.layout.fingerprint)
+            if collection in self._built:
+                self._built.move_to_end(collection)
             return fingerprint, self._searchers[fingerprint]
 
     def _take(self, collection: str, found: Origin) -> Searcher:
         """The searcher for a collection that was built like this; others may go."""
+        with self._making:  # not the other lock: a store that is away stops no other collection
+            searcher = self._searchers.get(found.fingerprint) or self._make(collection, found)
         with self._lock:
-            searcher = self._searchers.get(found.fingerprint)
-            if searcher is None:
-                searcher = self._make(collection, found)
             self._built[collection] = found.fingerprint
+            self._built.move_to_end(collection)
+            while len(self._built) > _KEPT:
+                self._built.popitem(last=False)
             used = {self._ours.layout.fingerprint, *self._built.values()}
             kept = {**self._searchers, found.fingerprint: searcher}
             self._searchers = {one: kept[one] for one in used}
@@ -120,6 +126,8 @@ class Searchers:
 
 
 _ENCODED, _RANKINGS = 128, 2
+_KEPT = 16
+"""Collections of other encoders or models whose searchers are kept: each takes memory."""
 
 
 class _Refused(Mapping[Modality, Extractor]):

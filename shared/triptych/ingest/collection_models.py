@@ -83,8 +83,20 @@ class CollectionModels:
     store: MediaStore
     index: SearchIndex
 
-    def add(self, collection: str, model: Model, *, trained: float, seconds: float) -> Entry:
-        """Keep a model: first its file, then the entry."""
+    def add(
+        self, collection: str, model: Model, *, trained: float, seconds: float, identity: str = ""
+    ) -> Entry:
+        """Keep a model: first its file, then the entry.
+
+        Args:
+            collection: its name.
+            model: what it has learnt.
+            trained: when, in seconds since 1970.
+            seconds: that this took.
+            identity: of the collection that the model is of, which may be gone since. "": not told.
+        """
+        if identity not in {"", self.index.identity(collection)}:
+            raise NotFound(f"collection {collection!r} was deleted, and made anew, while it learnt")
         models.save(self.store, model)
         entry = Entry(model.reference, model.card, trained, seconds)
         self._write(collection, entry)
@@ -167,12 +179,12 @@ class CollectionModels:
             self._delete_unless_learnt(_reference(name))
 
     def _delete_unless_learnt(self, reference: str) -> None:
-        """Delete the file of a model that no collection has learnt."""
+        """Delete the file of a model that no collection has learnt, and no index uses."""
         folders = self.store.documents(LEARNT)
         names = {
             one.name for each in folders for one in self.store.documents(f"{LEARNT}/{each.name}")
         }
-        if _name(reference) not in names:
+        if _name(reference) not in names and not self._users(reference):
             models.delete(self.store, reference)
 
     def _users(self, reference: str) -> set[str]:

@@ -73,16 +73,17 @@ def study(
         )
     index.refresh(collection)
     total, drawn = _draw(index, collection, most)
-    found = list(_documents(index, collection, drawn, origin.fingerprint))
-    if not found:
+    vectors: list[Vectors] = []
+    told: list[list[str]] = []
+    labelled: list[str | None] = []
+    for document in _documents(index, collection, drawn, origin.fingerprint):
+        vectors.append(_base(document, origin.layout))
+        told.append(contents(document))  # a digest, not the text itself, which may be long
+        if label:
+            labelled.append(label(document))
+    if not vectors:
         raise InvalidInput(f"no item of collection {collection!r} has a vector to learn from")
-    vectors = np.stack([_base(document, origin.layout) for document in found])
-    examples = Examples(
-        Features.of(vectors, ours.base),
-        [contents(document) for document in found],
-        [label(document) for document in found] if label else (),
-    )
-    return Study(examples, total)
+    return Study(Examples(Features.of(np.stack(vectors), ours.base), told, labelled), total)
 
 
 def contents(document: Document) -> list[str]:
@@ -168,8 +169,7 @@ def _documents(
         for item in some:
             document = found[item].document if item in found else {}
             if document.get("fingerprint") == fingerprint and "features" in document:
-                wanted = {"id", "media", "text", "features", *_labelled()}
-                yield {name: value for name, value in document.items() if name in wanted}
+                yield document
 
 
 def _base(document: Document, layout: Layout) -> Vectors:

@@ -44,7 +44,7 @@ from triptych.index.origin import Origin
 from triptych.ingest.chunk import FUSION, Chunk
 from triptych.ingest.derived import Derived, DerivedMissing, DerivedStore, part_digest
 from triptych.ingest.indexing import Written
-from triptych.ingest.renewing import Renewal
+from triptych.ingest.renewing import Known, Renewal
 from triptych.media.store import MediaStore
 
 REBUILDS = "rebuilds"
@@ -456,16 +456,18 @@ class Rebuilder:
         """The documents for the next index."""
         errors = {item.id: item.errors for item in chunk.items}
         learnt = Learnt.open(renewal.target, self.store)
-        renewed, undescribed = [], set[Modality]()
+        known, undescribed = [], set[Modality]()
         for item, entry in found.items():
             derived, failures, todo = self._made(renewal, entry.document, errors[item], failure)
             undescribed.update(todo)
-            if not todo:
-                document = renewal.document(entry.document, derived, failures, learnt)
-                renewed.append(Versioned(document, entry.version))
+            known.append(Known(entry.document, derived, failures))
         if undescribed:
             raise DerivedMissing(undescribed)
-        return renewed
+        documents = renewal.documents(known, learnt)
+        return [
+            Versioned(document, entry.version)
+            for document, entry in zip(documents, found.values(), strict=True)
+        ]
 
     def _made(
         self, renewal: Renewal, document: Document, errors: Mapping[str, str], failure: str | None

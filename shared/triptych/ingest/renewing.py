@@ -6,7 +6,7 @@ that describe new items. What a collection has learnt fills the rest from these 
 of a model needs no medium and no encoder.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -32,6 +32,18 @@ _WORDS: Mapping[Modality, str] = {"image": "writing", "text": "text", "audio": "
 """The field whose words it finds."""
 _OF_BLOCK = {"writing": "written", "transcript": "spoken"}
 """The block without which a field is not filled."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of an item that gets a document for another index."""
+
+    document: Document
+    """Of the source, with its features."""
+    derived: Mapping[Modality, Derived]
+    """What the steps made of the modalities that are ``missing``."""
+    failures: Mapping[Modality, str]
+    """Why they could make nothing of others; these keep what is stored."""
 
 
 @dataclass(frozen=True)
@@ -78,24 +90,26 @@ class Renewal:
             item = item.with_text(text).noting({"language": language} if language else {})
         return item
 
-    def document(
-        self,
-        document: Document,
-        derived: Mapping[Modality, Derived],
-        failures: Mapping[Modality, str],
-        learnt: Learnt,
-    ) -> Document:
-        """The document for the other index.
+    def documents(self, known: Sequence[Known], learnt: Learnt) -> list[Document]:
+        """The documents for the other index, in the same order; models run once for all of them.
 
         Args:
-            document: of the source, with its features.
-            derived: what the steps made of the modalities that are ``missing``.
-            failures: why they could make nothing of others; these keep what is stored.
+            known: what is known of each item.
             learnt: what fills what no encoder does.
 
         Raises:
             ModelUnavailable: that can't be run.
         """
+        if not known:
+            return []
+        bodies, blocks = zip(*(self._described(one) for one in known), strict=True)
+        fused = fuse(blocks, self.target.base)
+        filled = zip(bodies, learnt.extend(fused), learnt.predictions(fused), strict=True)
+        return [completed(*one) for one in filled]
+
+    def _described(self, known: Known) -> tuple[dict[str, Any], dict[str, Vectors]]:
+        """A document without what is made of its blocks, and the blocks that encoders fill."""
+        document, derived = known.document, known.derived
         body = {name: value for name, value in document.items() if name not in _VECTORS}
         blocks = self._stored(document)
         for modality, one in derived.items():
@@ -112,12 +126,10 @@ class Renewal:
                 del body[name]
                 _forget_words(body, name)
         _restore(body, derived)
-        self._fail(body, blocks, failures, self.missing(document))
+        self._fail(body, blocks, known.failures, self.missing(document))
         body["fingerprint"] = self.target.fingerprint
-        base = self.target.base
-        known = {name: vector for name, vector in blocks.items() if name in base.slices}
-        fused = fuse([known], base)
-        return completed(body, learnt.extend(fused)[0], learnt.predictions(fused)[0])
+        slices = self.target.base.slices
+        return body, {name: vector for name, vector in blocks.items() if name in slices}
 
     def _stored(self, document: Document) -> dict[str, Vectors]:
         """The blocks that stay, float32."""

@@ -80,6 +80,18 @@ def test_a_deleted_model_takes_its_file_along(engine):
     assert engine.store.documents(f"{LEARNT}/{engine.index.identity('c')}") == []
 
 
+def test_a_model_is_not_of_a_collection_that_was_made_anew(engine):
+    """What it has learnt from was deleted meanwhile."""
+    identity, model = engine.index.identity("c"), learnt.fusion(engine.layout)
+    engine.delete_collection("c")
+    engine.create_collection("c")
+    with pytest.raises(NotFound, match="made anew"):
+        engine.learnt_models.add("c", model, trained=1.0, seconds=1.0, identity=identity)
+    assert engine.models("c") == []
+    with pytest.raises(NotFound):
+        models.load(engine.store, model.reference)
+
+
 def test_a_model_that_can_not_serve_says_why(engine, tmp_path):
     """Its file is damaged or gone, or the encoders are others."""
     model = learnt.fusion(engine.layout)

@@ -1,5 +1,6 @@
 """What a collection has to learn from: features, contents and labels, as its index keeps them."""
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,21 @@ def test_features_come_page_by_page(engine, monkeypatch):
         found.features.vectors[:30], expected.astype(np.float16).astype(np.float32)
     )
     assert found.features.has("image").tolist() == [True] * 30 + [False]
+
+
+def test_texts_are_not_kept(tmp_path, monkeypatch):
+    """A book in each of many items would fill the memory."""
+    monkeypatch.setattr(examples, "_AT_ONCE", 1)
+    monkeypatch.setattr(examples, "_WINDOW", 5)
+    with Engine.open(Settings.of_folder(tmp_path)) as engine:
+        texts = [f"{number}" * 10**5 for number in range(100, 200)]  # 30 MB
+        fill(engine, "c", [made(row, engine.layout, text=text) for row, text in enumerate(texts)])
+        tracemalloc.start()
+        try:
+            assert len(read(engine)) == 100
+            assert tracemalloc.get_traced_memory()[1] < 12e6
+        finally:
+            tracemalloc.stop()
 
 
 def test_equal_items_are_one_group(engine):

@@ -72,7 +72,7 @@ def learn(
 ) -> Entry:
     """Read, train, measure, and keep the model and its entry. Raises as ``work``."""
     libraries()  # where they are missing, nothing is read
-    begun = time.time()
+    begun, identity = time.time(), engine.index.identity(collection)
     most = engine.settings.train_items
     read = study(engine.index, collection, engine.layout, most=most, labels=labels)
     epochs = [0]
@@ -89,7 +89,9 @@ def learn(
     model = Model.of(replace(model.card, data={**model.card.data, **about}), model.data)
     note(epochs[0], model.card.metrics)  # or nobody wants it any more
     seconds = time.time() - begun
-    return engine.learnt_models.add(collection, model, trained=time.time(), seconds=seconds)
+    return engine.learnt_models.add(
+        collection, model, trained=time.time(), seconds=seconds, identity=identity
+    )
 
 
 def _fusion(strategy: str, read: Study, seed: int, watch: Note) -> Model:
