@@ -70,6 +70,8 @@ def models(
 ) -> None:
     """List the models that a collection has learnt, or show one."""
     with explained(), Client(url) as client:
+        if delete and not reference:
+            raise typer.BadParameter("--delete needs the reference of a model")
         if delete:
             client.delete_model(collection, reference)
             errors.print(f"{collection}: model {reference} is deleted", markup=False)

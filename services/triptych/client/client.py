@@ -442,11 +442,11 @@ class Client:
 
     def model(self, collection: str, reference: str) -> dict[str, Any]:
         """A model with its card."""
-        return self._call("GET", f"/v1/collections/{collection}/models/{reference}")
+        return self._call("GET", _model(collection, reference))
 
     def delete_model(self, collection: str, reference: str) -> None:
         """Delete a model that no index uses."""
-        self._call("DELETE", f"/v1/collections/{collection}/models/{reference}")
+        self._call("DELETE", _model(collection, reference))
 
     def activate(
         self, collection: str, reference: str, *, force: bool = False, swap: bool = True
@@ -457,12 +457,12 @@ class Client:
         there is none.
         """
         wanted = {**({"force": True} if force else {}), **({} if swap else {"swap": False})}
-        path = f"/v1/collections/{collection}/models/{reference}/activate"
+        path = f"{_model(collection, reference)}/activate"
         return self._call("POST", path, json=wanted)
 
     def deactivate(self, collection: str, reference: str, *, swap: bool = True) -> dict[str, Any]:
         """Have a collection rebuilt without a model; describes it."""
-        path = f"/v1/collections/{collection}/models/{reference}/deactivate"
+        path = f"{_model(collection, reference)}/deactivate"
         return self._call("POST", path, json={} if swap else {"swap": False})
 
     def collections(self) -> list[dict[str, Any]]:
@@ -509,7 +509,7 @@ class Client:
             if body is not None:
                 arguments["content"] = body()
             with self._explained():
-                response = self._http.request(method, path, **arguments)
+                response = self._http.request(method, _literal(path), **arguments)
             if response.status_code != _BUSY:
                 break
             time.sleep(_retry_after(response))
@@ -576,6 +576,17 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _retry_after(response: httpx.Response) -> float:
     return float(response.headers.get("retry-after", "1"))
+
+
+def _model(collection: str, reference: str) -> str:
+    """The path of a model."""
+    return f"/v1/collections/{collection}/models/{quote(reference, safe='@')}"
+
+
+def _literal(path: str) -> str:
+    """A path in which dots are names: else the item ``..`` would be the collection itself."""
+    dots = {".": "%2E", "..": "%2E%2E"}
+    return "/".join(dots.get(name, name) for name in path.split("/"))
 
 
 def _detail(response: httpx.Response) -> str:

@@ -121,14 +121,14 @@ class Trainings:
 
         def carry_out(note: Note) -> Result:
             return (
-                self._activate(asked)
+                self._activate(asked, note)
                 if asked.task == "activate"
                 else train(self.engine, asked, note)
             )
 
         requests.carry_out(asked, carry_out)
 
-    def _activate(self, asked: Training) -> Result:
+    def _activate(self, asked: Training, note: Note) -> Result:
         if asked.model in self.engine.learnt_models.active(asked.collection):
             return asked.model, {}  # the message comes again
         models = target(self.engine, asked.collection, asked.model)
@@ -136,6 +136,7 @@ class Trainings:
         if begun is not None and begun.models == models and not begun.waits:
             return asked.model, {}  # likewise
         check(self.engine, asked.collection, asked.model)
+        note(0, {})  # or it was given up meanwhile
         self.rebuilds.begin(asked.collection, swap=asked.swap, models=models)
         return asked.model, {}
 

@@ -110,3 +110,10 @@ def test_a_model_serves_no_more_or_at_any_rate(gateway):
         (f"/zoo/models/{REFERENCE}/deactivate", {}),
         (f"/zoo/models/{REFERENCE}/activate", {"force": True, "swap": False}),
     ]
+
+
+def test_a_model_that_is_not_named_is_not_deleted(gateway):
+    """Nothing is asked of the gateway."""
+    result = run("models", "zoo", "--delete")
+    assert (result.exit_code, gateway.asked) == (2, [])
+    assert "needs the reference of a model" in result.output

@@ -242,3 +242,25 @@ def test_failures_come_page_by_page():
         assert [page["total"] for page in client.failure_pages("b", limit=1)] == [2, 2]
         assert len(list(client.failure_pages("b", after="x"))) == 1
     assert asked == ["", "after=%5B1%5D", "limit=1", "limit=1&after=%5B1%5D", "after=x"]
+
+
+def test_dots_are_names_and_not_ways_up():
+    """Else deleting an item or a model of that name would delete a collection."""
+    asked: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path)
+        return httpx.Response(204)
+
+    with connected(answer) as client:
+        client.delete_item("c", "..")
+        client.delete_model("c", "..")
+        client.delete_item("c", "a/../é.png")
+        client.delete_model("c", "x?y#z")
+    collections = b"/v1/collections"
+    assert asked == [
+        collections + b"/c/items/%2E%2E",
+        collections + b"/c/models/%2E%2E",
+        collections + b"/c/items/a/%2E%2E/%C3%A9.png",
+        collections + b"/c/models/x%3Fy%23z",
+    ]

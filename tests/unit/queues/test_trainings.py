@@ -193,7 +193,17 @@ def test_one_that_dies_after_the_rebuild_has_begun_is_done(queue):
             queue.engine.rebuild("c", progress=False)
         else:
             queue.trainings.rebuilds.begin("c", models=(model,))
-        assert queue.trainings._activate(asked) == (model, {})
+        assert queue.trainings._activate(asked, lambda *_: None) == (model, {})
+
+
+def test_what_is_given_up_while_it_is_compared_is_not_activated(queue, monkeypatch):
+    """Nothing is rebuilt afterwards."""
+    model = keep(queue.engine, 0.001)
+    queue.trainings.activate("c", model)
+    monkeypatch.setattr("triptych.queues.trainings.check", lambda *_: queue.trainings.cancel("c"))
+    queue.work()
+    assert queue.engine.training("c").state == "cancelled"
+    assert queue.engine.rebuilder.requested("c") is None
 
 
 def test_a_model_that_is_surely_worse_is_refused(queue):
