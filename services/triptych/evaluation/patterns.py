@@ -27,15 +27,15 @@ from triptych.engine import Engine
 from triptych.evaluation.galleries import COLLECTION, LOSSES, Gallery, fill, label, losing
 from triptych.evaluation.judged import Judged
 from triptych.evaluation.metrics import Floats, Mask
-from triptych.evaluation.queries import EncodedQuery, encode_queries, retrieve
-from triptych.evaluation.strategies import FOLDS, Stamps, features_of, fitted, folds
+from triptych.evaluation.queries import EncodedQuery, completed, encode_queries, retrieve
+from triptych.evaluation.strategies import FOLDS, Stamps, features_of, fitted, folds, trained
 from triptych.fusion.blocks import Layout, fuse
+from triptych.fusion.extended import Learnt
 from triptych.fusion.features import Features, Indices
 from triptych.fusion.query import KEYWORD, WEIGHTS, FusedQuery
 from triptych.fusion.scores import Method, combine
 from triptych.fusion.signals import Candidate, Signal, measure
-from triptych.fusion.strategies.joined import Joined
-from triptych.fusion.strategies.learned import NETWORKS
+from triptych.fusion.strategies.learned import NETWORKS, LearnedFusion
 from triptych.fusion.strategies.strategy import Strategy
 from triptych.index.model import Words
 from triptych.search.encoding import EncodedRequest
@@ -185,16 +185,22 @@ def run(
             for each in range(FOLDS):
                 say(f"{label(loss)}: {name}, fold {each + 1} of {FOLDS}")
                 mine = fold[questions.rows] == each
-                alone: Table = {}
-                for strategy in fitted(name, examples.rows(fold != each), seed):
-                    if not isinstance(strategy, Joined):
-                        alone = by_strategy(strategy, questions, items, views)
+                training = examples.rows(fold != each)
+                if name in NETWORKS:
+                    model = trained(name, training, seed)
+                    strategy: Strategy = LearnedFusion.of(model, questions.layout)
+                    learnt = Learnt.of(questions.layout, [model])
+                    served = Blocks(questions, searched, views, learnt, mine)
                     for worded in (False, True):
-                        table = beside_words(alone, blocks.words) if worded else alone
-                        if isinstance(strategy, Joined):
-                            table = mixed(blocks.sums[worded], table, strategy.share)
-                        found = ranked(table, len(questions))
-                        ranks.setdefault(Way(strategy.name, worded), found)[mine] = found[mine]
+                        found = served.ranks[Way(SUM, worded)]
+                        ranks.setdefault(Way(f"block + {name}", worded), found)[mine] = found[mine]
+                else:
+                    (strategy,) = fitted(name, training, seed)
+                alone = by_strategy(strategy, questions, items, views)
+                for worded in (False, True):
+                    table = beside_words(alone, blocks.words) if worded else alone
+                    found = ranked(table, len(questions))
+                    ranks.setdefault(Way(name, worded), found)[mine] = found[mine]
             for way, values in ranks.items():
                 yield Ranks(way, loss, values)
 
@@ -257,11 +263,6 @@ def _weight(pattern: Pattern) -> float:
     return WEIGHTS[KEYWORD] + sum(WEIGHTS[part] for part in pattern)
 
 
-def mixed(first: Table, second: Table, share: float) -> Table:
-    """Both, of which the second has this share."""
-    return {cell: _mean(first[cell], second[cell], share) for cell in second}
-
-
 def _mean(first: Scores, second: Scores, share: float) -> Scores:
     """The mean of two, of which the second has this share; what is taken out stays out."""
     out = np.isneginf(first[0])
@@ -271,34 +272,58 @@ def _mean(first: Scores, second: Scores, share: float) -> Scores:
 
 
 class Blocks:
-    """What block fusion says by each method of search, and what the words alone say.
+    """Where block fusion finds each right item by each method of search, and the words alone.
 
     Every item is a candidate. Without words a sum or a product is that of the vectors; ``auto``
     needs words to choose a product.
     """
 
-    def __init__(self, questions: Questions, searched: Gallery, views: Sequence[Features]) -> None:
+    def __init__(
+        self,
+        questions: Questions,
+        searched: Gallery,
+        views: Sequence[Features],
+        learnt: Learnt | None = None,
+        asked: Mask | None = None,
+    ) -> None:
+        """Ask all questions, or some.
+
+        Args:
+            questions: what is asked.
+            searched: the other items.
+            views: by pattern the right items.
+            learnt: what a collection has learnt, for the score that it serves: of the sum only.
+            asked: which questions, (n,).
+        """
         self.ranks: dict[Way, Floats] = {}
         """By way to fuse."""
-        self.sums: dict[bool, Table] = {False: {}, True: {}}
-        """The scores of the sum, without words and with them."""
         self.words: Table = {}
         """What the words say, from 0 to 1; only of queries that have them."""
-        self._questions, self._views = questions, views
-        items = zip(searched.items, _halved(features_of(searched)), strict=True)
+        self._questions, self._views, self._learnt = questions, views, learnt
+        self._methods = _METHODS if learnt is None else _METHODS[:1]
+        items = zip(searched.items, self._rows(features_of(searched)), strict=True)
         self._items = [Candidate(item.id, _parts(item), None, {}, row) for item, row in items]
-        self._right = [_halved(view) for view in views]
+        self._right = [self._rows(view) for view in views]
         for query, pattern in enumerate(PATTERNS):
-            for question in np.flatnonzero(_asks(questions, pattern)).tolist():
+            able = _asks(questions, pattern) & (True if asked is None else asked)
+            for question in np.flatnonzero(able).tolist():
                 self._ask(question, query)
+
+    def _rows(self, features: Features) -> list[NDArray[np.float16]]:
+        """Fused vectors as the index keeps them."""
+        vectors = features.vectors
+        fused = vectors if self._learnt is None else self._learnt.extend(vectors)
+        return list(fused.astype(np.float16))
 
     def _ask(self, question: int, query: int) -> None:
         """Ask one question in one pattern, of every pattern of its right item."""
         request = self._questions.request(question, PATTERNS[query])
+        if self._learnt is not None:
+            request = completed(request, self._learnt)
         candidates = self._candidates(question)
         without = request.weighted({**WEIGHTS, KEYWORD: 0.0}).fused
         signals = measure(without, candidates)
-        for name, method in _METHODS[:2]:
+        for name, method in self._methods[:2]:
             scores = combine(without, candidates, signals, method).scores
             for item in range(len(PATTERNS)):
                 right = scores[item - len(PATTERNS)]
@@ -313,7 +338,7 @@ class Blocks:
             rows = np.append(others, len(self._items) + item)
             chosen = [light[row] for row in rows.tolist()]
             some = _some(with_words, signals, rows, chosen)
-            for name, method in _METHODS:
+            for name, method in self._methods:
                 scores = np.zeros(len(self._items))
                 *scores[others], right = combine(with_words, chosen, some, method).scores
                 self._note(Way(name, worded=True), question, (query, item), scores, right)
@@ -339,7 +364,7 @@ class Blocks:
     def _note(
         self, way: Way, question: int, cell: tuple[int, int], scores: Floats, right: float
     ) -> None:
-        """Write down the rank, and the scores that are mixed with others."""
+        """Write down the rank, and what the words say."""
         query, item = cell
         if not _has(self._views[item], PATTERNS[item])[question]:
             return
@@ -348,16 +373,10 @@ class Blocks:
         shape = (len(self._questions), len(PATTERNS), len(PATTERNS))
         ranks = self.ranks.setdefault(way, np.full(shape, np.nan))
         ranks[question, query, item] = 1 + (others >= right).sum()
-        if way.name in {SUM, WORDS}:
-            table = self.words if way.name == WORDS else self.sums[way.worded]
+        if way.name == WORDS:
             empty = np.full((shape[0], len(others)), -np.inf), np.full(shape[0], np.nan)
-            kept = table.setdefault(cell, empty)
+            kept = self.words.setdefault(cell, empty)
             kept[0][question], kept[1][question] = others, right
-
-
-def _halved(features: Features) -> list[NDArray[np.float16]]:
-    """Rows as the index keeps them."""
-    return list(features.vectors.astype(np.float16))
 
 
 def _parts(item: Item) -> frozenset[str]:

@@ -1,13 +1,14 @@
 """Judged queries, encoded and searched for by an engine, so that the real search is measured."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from triptych.core.errors import InvalidInput
 from triptych.engine import Engine
 from triptych.evaluation.galleries import COLLECTION, Gallery, encode_items
 from triptych.evaluation.judged import HALVES, Half, Judged, Not, Query
+from triptych.fusion.extended import Learnt
 from triptych.fusion.query import KEYWORD, WEIGHTS
 from triptych.fusion.scores import Method, Scored
 from triptych.index.model import IndexQuery, Results, SearchIndex
@@ -65,6 +66,18 @@ def encode_set(engine: Engine, judged: Judged) -> EncodedSet:
     return EncodedSet(
         judged, gallery, {half: encode_queries(engine, judged.of(half)) for half in HALVES}
     )
+
+
+def completed(request: EncodedRequest, learnt: Learnt) -> EncodedRequest:
+    """A request as a collection that has learnt this encodes it."""
+    positive, negative = (
+        {
+            part: [replace(one, blocks=learnt.completed(one.blocks)) for one in several]
+            for part, several in parts.items()
+        }
+        for parts in (request.positive, request.negative)
+    )
+    return replace(request, positive=positive, negative=negative, layout=learnt.layout)
 
 
 def _request(query: Query) -> SearchRequest:

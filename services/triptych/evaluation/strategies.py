@@ -35,6 +35,7 @@ from triptych.evaluation.stamps import judged_stamps
 from triptych.fusion.blocks import Layout, fuse
 from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features, Indices
+from triptych.fusion.models import Model
 from triptych.fusion.strategies.block import BlockFusion
 from triptych.fusion.strategies.joined import Joined
 from triptych.fusion.strategies.learned import NETWORKS, LearnedFusion
@@ -176,13 +177,18 @@ def fitted(name: str, training: Examples, seed: int) -> Iterator[Strategy]:
     elif name == "weighted":
         yield fit_weights(layout, make_trials(training.features, training.groups, seed=seed))
     else:
-        options = Options(epochs=0) if name == "start" else Options()
-        network = "attention" if name == "start" else name
-        model = train_fusion(network, training, seed=seed, options=options).model
+        model = trained(name, training, seed)
         learned = LearnedFusion.of(model, layout)
         yield learned
         if name != "start":
             yield Joined(block, learned, model.card.share)
+
+
+def trained(name: str, training: Examples, seed: int) -> Model:
+    """The model of a network by its name, or of the closed form that all begin with."""
+    options = Options(epochs=0) if name == "start" else Options()
+    network = "attention" if name == "start" else name
+    return train_fusion(network, training, seed=seed, options=options).model
 
 
 def _asked(

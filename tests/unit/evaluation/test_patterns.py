@@ -5,18 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import learnt
 from support import layout
 from triptych.core.item import MODALITIES
 from triptych.encoders.cards import unit_rows
 from triptych.evaluation import judged, patterns
 from triptych.evaluation.galleries import encode_items, losing
-from triptych.evaluation.patterns import PATTERNS, Blocks, Questions, Way, ranked
+from triptych.evaluation.patterns import PATTERNS, WORDS, Blocks, Questions, Way, ranked
 from triptych.evaluation.strategies import Stamps, features_of
 from triptych.fusion.blocks import fuse
+from triptych.fusion.extended import Learnt
 from triptych.fusion.features import Features
 from triptych.fusion.query import KEYWORD, WEIGHTS
 from triptych.fusion.scores import score
 from triptych.fusion.signals import Candidate
+from triptych.fusion.strategies.block import BlockFusion
 from triptych.fusion.strategies.projected import Projected
 from triptych.index.model import Words
 from triptych.search.parts import EncodedPart
@@ -135,6 +138,29 @@ def test_a_strategy_ranks_as_plain_arithmetic_does(gallery, questions):
         said = [share * covered * (n in found and gallery.items[n].has("text")) for n in others]
         worded = [(1 - share) * a + b for a, b in zip(cosines, said, strict=True)]
         assert beside[question, 3, 1] == rank(worded, (1 - share) * float(picture @ vector))
+
+
+def test_a_learnt_model_ranks_as_it_is_served(gallery, questions):
+    """Of the questions that are asked, as block fusion of the extended layout scores them."""
+    served = Learnt.of(layout(), [learnt.fusion(layout(), share=0.4)])
+    asked = np.arange(len(questions)) % 2 == 0
+    blocks = Blocks(questions, gallery, views(gallery, questions), served, asked)
+    assert set(blocks.ranks) == {Way("sum"), Way("sum", worded=True), Way(WORDS, worded=True)}
+    strategy, own = BlockFusion(served.layout, served), features_of(gallery)
+    some = 0
+    for query, item in ((0, 0), (3, 1), (1, 0), (6, 3), (4, 6)):
+        found = blocks.ranks[Way("sum")][:, query, item]
+        assert np.isnan(found[~asked]).all()
+        for question in np.flatnonzero(~np.isnan(found)).tolist():
+            row = np.array([questions.rows[question]])
+            vector = questions.features.rows(np.array([question])).only(PATTERNS[query])
+            scores = strategy.scores(vector, own)[0][~questions.equal[question]]
+            right = strategy.scores(vector, own.rows(row).only(PATTERNS[item]))[0, 0]
+            # The index keeps float16: scores of two items may be equal but for that.
+            close = (np.abs(scores - right) < 1e-3).sum()
+            assert abs(found[question] - rank(scores.tolist(), right)) <= close
+            some += 1
+    assert some > 20
 
 
 def test_nothing_of_a_fold_is_fitted_on(stamps, questions, monkeypatch):
