@@ -262,10 +262,10 @@ def test_the_full_image_holds_the_multilingual_encoders(environments, container,
     assert done.stdout.strip() == f"(1, {dims})", done.stderr
 
 
-def shapes(number: int) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """Manifest lines and files of captioned pictures, each of a shape and colours of its own."""
+def shapes(numbers: range) -> tuple[bytes, dict[str, bytes]]:
+    """Manifest and files of captioned pictures, each of a shape and colours of its own."""
     lines, files = [], {}
-    for n in range(number):
+    for n in numbers:
         draws = np.random.default_rng(n)
         canvas = np.full((64, 64, 3), draws.integers(0, 255, 3), np.uint8)
         colour, size = draws.integers(0, 255, 3).tolist(), int(draws.integers(8, 28))
@@ -280,7 +280,7 @@ def shapes(number: int) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
         files[f"{n}.png"] = cv2.imencode(".png", canvas)[1].tobytes()
         text = f"a {name} in blue {colour[0]}, green {colour[1]}, red {colour[2]}"
         lines.append({"id": f"s{n:03}", "text": text, "image": f"{n}.png", "tags": [name]})
-    return lines, files
+    return "\n".join(map(json.dumps, lines)).encode(), files
 
 
 def ended(client: Client, stack: Stack, kills: int = 0) -> dict[str, Any]:
@@ -311,9 +311,7 @@ def await_active(client: Client, model: str, *, alone: bool = False) -> None:
 @pytest.mark.parametrize("stack", ["default"], indirect=True)
 def test_a_collection_learns(client, stack):
     """A worker with TensorFlow trains, the others serve; one that is killed begins anew."""
-    lines, files = shapes(200)
-    manifest = "\n".join(map(json.dumps, lines[:180])).encode()
-    batch = client.submit_files("shapes", manifest, files)["batch"]
+    batch = client.submit_files("shapes", *shapes(range(180)))["batch"]
     assert wait_for(client, batch).failed == 0
     client.train("shapes")
     first = ended(client, stack, kills=1)
@@ -330,12 +328,11 @@ def test_a_collection_learns(client, stack):
         if compared["state"] == "failed":  # it is no better on so little
             client.activate("shapes", model, force=True)
         await_active(client, model)
-    manifest = "\n".join(map(json.dumps, lines[180:])).encode()
-    wait_for(client, client.submit_files("shapes", manifest, files)["batch"])
+    wait_for(client, client.submit_files("shapes", *shapes(range(180, 200)))["batch"])
     collection = client.collection("shapes")
     assert (collection["index"]["state"], collection["blocks"][-1]["name"]) == ("current", "joint")
     assert client.item("shapes", "s199")["predictions"]["label"] in {"circle", "square", "line"}
-    answer = client.search("shapes", {"text": lines[5]["text"]})
+    answer = client.search("shapes", {"text": client.item("shapes", "s005")["text"]})
     assert "joint" in answer["hits"][0]["why"]["text"]["blocks"]
     client.roll_back("shapes")
     await_active(client, first["model"], alone=True)
