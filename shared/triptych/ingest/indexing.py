@@ -52,6 +52,18 @@ def write(chunk: Chunk, index: SearchIndex, layout: Layout, kept: DerivedStore) 
         NotFound: the collection was deleted meanwhile.
     """
     target = index.origin(chunk.collection).target(layout)
+    written = _write(chunk, target, index, layout, kept)
+    if not written.whole:
+        now = index.origin(chunk.collection).target(layout)
+        if now.fingerprint != target.fingerprint:  # it got other models in between
+            return _write(chunk, now, index, layout, kept)
+    return written
+
+
+def _write(
+    chunk: Chunk, target: Layout, index: SearchIndex, layout: Layout, kept: DerivedStore
+) -> Written:
+    """Write the documents for an index of the layout ``target``."""
     learnt = Learnt.open(target, kept.store)
     chunk, fused = _fused(chunk, layout, kept)
     chunk = _for(target, chunk, layout)

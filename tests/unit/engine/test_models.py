@@ -12,8 +12,11 @@ from triptych.core.errors import Conflict
 from triptych.core.settings import Settings
 from triptych.engine import Engine, learning, searchers
 from triptych.fusion import models
+from triptych.fusion.blocks import JOINT
 from triptych.fusion.extended import Learnt
 from triptych.fusion.models import Runner
+from triptych.index.documents import unpack_features
+from triptych.ingest import indexing
 from triptych.ingest.activating import Comparing
 
 
@@ -38,6 +41,23 @@ def test_a_network_runs_once_for_many_items(engine, monkeypatch):
     models.save(engine.store, other)
     engine.rebuild("a", models=[other.reference], progress=False)
     assert sizes == [6]
+
+
+def test_an_item_that_a_swap_overtakes_gets_the_models_of_the_new_index(engine, monkeypatch):
+    """Nothing has to be completed afterwards."""
+    (model,), bulk, swapped = engine.index.origin("a").layout.models, indexing._bulk, []
+
+    def overtaken(*args: object) -> object:
+        if not swapped:
+            swapped.append(engine.rebuild("plain", models=[model], progress=False))
+        return bulk(*args)
+
+    monkeypatch.setattr(indexing, "_bulk", overtaken)
+    engine.add("plain", [{"id": "late", "text": "a late caption"}], progress=False)
+    document, built = engine.index.get("plain", "late"), engine.index.origin("plain")
+    assert document["fingerprint"] == built.fingerprint
+    assert unpack_features(document["features"], built.layout)[built.layout.slices[JOINT]].any()
+    assert engine.collection("plain").index.state == "current"
 
 
 def test_searchers_of_few_collections_are_kept(engine, monkeypatch):

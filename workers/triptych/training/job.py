@@ -19,6 +19,9 @@ from triptych.training.classifier import FEWEST, ClassifierOptions, check_labels
 from triptych.training.fusion import train_fusion
 from triptych.training.libraries import libraries
 
+_TOLD = 100
+"""Labels that a card names of those that were left out: titles, say, would be thousands."""
+
 
 def train(
     engine: Engine,
@@ -108,7 +111,9 @@ def _classifier(_: str, read: Study, seed: int, watch: Note) -> Model:
     examples, left = _frequent(read.examples)
     options = ClassifierOptions(test=HELD)
     model = train_classifier(examples, seed=seed, options=options, split=SPLIT, watch=watch).model
-    return Model.of(replace(model.card, data={**model.card.data, "left_out": left}), model.data)
+    told = dict(sorted(left.items(), key=lambda one: (-one[1], one[0]))[:_TOLD])
+    about = {"left_out": told, "labels_left_out": len(left)}
+    return Model.of(replace(model.card, data={**model.card.data, **about}), model.data)
 
 
 def _frequent(examples: Examples) -> tuple[Examples, dict[str, int]]:
@@ -124,4 +129,4 @@ def _frequent(examples: Examples) -> tuple[Examples, dict[str, int]]:
     if len(groups) - len(rare) < 2:  # noqa: PLR2004  # one class is nothing to tell apart
         check_labels(examples)
     labels = [None if label in rare else label for label in examples.labels]
-    return Examples(examples.features, examples.contents, labels), dict(sorted(rare.items()))
+    return Examples(examples.features, examples.contents, labels), rare
