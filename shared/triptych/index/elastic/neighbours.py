@@ -114,9 +114,9 @@ def _packed(numbers: NDArray[np.float16]) -> str:
 def lists(classes: Sequence[PresenceClass], layout: Layout) -> list[Near]:
     """The lists that have the best of each presence class, each once.
 
-    What several blocks say together has a list in each kind of item that belongs to the class. If
-    only one block of a class of one modality is asked for, it has a list of its own, whatever else
-    items have. A class without demands is found like one of each modality, and by all together.
+    The blocks of a class of one modality have a list each. What several blocks say together has one
+    in each kind of item that belongs to the class. A class without demands is found like one of
+    each modality, and by all blocks together.
     """
     return list(dict.fromkeys(near for entry in classes for near in _lists(entry, layout)))
 
@@ -124,9 +124,8 @@ def lists(classes: Sequence[PresenceClass], layout: Layout) -> list[Near]:
 def _lists(entry: PresenceClass, layout: Layout) -> Iterator[Near]:
     asked = entry.vector.astype(np.float64) / _scales(layout)
     for modality in entry.present or MODALITIES if len(entry.present) < _SEVERAL else ():
-        if len(names := _weighty(entry.vector, _blocks(layout, (modality,)), layout)) < _SEVERAL:
-            for name in names:
-                yield Near(f"vector.block.{name}", _hex(asked[layout.slices[name]]), summed=False)
+        for name in _weighty(entry.vector, _blocks(layout, (modality,)), layout):
+            yield Near(f"vector.block.{name}", _hex(asked[layout.slices[name]]), summed=False)
     for kind, blocks in _kinds(layout).items():
         belongs = set(entry.present) <= set(kind) and not set(entry.absent) & set(kind)
         if belongs and len(_weighty(entry.vector, blocks, layout)) >= _SEVERAL:

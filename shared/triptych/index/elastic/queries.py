@@ -37,11 +37,11 @@ _BM25 = 1 / 2.2
 _BESIDE = 1.5
 """A list by one block is so many times as long as ``candidates``: with others, what is best is not
 among the first by one of them. Measured in docs/decisions/0017-lists.md, as what follows."""
-_WALK = 50
+_WALK = 200
 """At least so many neighbours are looked at while a list of sums is sought: its graph was not made
 for the weights of the query."""
 _FEW = 20_000
-"""In a collection of more documents both grow with the fourth root of their number."""
+"""Among more documents, lists by one block grow with the fourth root of their number."""
 _MOST_HITS = 10_000
 """Elasticsearch returns no more."""
 
@@ -106,7 +106,7 @@ def _near(
     room = (_MOST_HITS - query.candidates) // max(1, len(found))
     growth = max(1.0, documents / _FEW) ** (1 / 4)
     return [
-        _summed(near, min(query.candidates, room), math.ceil(_WALK * growth), conditions)
+        _summed(near, min(query.candidates, room), conditions)
         if near.summed
         else _knn(near, min(math.ceil(_BESIDE * growth * query.candidates), room), conditions)
         for near, conditions in found
@@ -123,8 +123,8 @@ def _knn(near: Near, length: int, conditions: Sequence[Body]) -> Body:
     }
 
 
-def _summed(near: Near, length: int, walk: int, conditions: Sequence[Body]) -> Body:
-    return {**_knn(near, length, conditions), "num_candidates": max(walk, length)}
+def _summed(near: Near, length: int, conditions: Sequence[Body]) -> Body:
+    return {**_knn(near, length, conditions), "num_candidates": max(_WALK, length)}
 
 
 def _facts(query: IndexQuery, layout: Layout) -> Body:

@@ -115,7 +115,7 @@ def test_words_and_vectors_are_one_request():
     assert body["size"] == lengths + 40, "no list can push out another"
 
 
-def test_lists_of_one_block_and_walks_grow_with_the_collection():
+def test_lists_of_one_block_grow_with_the_collection():
     """Among more documents more are nearly as good."""
     vector = np.zeros(layout().dims, np.float32)
     for name in ("semantic", "visual"):
@@ -128,8 +128,8 @@ def test_lists_of_one_block_and_walks_grow_with_the_collection():
         )
         return [(c["knn"]["k"], c["knn"]["num_candidates"]) for c in clauses(body)]
 
-    assert lengths(10) == lengths(20_000) == [(20, 50), (20, 50), (30, 30)]
-    assert lengths(320_000) == [(20, 100), (20, 100), (60, 60)]
+    assert lengths(10) == lengths(20_000) == [(20, 200), (20, 200), (30, 30)]
+    assert lengths(320_000) == [(20, 200), (20, 200), (60, 60)]
 
 
 def test_the_lists_of_the_longest_pages_fit_into_one_answer():
