@@ -156,8 +156,8 @@ class CollectionModels:
                 f"model {reference} is used by {', '.join(sorted(users))}: deactivate it, and drop "
                 "the previous index (`triptych rollback --drop`)"
             )
+        self._delete_file(reference, self.index.identity(collection))
         self.store.delete_document(self._folder(collection), _name(reference))
-        self._delete_unless_learnt(reference)
 
     def problem(self, entry: Entry, base: Layout) -> str:
         """Why a model can't serve with these encoders' blocks; "" if it can."""
@@ -173,17 +173,14 @@ class CollectionModels:
     def forget(self, identity: str) -> None:
         """Forget the models of a collection that is gone, by its identity."""
         folder = f"{LEARNT}/{identity}"
-        names = [one.name for one in self.store.documents(folder)]
+        for one in self.store.documents(folder):  # first, or nobody would know of them any more
+            self._delete_file(_reference(one.name), identity)
         self.store.delete_folder(folder)
-        for name in names:
-            self._delete_unless_learnt(_reference(name))
 
-    def _delete_unless_learnt(self, reference: str) -> None:
-        """Delete the file of a model that no collection has learnt, and no index uses."""
-        folders = self.store.documents(LEARNT)
-        names = {
-            one.name for each in folders for one in self.store.documents(f"{LEARNT}/{each.name}")
-        }
+    def _delete_file(self, reference: str, identity: str) -> None:
+        """Delete the file of a model that no other collection has learnt, and no index uses."""
+        folders = [one.name for one in self.store.documents(LEARNT) if one.name != identity]
+        names = {one.name for each in folders for one in self.store.documents(f"{LEARNT}/{each}")}
         if _name(reference) not in names and not self._users(reference):
             models.delete(self.store, reference)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import learnt
-from triptych.core.errors import InvalidInput, NotFound
+from triptych.core.errors import InvalidInput, NotFound, StoreUnavailable
 from triptych.core.settings import Encoders, Settings
 from triptych.engine import Engine
 from triptych.fusion import models
@@ -78,6 +78,29 @@ def test_a_deleted_model_takes_its_file_along(engine):
     with pytest.raises(NotFound):
         models.load(engine.store, reference)
     assert engine.store.documents(f"{LEARNT}/{engine.index.identity('c')}") == []
+
+
+def test_what_could_not_be_deleted_is_deleted_the_next_time(engine, monkeypatch):
+    """The file goes first, so that its entry still tells of it."""
+    kept, gone = (learnt.fusion(engine.layout, seed=seed) for seed in (0, 1))
+    for model in (kept, gone):
+        add(engine, model)
+
+    def away(*_: object) -> None:
+        raise StoreUnavailable("the disk is away")
+
+    for delete in (
+        lambda: engine.delete_model("c", gone.reference),
+        lambda: (engine.delete_collection("c"), engine.collect()),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(models, "delete", away)
+            with pytest.raises(StoreUnavailable):
+                delete()
+    engine.collect()
+    for model in (kept, gone):
+        with pytest.raises(NotFound):
+            models.load(engine.store, model.reference)
 
 
 def test_a_model_is_not_of_a_collection_that_was_made_anew(engine):
