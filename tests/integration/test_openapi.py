@@ -97,6 +97,9 @@ def test_every_operation_is_as_described(case: Case, gateway: str) -> None:
     if response.status_code == HTTPStatus.REQUEST_URI_TOO_LONG:
         assert len(response.request.path_url) > LONGEST_URL
         return
+    if case.path.endswith("/train") and response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        assert "no worker of kind train is there" in response.text  # nor is TensorFlow
+        return
     # Files may be of anything; beside the headers that are described there may be any others.
     checked = case.media_type in (None, "application/json") and not case.headers
     case.validate_response(

@@ -105,7 +105,6 @@ def test_the_card_says_what_the_model_is(trained, examples):
     assert {"MRR, all", "MRR, all, block", "MRR, text → image"} <= set(card.metrics)
     assert {"keras", "tensorflow", "tf2onnx", "numpy", "triptych"} == set(card.versions)
     assert Model.from_bytes(trained.model.data).card == card
-    assert card.adds_block == (card.share < 1)
 
 
 def test_shares_of_the_parts_sum_to_the_score(trained, examples):

@@ -77,11 +77,6 @@ class ModelCard:
     temperature: float = 1.0
     """Of a classifier: what its logits are divided by."""
 
-    @property
-    def adds_block(self) -> bool:
-        """Whether the model adds a block to the layout (else it replaces the layout)."""
-        return self.kind == "fusion" and self.share < 1
-
     def check(self, layout: Layout) -> None:
         """Raise FingerprintMismatch unless the model takes the features of this layout."""
         if self.layout != layout.fingerprint:

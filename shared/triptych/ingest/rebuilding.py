@@ -147,6 +147,17 @@ class Look:
     mark: str
 
 
+def _check_replaced(known: Rebuild) -> None:
+    """Raise Conflict unless a request to other models may take the place of this one."""
+    if known.ready and not known.problem:
+        raise Conflict(
+            f"collection {known.collection!r} has an index of other models that is ready: rebuild "
+            "again to swap it, or give it up"
+        )
+    if not known.waits:
+        raise Conflict(f"collection {known.collection!r} is being rebuilt to other models already")
+
+
 class _NotYet(Exception):
     """Something has to be described before the swap."""
 
@@ -164,11 +175,14 @@ class Rebuilder:
     # Asking
 
     def requested(self, collection: str) -> Rebuild | None:
-        """The request of a collection that is not done with, if there is one."""
-        try:
-            return Rebuild.from_json(self.store.read_document(REBUILDS, collection))
-        except NotFound:
-            return None
+        """The request of a collection that is not done with, if there is one that can be read."""
+        with suppress(NotFound):
+            data = self.store.read_document(REBUILDS, collection)
+            try:
+                return Rebuild.from_json(data)
+            except (AttributeError, TypeError, ValueError):  # damaged, or of another version
+                log.exception("request can't be read: ask for it again", collection=collection)
+        return None
 
     def under_way(self) -> list[Rebuild]:
         """Every request that is not done with. Raises StoreUnavailable."""
@@ -229,9 +243,8 @@ class Rebuilder:
                 log.warning("models of other encoders are dropped", name=collection, models=lost)
         target = self._extended(models)
         mine = known if known is not None and known.fingerprint == target.fingerprint else None
-        busy = known is not None and known is not mine and not known.waits
-        if busy and known is not None and known.fingerprint != found.fingerprint:
-            raise Conflict(f"collection {collection!r} is being rebuilt to other models already")
+        if known is not None and known is not mine and known.fingerprint != found.fingerprint:
+            _check_replaced(known)
         current = found.fingerprint == target.fingerprint
         if current and not self.is_incomplete(collection, found):
             if asked is not None and known is mine:  # it was done, and killed before it said so

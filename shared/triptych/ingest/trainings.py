@@ -158,16 +158,19 @@ class TrainingRequests:
         return asked
 
     def requested(self, collection: str) -> Training | None:
-        """The latest request of a collection, if there is one."""
-        try:
-            return Training.from_json(self.store.read_document(TRAININGS, collection))
-        except NotFound:
-            return None
+        """The latest request of a collection, if there is one that can be read."""
+        with suppress(NotFound):
+            data = self.store.read_document(TRAININGS, collection)
+            try:
+                return Training.from_json(data)
+            except (TypeError, ValueError):  # damaged, or of another version
+                log.exception("request can't be read: ask for it again", collection=collection)
+        return None
 
     def course(self, asked: Training) -> Course:
         """How far a request is."""
         found = Course(asked.id, "waiting")
-        with suppress(NotFound):
+        with suppress(NotFound, TypeError, ValueError):  # what can't be read begins anew
             known = Course.from_json(self.store.read_document(COURSES, asked.collection))
             found = known if known.id == asked.id else found
         if asked.cancelled and found.state in {"waiting", "running"}:

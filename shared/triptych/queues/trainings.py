@@ -16,7 +16,7 @@ from celery import Celery
 from triptych.core.errors import NotFound, Unavailable
 from triptych.engine import Engine
 from triptych.engine.learning import check, target
-from triptych.ingest.trainings import Course, Note, Result, Training
+from triptych.ingest.trainings import Course, Note, Result, Training, check_strategy
 from triptych.queues import jobs, presence
 from triptych.queues.labels import Label
 from triptych.queues.rebuilds import Rebuilds
@@ -53,6 +53,8 @@ class Trainings:
             Unavailable: there is no worker for it.
             QueueUnavailable: the sweep sends the message.
         """
+        check_strategy(strategy, labels)
+        self.engine.index.identity(collection)
         self._check_worker()
         asked = self.engine.training_requests.train(collection, strategy, labels=labels, seed=seed)
         jobs.send_training(self.app, asked)

@@ -11,6 +11,7 @@ from meanings import fill, made
 from triptych.core.errors import Conflict
 from triptych.core.settings import Settings
 from triptych.engine import Engine, learning, searchers
+from triptych.engine.rebuilding import rebuilding
 from triptych.fusion import models
 from triptych.fusion.blocks import JOINT
 from triptych.fusion.extended import Learnt
@@ -110,3 +111,14 @@ def test_a_model_that_another_collection_uses_stays(engine):
     engine.delete_collection("a")
     engine.learnt_models.forget(identity)
     assert models.load(engine.store, model)
+
+
+def test_a_new_index_that_is_ready_is_not_thrown_away(engine):
+    """Somebody wanted to look before it is swapped; other models would need another index."""
+    other = learnt.fusion(engine.layout, seed=7)
+    models.save(engine.store, other)
+    list(rebuilding(engine, engine.rebuilder.ask("a", swap=False, models=[other.reference])))
+    with pytest.raises(Conflict, match="is ready"):
+        engine.rebuilder.ask("a", models=[])
+    engine.rebuild("a", progress=False)
+    assert engine.index.origin("a").layout.models == (other.reference,)

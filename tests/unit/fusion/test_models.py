@@ -76,7 +76,6 @@ def test_a_model_is_saved_and_found(store):
     loaded = models.load(store, model.reference)
     assert loaded == model
     assert loaded.card == CARD
-    assert loaded.card.adds_block
     strategy = LearnedFusion.of(loaded, layout())
     np.testing.assert_allclose(strategy.fuse(items()), items().vectors @ MATRIX, atol=1e-6)
     assert strategy.fuse(items().rows(np.array([], np.int64))).shape == (0, DIMS)

@@ -15,7 +15,8 @@ from triptych.core.errors import (
 from triptych.core.settings import Settings
 from triptych.encoders.weights import WeightsError
 from triptych.engine import Engine
-from triptych.ingest.trainings import COURSES, Course, TrainingRequests
+from triptych.ingest.rebuilding import REBUILDS
+from triptych.ingest.trainings import COURSES, TRAININGS, Course, TrainingRequests
 
 
 @pytest.fixture
@@ -152,3 +153,15 @@ def test_a_collection_that_goes_takes_it_along(engine, requests):
     with pytest.raises(NotFound):
         engine.training("c")
     assert requests.train("c", "attention").identity != asked.identity
+
+
+@pytest.mark.parametrize("damaged", [b"{", b"[]", b'{"of": "another version"}'])
+def test_a_request_that_can_not_be_read_stops_no_other(engine, requests, damaged):
+    """It can be asked for again."""
+    engine.create_collection("d")
+    for folder in (TRAININGS, REBUILDS):
+        engine.store.write_document(folder, "c", damaged)
+    asked = requests.train("d", "attention")
+    assert requests.under_way() == [asked]
+    assert engine.rebuilder.under_way() == []
+    assert requests.train("c", "attention").collection == "c"
