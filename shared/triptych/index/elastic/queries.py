@@ -42,6 +42,9 @@ _WALK = 200
 for the weights of the query."""
 _FEW = 20_000
 """Among more documents, lists by one block grow with the fourth root of their number."""
+_COMPARED = 2_000
+"""Among no more documents all are compared: Lucene walks no graph that has fewer vectors than it is
+to look at. So small collections have the same lists however they are cut into segments."""
 _MOST_HITS = 10_000
 """Elasticsearch returns no more."""
 
@@ -105,26 +108,25 @@ def _near(
     found += [(near, having) for near in lists(beside, layout)]
     room = (_MOST_HITS - query.candidates) // max(1, len(found))
     growth = max(1.0, documents / _FEW) ** (1 / 4)
+    by_block = min(math.ceil(_BESIDE * growth * query.candidates), room)
+    summed = min(query.candidates, room)
+    every = _COMPARED if documents <= _COMPARED else 0
     return [
-        _summed(near, min(query.candidates, room), conditions)
+        _knn(near, summed, max(_WALK, every), conditions)
         if near.summed
-        else _knn(near, min(math.ceil(_BESIDE * growth * query.candidates), room), conditions)
+        else _knn(near, by_block, every, conditions)
         for near, conditions in found
     ]
 
 
-def _knn(near: Near, length: int, conditions: Sequence[Body]) -> Body:
+def _knn(near: Near, length: int, walk: int, conditions: Sequence[Body]) -> Body:
     return {
         "field": near.field,
         "query_vector": near.vector,
         "k": length,
-        "num_candidates": length,
+        "num_candidates": max(length, walk),
         "filter": conditions,
     }
-
-
-def _summed(near: Near, length: int, conditions: Sequence[Body]) -> Body:
-    return {**_knn(near, length, conditions), "num_candidates": max(_WALK, length)}
 
 
 def _facts(query: IndexQuery, layout: Layout) -> Body:

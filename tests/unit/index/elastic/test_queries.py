@@ -128,7 +128,8 @@ def test_lists_of_one_block_grow_with_the_collection():
         )
         return [(c["knn"]["k"], c["knn"]["num_candidates"]) for c in clauses(body)]
 
-    assert lengths(10) == lengths(20_000) == [(20, 200), (20, 200), (30, 30)]
+    assert lengths(2_000) == [(20, 2_000), (20, 2_000), (30, 2_000)]  # all are compared
+    assert lengths(2_001) == lengths(20_000) == [(20, 200), (20, 200), (30, 30)]
     assert lengths(320_000) == [(20, 200), (20, 200), (60, 60)]
 
 
