@@ -438,7 +438,9 @@ def test_a_batch_is_dropped(scene: Scene):
 def test_plan_messages_are_seen(scene: Scene):
     """A batch that is being planned says so."""
     jobs.send_plan(scene.app, "b")
-    assert jobs.in_flight(scene.client, "b") == jobs.InFlight(frozenset(), planning=True)
+    assert jobs.in_flight(scene.client, "b") == jobs.InFlight(
+        frozenset(), planning=True, messages=1
+    )
 
 
 def test_what_a_worker_holds_is_not_dropped(scene: Scene):

@@ -302,10 +302,13 @@ class SearchIndex(Protocol):
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
         ...
 
-    def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
+    def fetch(
+        self, collection: str, ids: Collection[str], *, searched: bool = False
+    ) -> dict[str, Versioned]:
         """The documents of items with their features, as written by the latest ``bulk``.
 
-        Nothing for the others; vectors may be left out.
+        Nothing for the others; vectors may be left out. ``searched``: as searches see them, which
+        may be some moments older.
         """
         ...
 

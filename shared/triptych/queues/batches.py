@@ -208,6 +208,14 @@ class Batches:
         """Whether nothing more of it is to be planned."""
         return self._wanted(batch) is not None
 
+    def check_wanted(self, batch: str) -> None:
+        """Raise NotFound if the batch is cancelled: nothing more of it is to be written.
+
+        Who cancels it looks afterwards at what is being written, so it counts what passes here.
+        """
+        if self._wanted(batch) == "cancelled":
+            raise NotFound(f"batch {batch} is cancelled")
+
     def _open(self, manifest: Manifest) -> BatchState:
         status = self.progress.status(manifest.batch)
         if status is None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from triptych.core.fields import FIELDS
 from triptych.fusion.query import PresenceClass
 from triptych.fusion.scores import Method, Scored, score
@@ -26,6 +28,8 @@ _CANDIDATES = 20
 """The least number of candidates per list; twice the limit where that is more."""
 _DEEPER = 60
 """The least number of candidates per list of a product. Measured in docs/decisions/0014-and.md."""
+_AMONG = frozenset({"rrf", "dbsf"})
+"""Methods by which the score of a candidate depends on which others there are."""
 _MOST_HITS = 10_000
 """Elasticsearch returns no more."""
 _KINDS = FIELDS["metadata"].kinds_of_values
@@ -55,12 +59,39 @@ def retrieve(
     which the index is asked as soon as it is known that the parts add to each other.
     """
     ask = product_query if method == "product" else index_query
-    results = search(ask(query, plan, candidates))
+    asked = ask(query, plan, candidates)
+    results = search(asked)
+    if method in _AMONG:
+        results = replace(results, matches=listed(asked, results.matches))
     ranked = rank(query, results.matches, method, plan.sorts, limit, explain=explain)
     if method == "auto" and ranked and ranked[0].fused == "product":
         results = search(product_query(query, plan, candidates))
         ranked = rank(query, results.matches, "product", plan.sorts, limit, explain=explain)
     return results, ranked
+
+
+def listed(asked: IndexQuery, matches: Sequence[Match]) -> list[Match]:
+    """Those of the matches that are among the best by words or of a presence class.
+
+    An index may return more: by how much depends on which index it is.
+    """
+    if not matches:
+        return []
+    found = [match.candidate for match in matches]
+    worded = [(-one.keyword, one.id, row) for row, one in enumerate(found) if one.keyword]
+    kept = {row for *_, row in sorted(worded)[: asked.candidates]}
+    features = np.stack([one.features for one in found]).astype(np.float32)
+    for entry in asked.classes:
+        sums = features @ entry.vector
+        near = [
+            (-sums[row], one.id, row)
+            for row, one in enumerate(found)
+            if one.parts.issuperset(entry.present)
+            and one.parts.isdisjoint(entry.absent)
+            and features[row].any()
+        ]
+        kept.update(row for *_, row in sorted(near)[: asked.candidates])
+    return [match for row, match in enumerate(matches) if row in kept]
 
 
 def index_query(query: Query, plan: Plan, candidates: int) -> IndexQuery:

@@ -125,6 +125,9 @@ def _by_every_part(items: Items, request: SearchRequest, field: str) -> SearchRe
 
 # The best hits
 
+_ASKED = 2
+"""A hit may be deleted before its document is read: then all is asked once more."""
+
 
 def _best(search: _Search, watch: _Stopwatch) -> Answer:
     searcher, request, checked = search.searcher, search.request, search.plan
@@ -134,19 +137,21 @@ def _best(search: _Search, watch: _Stopwatch) -> Answer:
         watch.stage("search")
         return results
 
-    results, ranked = retrieve(
-        ask,
-        search.query,
-        _ranked_by(checked),
-        candidates_for(request),
-        request.fusion,
-        limit=max(request.limit, VERIFIED) if request.verify else request.limit,
-        explain=request.explain,
-    )
-    watch.stage("fuse")
-    ids = [results.matches[one.index].candidate.id for one in ranked]
-    found = _documents(search, ids)
-    # One that was deleted in this moment is not there any more.
+    for _ in range(_ASKED):
+        results, ranked = retrieve(
+            ask,
+            search.query,
+            _ranked_by(checked),
+            candidates_for(request),
+            request.fusion,
+            limit=max(request.limit, VERIFIED) if request.verify else request.limit,
+            explain=request.explain,
+        )
+        watch.stage("fuse")
+        ids = [results.matches[one.index].candidate.id for one in ranked]
+        found = _documents(search, ids)
+        if len(found) == len(ids):
+            break
     pairs = [(one, found[name]) for one, name in zip(ranked, ids, strict=True) if name in found]
     documents = [document for _, document in pairs]
     hits = [
@@ -174,7 +179,7 @@ def _documents(
     """The documents of these items by id, with the fields that the request needs."""
     index, fields = search.searcher.index, search.plan.fields
     if snapshot is None:
-        found = index.fetch(search.collection, ids)
+        found = index.fetch(search.collection, ids, searched=True)
         return {name: returned(entry.document, fields) for name, entry in found.items()}
     if not ids:
         return {}

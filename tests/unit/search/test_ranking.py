@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triptych.fusion.query import PresenceClass
 from triptych.fusion.scores import Scored
 from triptych.fusion.signals import Candidate
-from triptych.index.model import Match, Sort
+from triptych.index.model import IndexQuery, Match, Sort
 from triptych.search.paging import Ranked, Ranking
-from triptych.search.ranking import sort_hits
+from triptych.search.ranking import listed, sort_hits
 
 DOCUMENTS = {
     "a": {"metadata": {"year": 3}, "sequence": 5},
@@ -66,3 +67,25 @@ def test_a_digest_tells_orders_apart(ids, data):
         for names in (ids, other)
     )
     assert (one.digest == two.digest) == (ids == other)
+
+
+def test_what_an_index_returns_beyond_its_lists_is_left_out():
+    """Ranks and spreads would depend on how it seeks."""
+    parts = {"a": "text", "b": "text", "c": "text image", "d": "image", "e": "text"}
+    rows = {"a": (3, 0), "b": (2, 0), "c": (1, 1), "d": (0, 5), "e": (0, 0)}
+    keywords = {"b": 2.0, "c": 3.0, "e": 1.0}
+    matches = [
+        Match(
+            Candidate(
+                name, frozenset(parts[name].split()), keywords.get(name), {}, np.array(rows[name])
+            ),
+            {"id": name},
+        )
+        for name in "edcba"
+    ]
+    vector = np.array([1, 1], np.float32)
+    classes = [PresenceClass(("text",), ("image",), vector), PresenceClass(("image",), (), vector)]
+    kept = listed(IndexQuery(classes=classes, candidates=1), matches)
+    assert "".join(match.candidate.id for match in kept) == "dca"
+    assert listed(IndexQuery(classes=classes, candidates=5), matches) == matches
+    assert listed(IndexQuery(candidates=5), []) == []

@@ -57,6 +57,9 @@ class Steps:
     layout = layout()
 
     def __init__(self) -> None:
+        self.store = MediaStore(f"memory://{uuid.uuid4().hex}")
+        self.store.write_document(CONTROL, "another", b"cancelled")
+        self.written: list[Chunk] = []
         self.settled: list[str] = []
         self.under_way: list[object] = []
         self.evidence: list[str] = []
@@ -82,6 +85,7 @@ class Steps:
         """The second item fails."""
         if self.error is not None:
             raise self.error
+        self.written.append(chunk)
         return Written(chunk.ordinals, frozenset(item.ordinal for item in chunk.items[1:2]))
 
     def step(self, chunk: Chunk) -> Stepped:
@@ -147,6 +151,18 @@ def test_a_cancelled_batch_is_closed_when_something_of_it_was_written(worker, mo
     assert sent == ["b"]
 
 
+def test_nothing_of_a_cancelled_batch_is_begun_to_be_written(worker, monkeypatch):
+    """Who cancelled it may have looked already at what is being written."""
+    sent = []
+    monkeypatch.setattr(jobs, "send_closing", lambda _, batch: sent.append(batch))
+    worker.engine.store.write_document(CONTROL, "b", b"cancelled")
+    worker.progress.known = Status(9, 2, 0, started=0.0, updated=1.0, cancelled=True)
+    worker.write(message())
+    assert (worker.engine.written, sent) == ([], ["b"])
+    worker.write(message(priority=URGENT))
+    assert len(worker.engine.written) == 1
+
+
 def test_an_item_whose_manifest_can_not_be_read_is_not_forgotten(worker):
     """A damaged disk is no reason to drop what was accepted: the message comes again."""
     worker.engine.error = MediaUnreadable("input/output error")
@@ -196,7 +212,6 @@ def planner(worker, monkeypatch):
     monkeypatch.setattr(jobs, "send_task", lambda *task, **_: worker.sent.append(task[1:]))
     monkeypatch.setattr(jobs, "check_plan_room", lambda *_: None)
     monkeypatch.setattr(jobs, "in_flight", lambda *_: jobs.InFlight(frozenset({2}), planning=True))
-    worker.engine.store = MediaStore(f"memory://{uuid.uuid4().hex}")
     entries = [Entry(Item(str(number), number, text="x")) for number in range(3)]
     write_manifest(worker.engine.store, Manifest("b", "c", "id", 1, "print", 3), entries)
     return worker

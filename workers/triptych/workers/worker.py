@@ -157,10 +157,15 @@ class Worker:
             if (chunk := self._accept(message)) is None:
                 return
             try:
-                self._finish(chunk, self.engine.write)
+                self._finish(chunk, self._write)
             except DerivedMissing as error:
                 log.warning("steps are done again", reason=error.reason, batch=chunk.batch)
                 jobs.send(self.app, chunk.again(error.modalities))
+
+    def _write(self, chunk: Chunk) -> Written:
+        if not (chunk.single or chunk.rebuilds):
+            self.batches.check_wanted(chunk.batch)
+        return self.engine.write(chunk)
 
     def plan(self, message: dict[str, Any]) -> None:
         """Cut the next part of a batch into chunks; or look after what got lost, or is done."""

@@ -376,9 +376,11 @@ class ElasticIndex:
         hits = self._look_up(collection, ids, ["status", "fingerprint"])
         return {item: reading.read_held(hit) for item, hit in hits.items()}
 
-    def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
-        """The documents of items with their features, as written by the latest ``bulk``."""
-        hits = self._look_up(collection, ids, None)
+    def fetch(
+        self, collection: str, ids: Collection[str], *, searched: bool = False
+    ) -> dict[str, Versioned]:
+        """The documents of items with their features, as written by ``bulk``, or as searched."""
+        hits = self._look_up(collection, ids, None, searched=searched)
         with translated(f"no collection {collection!r}"):
             return {
                 item: Versioned(self._document(collection, hit), hit["_version"])
@@ -387,11 +389,16 @@ class ElasticIndex:
             }
 
     def _look_up(
-        self, collection: str, ids: Collection[str], fields: Sequence[str] | None
+        self,
+        collection: str,
+        ids: Collection[str],
+        fields: Sequence[str] | None,
+        *,
+        searched: bool = False,
     ) -> dict[str, Mapping[str, Any]]:
         """Some fields of documents or tombstones by id, as written by the latest ``bulk``.
 
-        ``fields``: None for all but the vector.
+        ``fields``: None for all but the vector. ``searched``: as of the last refresh.
         """
         valid = [item for item in dict.fromkeys(ids) if is_id(item)]
         missing = f"no collection {collection!r}"
@@ -403,6 +410,7 @@ class ElasticIndex:
                     ids=valid[start : start + _IDS_AT_ONCE],
                     source_includes=fields,
                     source_excludes=["vector"] if fields is None else None,
+                    realtime=not searched,
                 )
             for hit in answer["docs"]:
                 check_answer(hit, missing)

@@ -170,7 +170,13 @@ class EmbeddedIndex:
         with self._read(collection, made=True) as view:
             return view.held([item for item in ids if is_id(item)])
 
-    def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
+    def fetch(
+        self,
+        collection: str,
+        ids: Collection[str],
+        *,
+        searched: bool = False,  # noqa: ARG002  # searches see every write at once
+    ) -> dict[str, Versioned]:
         """The documents of items with their features, as written by the latest ``bulk``."""
         with self._read(collection, made=True) as view:
             entries = view.versioned(view.rows_of([item for item in ids if is_id(item)]))
