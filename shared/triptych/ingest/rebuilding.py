@@ -335,9 +335,8 @@ class Rebuilder:
         """
         name = rebuild.collection
         if position.after is None:
-            found = self.index.origin(name)
-            if self.is_incomplete(name, found):  # what is written from now on writes it anew
-                note = f"{found.fingerprint}{_SEEN}"
+            note = f"{rebuild.fingerprint}{_SEEN}"
+            if self._note(name) == rebuild.fingerprint:  # what is written now writes it anew
                 self.store.write_document(INCOMPLETE, name, note.encode())
             position = Pass(self.index.mark(name))
             self.index.refresh(name)  # so that the listing has what was written before the mark

@@ -430,6 +430,7 @@ def test_it_can_be_rolled_back(old: Engine, open_with):
         new.rebuild("c", progress=False, rollback=True)
     assert old.collection("c").index.state == "outdated"
     old.rebuild("c", progress=False, rollback=True)
+    assert old.collection("c").index.state == "current"
     fresh = open_with(OLD, "fresh")
     kept = [item for item in ITEMS[1:] if item["id"] != "blue"]
     fresh.add("c", [{**ITEMS[0], "text": "scarlet"}, *kept, waited, late], progress=False)
