@@ -43,7 +43,7 @@ REASONS = re.compile(
     r"nothing to search for|has no|no item|base64|twice|only negative parts|nothing that items|"
     r"weights|no score|verif|cursor|no ranges|ranges only|empty|NUL|not Unicode|UTF-8|"
     r"control character|no part between|date or time|accents|valid integer|a page before said|"
-    r"shards"
+    r"shards|needed for a classifier"
 )
 """Why what fits the schema may be refused: rules on several fields, or on what there is."""
 
