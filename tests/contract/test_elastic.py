@@ -107,6 +107,17 @@ def test_the_widest_search_is_accepted(index: SearchIndex, collection: str):
         assert len(index.search(collection, request, snapshot=snapshot).matches) == 30
 
 
+def test_a_search_that_finds_nothing_is_sent_once(
+    index: SearchIndex, collection: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Hits tell of which schema an index is; where there are none it is looked up."""
+    write(index, collection, [make("a", words={"text": "word"})])
+    asked, ask = [], ElasticIndex._ask
+    monkeypatch.setattr(ElasticIndex, "_ask", lambda *a, **k: asked.append(a) or ask(*a, **k))
+    assert not index.search(collection, IndexQuery(Words([word("other")]))).matches
+    assert len(asked) == 1
+
+
 def test_of_very_many_hits_the_total_is_a_bound(index: SearchIndex, collection: str):
     """Counting them all would take longer than finding the best; a listing counts them."""
     words = {"status": "failed", "words": {"text": "word"}}

@@ -62,16 +62,20 @@ def composed_intervals(known: Sequence[Json]) -> str:
     return table(header, rows)
 
 
+def by_judged(known: Sequence[Json]) -> dict[tuple[str, str], dict[int, Json]]:
+    """What was measured on whole galleries, by set and kind, then by the judged queries."""
+    found: dict[tuple[str, str], dict[int, Json]] = {}
+    for one in known:
+        if one["gallery"] == WHOLE:
+            found.setdefault((one["set"], one["kind"]), {})[one["judged"]] = one
+    return found
+
+
 def judgements(known: Sequence[Json]) -> str:
     """What tuning gains by the number of judged queries, on whole galleries."""
     sizes = sorted({one["judged"] for one in known if one["judged"] < one["pool"]})
     rows = []
-    for name, kind in dict.fromkeys((one["set"], one["kind"]) for one in known):
-        some = {
-            one["judged"]: one
-            for one in known
-            if (one["set"], one["kind"], one["gallery"]) == (name, kind, WHOLE)
-        }
+    for (name, kind), some in by_judged(known).items():
         every = some[max(some)]
         rows.append([
             f"{name}, {kind} ({every['queries']})",

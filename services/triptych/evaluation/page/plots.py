@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from triptych.evaluation.page.cells import GROUPS, figures_of, letters, mark, names_of
+from triptych.evaluation.page.judged import by_judged
 from triptych.evaluation.page.numbers import GALLERIES, WHOLE, Json, called
 from triptych.evaluation.svg import HeatMap, Line, Plot, heat_maps, plots
 
@@ -83,12 +84,7 @@ def judgements_picture(known: Sequence[Json]) -> str:
     """The gain of tuning by the number of judged queries, on whole galleries."""
     sizes = sorted({one["judged"] for one in known if one["judged"] < one["pool"]})
     several = []
-    for name, kind in dict.fromkeys((one["set"], one["kind"]) for one in known):
-        some = {
-            one["judged"]: one
-            for one in known
-            if (one["set"], one["kind"], one["gallery"]) == (name, kind, WHOLE)
-        }
+    for (name, kind), some in by_judged(known).items():
         every = some[max(some)]
         auto = every["auto"] - every["default"]
         several.append(

@@ -486,7 +486,7 @@ class ElasticIndex:
         """Ask as the index of the collection is to be asked.
 
         That may change at any time, as when it is rebuilt, and the hits tell. If there are none,
-        the other way of asking may find some.
+        the index is looked at; that of a snapshot can't be, and is asked the other way.
         """
         layout, documents = self._layout(collection, fingerprint), self._size(collection)
         old = collection in self._old
@@ -498,6 +498,9 @@ class ElasticIndex:
                 fingerprint=fingerprint if query.classes else None,
             )
             names = _index_names(answer)
+            if not names and snapshot is None:
+                with translated(f"no collection {collection!r}"):
+                    names = set(self._indexes(collection))
             if names and (names <= self._single) is old:
                 break
             old = not old
