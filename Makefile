@@ -1,6 +1,6 @@
 # Everything a contributor types. `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test images check unit lint format bench chaos lock clean
+.PHONY: help setup demo up down secrets test images check unit lint format pictures bench chaos fuzz lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -44,6 +44,9 @@ up: setup ## Start the local stack, with Elasticsearch (INDEX=embedded, ARGS="--
 down: setup ## Stop a detached local stack
 	$(BIN)/triptych down $(ARGS)
 
+secrets: ## Make the passwords of docker-compose.yml, in .env
+	@$(PYTHON) deploy/make_secrets.py
+
 test: setup ## Run every test against the real stack it starts itself (ARGS="-k name")
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -72,13 +75,20 @@ format: setup ## Format the code
 chaos: setup ## Break what can break, in the middle of the work (ARGS="--only killed_workers --items 1000")
 	PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
+fuzz: setup ## Damage pictures and sounds, and decode them (ARGS="--cases 100000")
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m unit.media.fuzzing $(ARGS)
+
+pictures: setup ## Make the pictures of the documentation anew, in a real browser
+	TRIPTYCH_PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_pictures.py $(ARGS)
+
 bench: setup ## Measure, one JSON object a line (ARGS="--only search")
 	$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup ## Resolve the hashed requirements anew
 	# dev first: the others begin as copies of it, so that all pin one version of a library.
-	for extra in dev cli gateway image text audio fusion asr ocr full train; do \
-		case $$extra in image|text|audio|fusion|asr|ocr|train) more="--extra queues";; *) more=;; esac; \
+	for extra in dev cli gateway image text audio fusion asr ocr formats full train; do \
+		case $$extra in image|text|audio|fusion|asr|ocr|formats|train) more="--extra queues";; *) more=;; esac; \
 		test $$extra = dev || cp requirements/dev.txt requirements/$$extra.txt; \
 		$(BIN)/uv pip compile -q pyproject.toml --extra $$extra $$more --universal --python-version 3.11 \
 			--generate-hashes --no-header --no-emit-index-url -o requirements/$$extra.txt; \

@@ -1,6 +1,7 @@
 """One real stack for every test that needs one, started on first use."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,11 @@ LIMITS = {
     "TRIPTYCH_MAX_BODY_BYTES": str(48 * 2**20),
     "TRIPTYCH_MAX_FILE_BYTES": str(8 * 2**20),
 }
+
+
+def pytest_configure() -> None:
+    """Stop at SIGTERM as at Ctrl-C, so that fixtures end the processes that they started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

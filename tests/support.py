@@ -26,7 +26,10 @@ def layout() -> Layout:
 
 
 def make_item(item_id: str, **values: Any) -> Item:
-    """An item; what is no attribute of it is one of its fields, lists as JSON has them."""
+    """An item; what is no attribute of it is one of its fields, lists as JSON has them.
+
+    Among the attributes may be ``fields``, for one that is called like another attribute.
+    """
     own = {field.name for field in fields(Item)}
     others = {
         name: list(value) if isinstance(value, tuple) else value
@@ -34,7 +37,7 @@ def make_item(item_id: str, **values: Any) -> Item:
         if name not in own
     }
     attributes = {name: value for name, value in values.items() if name in own}
-    return Item(item_id, **{"fields": others, **attributes})
+    return Item(item_id, **{**attributes, "fields": {**others, **attributes.get("fields", {})}})
 
 
 def changed(engine: Engine, **parts: Any) -> Engine:

@@ -13,8 +13,13 @@ ALONE = (
     "start",
     "encoders",
     "decode",
+    "previews",
+    "pictures",
+    "sounds",
     "lite0",
+    "keys",
     "long_audio",
+    "mixed",
     "embedded",
     "folder",
     "rebuild",
@@ -36,6 +41,7 @@ def main() -> None:
     )
     parser.add_argument("--items", type=int, help="stamps to use; all 951 by default")
     parser.add_argument("--sizes", type=int, nargs="+", help="index_…: documents")
+    parser.add_argument("--dims", type=int, help="index_lists: numbers a block, turned at random")
     parser.add_argument("--which", nargs="+", help="index_…: some of its designs, or trials")
     parser.add_argument("--json", action="store_true", help="the format, which is the only one")
     options = parser.parse_args()

@@ -10,12 +10,13 @@ least is left to the resize.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tests.bench.figures import emit, resampled, say
+from tests.bench.figures import emit, in_turns, resampled, say, timed
 
 from triptych.core.threads import limit_threads
 from triptych.corpora import tuxpaint
@@ -34,7 +35,7 @@ _SMALLEST = 400
 def run() -> None:
     """Emit ratio and cosine for each side, the cosine on real pictures, and the cost of a stamp."""
     network = EfficientNetLite0()
-    photographs = [_photograph(seed) for seed in range(_PHOTOGRAPHS)]
+    photographs = [photograph(seed) for seed in range(_PHOTOGRAPHS)]
     for side in _SIDES:
         say(f"decode: to {side} pixels")
         reduced, full = _seconds(photographs, side)
@@ -49,7 +50,7 @@ def run() -> None:
     emit(resampled("decode.real.cosine", np.mean, (cosines,), ""))
     emit(resampled("decode.real.least", np.min, (cosines,), ""))
     say("decode: stamps")
-    seconds = [_time(lambda data=data: _reduced(data, _SIDES[0])) for data in stamps]  # type: ignore[misc]
+    seconds = [timed(partial(_reduced, data, _SIDES[0]), time.process_time) for data in stamps]
     emit(resampled("decode.stamp", _milliseconds, (seconds,), "ms"))
 
 
@@ -65,23 +66,16 @@ def _full(data: bytes, side: int) -> Pixels:
 
 
 def _seconds(photographs: list[bytes], side: int) -> tuple[list[float], list[float]]:
-    """Per photograph and round: reduced and in full, the first in turns first."""
+    """Per photograph and round: reduced and in full, of this process, whoever else is at work."""
     _reduced(photographs[0], side)
-    pairs = []
-    for number in range(_ROUNDS * len(photographs)):
-        data = photographs[number % len(photographs)]
-        first, second = (_reduced, _full) if number % 2 else (_full, _reduced)
-        times = {kind: _time(lambda kind=kind: kind(data, side)) for kind in (first, second)}  # type: ignore[misc]  # noqa: B023
-        pairs.append((times[_reduced], times[_full]))
-    reduced, full = zip(*pairs, strict=True)
-    return list(reduced), list(full)
-
-
-def _time(work: Callable[[], object]) -> float:
-    """Of this process's processor time, which others on the machine do not lengthen as much."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
+    reduced: list[float] = []
+    full: list[float] = []
+    for data in photographs:
+        both = partial(_reduced, data, side), partial(_full, data, side)
+        times = in_turns(*both, _ROUNDS, time.process_time)
+        reduced += times[0]
+        full += times[1]
+    return reduced, full
 
 
 def _milliseconds(seconds: NDArray[np.float64]) -> float:
@@ -97,7 +91,7 @@ def _cosine(network: EfficientNetLite0, data: bytes, side: int) -> float:
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
-def _photograph(seed: int) -> bytes:
+def photograph(seed: int) -> bytes:
     """Noise whose amplitude falls with its frequency, under a hundred shapes with sharp edges."""
     random = np.random.default_rng(seed)
     picture = np.zeros((_HEIGHT, _WIDTH, 3), np.float32)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -65,3 +66,31 @@ def resampled(
     ]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Figure(name, float(statistic(*rows)), float(low), float(high), unit, goal)
+
+
+def in_turns(
+    one: Callable[[], object],
+    other: Callable[[], object],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[list[float], list[float]]:
+    """Seconds of both, round by round; each is the first in every other round."""
+    pairs = []
+    for number in range(rounds):
+        order = (one, other) if number % 2 else (other, one)
+        times = {work: timed(work, clock) for work in order}
+        pairs.append((times[one], times[other]))
+    first, second = zip(*pairs, strict=True)
+    return list(first), list(second)
+
+
+def timed(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds by the clock: of the wall, or of this process."""
+    start = clock()
+    work()
+    return clock() - start
+
+
+def ratio_of_medians(ours: Floats, bare: Floats) -> float:
+    """How many times as long ours takes."""
+    return float(np.median(ours) / np.median(bare))

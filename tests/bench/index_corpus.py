@@ -163,16 +163,19 @@ class Stamps:
             {m: np.array([m in line for line in self._lines]) for m in MODALITIES},
         )
 
-    def queries(self, count: int) -> list[Query]:
-        """For every mix so many queries: captions, mirrored crops, second halves of sounds."""
-        return [query for mix in MIXES for query in self._queries(mix, count)]
+    def queries(self, count: int, *, unlike: int = 0) -> list[Query]:
+        """For every mix so many queries: captions, mirrored crops, second halves of sounds.
 
-    def _queries(self, mix: str, count: int) -> list[Query]:
+        ``unlike``: none of those that so many queries a mix would be.
+        """
+        return [query for mix in MIXES for query in self._queries(mix, count, unlike)]
+
+    def _queries(self, mix: str, count: int, unlike: int) -> list[Query]:
         able = [line for line in self._lines if all(part in line for part in MIXES[mix])]
         if "audio" in MIXES[mix]:  # silence would find nothing
             able = [line for line in able if _varied_sound(self._root / line["audio"]).any()]
-        chosen = [able[i * len(able) // count] for i in range(count)]
-        return [self._query(mix, line) for line in chosen]
+        other = [line for line in able if line not in _evenly(able, unlike)]
+        return [self._query(mix, line) for line in _evenly(other, count)]
 
     def _query(self, mix: str, line: Mapping[str, Any]) -> Query:
         terms = []
@@ -196,6 +199,10 @@ class Stamps:
         if part == "audio":
             return _varied_sound(self._root / line["audio"])
         return _picture(mirrored_crop((self._root / line["image"]).read_bytes()), self._extractors)
+
+
+def _evenly(lines: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
+    return [lines[i * len(lines) // count] for i in range(count)]
 
 
 def _picture(data: bytes, extractors: Mapping[Modality, Extractor]) -> Any:

@@ -7,7 +7,7 @@ product's own. What is right is the exact score over all documents.
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from time import perf_counter
 from typing import Any
@@ -21,7 +21,8 @@ from tests.bench.index_node import Node, opened_node
 from tests.support import layout
 
 from triptych.core.item import MODALITIES, Modality
-from triptych.encoders.cards import Vectors
+from triptych.encoders.cards import Vectors, unit_rows
+from triptych.fusion.blocks import Layout
 from triptych.fusion.query import WEIGHTS, FusedQuery, fuse_query
 from triptych.index.elastic.mapping import mapping, settings
 from triptych.index.elastic.neighbours import divided
@@ -29,7 +30,7 @@ from triptych.index.elastic.queries import search_body
 from triptych.index.elastic.reading import read_results
 from triptych.index.model import IndexQuery
 
-SIZES = (20_000, 100_000)
+SIZES = (20_000, 100_000, 300_000, 1_000_000)
 PATTERNS: Mapping[str, Mapping[Modality, float]] = {
     "usual": {"text": 0.9, "image": 0.7, "audio": 0.3},
     "whole": {"text": 1.0, "image": 1.0, "audio": 1.0},
@@ -37,7 +38,9 @@ PATTERNS: Mapping[str, Mapping[Modality, float]] = {
 }
 """How likely an item has each part."""
 
-_QUERIES = 10
+_QUERIES = 30
+_KNOWN = 10
+"""The queries of a mix that the lengths of lists were chosen by are not asked."""
 _CANDIDATES = 20
 _ROUNDS = 3
 _TOGETHER = 250
@@ -54,101 +57,184 @@ class _Asked:
 
     def body(self, size: int) -> dict[str, Any]:
         """The request to a collection of so many documents."""
-        return search_body(self.request, layout(), documents=size)
+        return search_body(self.request, self.fused.layout, documents=size)
 
     @property
     def request(self) -> IndexQuery:
         """What the index is asked."""
         blocks = sorted({term.block for term in self.fused.terms})
         classes = self.fused.presence_classes()
-        return IndexQuery(classes=classes, candidates=_CANDIDATES, fields=(), blocks=blocks)
+        return IndexQuery(
+            classes=classes,
+            candidates=_CANDIDATES,
+            fields=(),
+            blocks=blocks,
+            of_one_part=len({term.signal for term in self.fused.terms}) == 1,
+        )
 
     def recall(self, answer: Any) -> float:
         """The share of the ten best that an answer has."""
-        found = [m.candidate for m in read_results(self.request, answer, layout()).matches]
+        results = read_results(self.request, answer, self.fused.layout)
+        found = [match.candidate for match in results.matches]
         features = np.stack([one.features for one in found]).astype(np.float32)
         has = {part: np.array([part in one.parts for one in found]) for part in MODALITIES}
-        best = np.sort(exact(self.fused, features, has))[-TOP:]
+        best = np.sort(exact([self.fused], features, has)[0])[-TOP:]
         return float(np.sum(best >= self.tenth - TIE) / TOP)
 
 
+class Space:
+    """What documents and queries are made of: the stamps and their encoders' blocks.
+
+    With ``dims``, each block is turned at random and cut to so many numbers, so that a million
+    documents take less time. Blocks that compare with each other are turned alike.
+    """
+
+    def __init__(self, dims: int | None = None) -> None:
+        stamps = Stamps()
+        self.real = stamps.documents
+        self.layout = layout()
+        self._axes: dict[int, Vectors] = {}
+        if dims is not None:
+            draw = np.random.default_rng(dims)
+            for width in sorted({block.dims for block in layout().blocks}):
+                square = draw.standard_normal((width, width))
+                self._axes[width] = np.linalg.qr(square)[0][:, :dims].astype(np.float32)
+            self.layout = Layout(
+                tuple(replace(b, card=replace(b.card, dims=dims)) for b in layout().blocks)
+            )
+        self.queries = [
+            (query.mix, self._fused(query)) for query in stamps.queries(_QUERIES, unlike=_KNOWN)
+        ]
+
+    def groups(self, size: int, pattern: str) -> Iterator[Documents]:
+        """A collection of so many documents."""
+        for group in groups(self.real, size, PATTERNS[pattern]):
+            blocks = [
+                self._cut(group.features[:, layout().slices[block.name]])
+                for block in layout().blocks
+            ]
+            features = np.concatenate(blocks, axis=1).astype(np.float16)
+            yield Documents(group.ids, features.astype(np.float32), group.has)
+
+    def _cut(self, vectors: Vectors) -> Vectors:
+        axes = self._axes.get(vectors.shape[-1])
+        return vectors if axes is None else unit_rows(vectors @ axes)
+
+    def _fused(self, query: Query) -> FusedQuery:
+        """The same query by the product's comparisons, slopes and weights."""
+        terms = iter(query.terms)
+        vectors = {
+            part: {name: self._cut(next(terms).vector[None])[0] for name in _ENCODED[part]}
+            for part in MIXES[query.mix]
+        }
+        return fuse_query(vectors, {**WEIGHTS, **MIXES[query.mix]}, self.layout)
+
+
 def run(options: Namespace) -> None:
-    """One size and one pattern after the other; ``options.which`` chooses patterns."""
-    stamps = Stamps()
-    queries = stamps.queries(_QUERIES)
+    """One pattern after the other; ``options.which`` chooses some, ``options.sizes`` sizes."""
+    space = Space(options.dims)
+    sizes = sorted(options.sizes or SIZES)
     with opened_node() as node:
-        for size in options.sizes or SIZES:
-            for pattern in options.which or PATTERNS:
-                _measure(node, stamps.documents, queries, size, pattern)
+        for pattern in options.which or PATTERNS:
+            for size in sizes:
+                say(f"writing {size} documents, {pattern}")
+                write(node, space, pattern, size)
+            ask(node, space, pattern, sizes)
+            for size in sizes:
+                node.drop(_name(pattern, size))
 
 
-def _measure(
-    node: Node, real: Documents, queries: Sequence[Query], size: int, pattern: str
-) -> None:
-    name = f"index_lists.{size}.{pattern}"
-    say(f"{name}: exact scores")
-    asked = _exact(real, queries, size, PATTERNS[pattern])
-    say(f"{name}: writing")
-    body = mapping(layout(), "0" * 16)
-    node.elastic.indices.create(index=pattern, mappings=body, settings=settings(1, 0))
-    for some in groups(real, size, PATTERNS[pattern]):
-        for lines in _lines(some):
-            if (answer := node.elastic.bulk(index=pattern, operations=lines))["errors"]:
+def _name(pattern: str, size: int) -> str:
+    return f"{pattern}-{size}"
+
+
+def write(node: Node, space: Space, pattern: str, size: int) -> None:
+    """Fill a collection, and wait until its merges are done."""
+    index = _name(pattern, size)
+    body = mapping(space.layout, "0" * 16)
+    node.elastic.indices.create(index=index, mappings=body, settings=settings(1, 0))
+    for some in space.groups(size, pattern):
+        for lines in _lines(some, space.layout):
+            if (answer := node.elastic.bulk(index=index, operations=lines))["errors"]:
                 raise RuntimeError(f"not written: {answer['items'][0]}")
-    node.settle(pattern)
-    for state in ("written", "merged"):
-        if state == "merged":
-            node.merge(pattern)
-        for label, value in node.size(pattern).items():
-            unit = "segments" if label == "segments" else "bytes/document"
-            emit(Figure(f"{name}.{state}.{label}", value, None, None, unit))
-        _ask(node, pattern, size, asked, f"{name}.{state}")
-    node.drop(pattern)
+    node.settle(index)
 
 
-def _ask(node: Node, index: str, size: int, asked: Sequence[_Asked], name: str) -> None:
-    recalls, times = defaultdict(list), np.zeros((_ROUNDS, len(asked)))
+def ask(node: Node, space: Space, pattern: str, sizes: Sequence[int]) -> None:
+    """Ask collections as they were written, in turns, so that a busy moment strikes all sizes."""
+    say(f"exact scores, {pattern}")
+    asked = {size: _exact(space, size, pattern) for size in sizes}
+    recalls: dict[tuple[int, str], list[float]] = defaultdict(list)
+    times = {size: np.zeros((_ROUNDS, len(space.queries))) for size in sizes}
+    say("asking")
     for turn in range(_ROUNDS):
-        for row, one in enumerate(asked):
-            body = one.body(size)
-            started = perf_counter()
-            answer = node.elastic.search(index=index, body=body)
-            times[turn, row] = 1000 * (perf_counter() - started)
-            if turn == 0:
-                recalls[one.mix].append(one.recall(answer))
-    for mix, found in recalls.items():
-        emit(resampled(f"{name}.{mix}", np.mean, (found,), "share of the top 10", "≥ 0.97"))
-    middle = np.median(times, axis=0)
-    for share in (50, 95):
-        emit(Figure(f"{name}.p{share}", float(np.percentile(middle, share)), None, None, "ms"))
+        for row, (mix, _) in enumerate(space.queries):
+            for size in sizes:
+                one = asked[size][row]
+                body = one.body(size)
+                started = perf_counter()
+                answer = node.elastic.search(index=_name(pattern, size), body=body)
+                times[size][turn, row] = 1000 * (perf_counter() - started)
+                if turn == 0:
+                    recalls[size, mix].append(one.recall(answer))
+    slowest = {}
+    for size in sizes:
+        name = f"index_lists.{pattern}.{size}"
+        for label, value in node.size(_name(pattern, size)).items():
+            unit = "segments" if label == "segments" else "bytes/document"
+            emit(Figure(f"{name}.{label}", value, None, None, unit))
+        every = [one for mix in MIXES for one in recalls[size, mix]]
+        emit(resampled(f"{name}.all", np.mean, (every,), "share of the top 10"))
+        for mix in MIXES:
+            found = recalls[size, mix]
+            emit(resampled(f"{name}.{mix}", np.mean, (found,), "share of the top 10", "≥ 0.97"))
+        middle = np.median(times[size], axis=0)
+        for share in (50, 95):
+            emit(Figure(f"{name}.p{share}", float(np.percentile(middle, share)), None, None, "ms"))
+        slowest[size] = middle
+        if size > sizes[0]:
+            pair = (middle, slowest[sizes[0]])
+            emit(resampled(f"{name}.p95_ratio", _slowest, pair, f"× of {sizes[0]}", "≤ 2"))
 
 
-def _exact(
-    real: Documents, queries: Sequence[Query], size: int, likely: Mapping[Modality, float]
-) -> list[_Asked]:
-    fused = [_fused(query) for query in queries]
+def _slowest(one: Floats, other: Floats) -> float:
+    return float(np.percentile(one, 95) / np.percentile(other, 95))
+
+
+def _exact(space: Space, size: int, pattern: str) -> list[_Asked]:
+    fused = [query for _, query in space.queries]
     best = np.full((len(fused), TOP), -np.inf)
-    drawn = groups(real, size, likely)
+    drawn = space.groups(size, pattern)
     while some := list(islice(drawn, _GROUPS)):
         features = np.concatenate([one.features for one in some])
         has = {part: np.concatenate([one.has[part] for one in some]) for part in MODALITIES}
-        scores = np.stack([exact(query, features, has) for query in fused])
+        scores = exact(fused, features, has)
         best = np.partition(np.concatenate([best, scores], axis=1), -TOP, axis=1)[:, -TOP:]
     tenth = best.min(axis=1)
-    return [_Asked(q.mix, f, float(t)) for q, f, t in zip(queries, fused, tenth, strict=True)]
+    pairs = zip(space.queries, tenth, strict=True)
+    return [_Asked(mix, query, float(least)) for (mix, query), least in pairs]
 
 
-def exact(query: FusedQuery, features: Vectors, has: Mapping[Modality, Any]) -> Floats:
-    """The score of every item, float64 (n,); -1 for those that share nothing with the query."""
-    total, mass = np.zeros(len(features)), np.zeros(len(features))
-    for term in query.terms:
-        block = features[:, layout().slices[term.block]]
-        cosines = (block @ term.vector).astype(np.float64)
-        says = np.where(block.any(axis=1), term.bounds.rescale(cosines), 0.0)
-        present = has[layout().modalities[term.block]]
-        total += np.where(present, term.weight * says, 0.0)
-        mass += np.where(present, term.weight, 0.0)
-    scores: Floats = np.where(mass > 0, total / np.maximum(mass, TIE) ** query.alpha, -1.0)
+def exact(queries: Sequence[FusedQuery], features: Vectors, has: Mapping[Modality, Any]) -> Floats:
+    """Scores of every item, float64 (queries, n); -1 for those that share nothing with a query."""
+    total = np.zeros((len(queries), len(features)))
+    mass = np.zeros_like(total)
+    blocks = queries[0].layout
+    for block in blocks.blocks:
+        asked = [
+            (row, t) for row, q in enumerate(queries) for t in q.terms if t.block == block.name
+        ]
+        if not asked:
+            continue
+        own = features[:, blocks.slices[block.name]]
+        present, filled = has[blocks.modalities[block.name]], own.any(axis=1)
+        cosines = np.stack([term.vector for _, term in asked]) @ own.T
+        for (row, term), found in zip(asked, cosines, strict=True):
+            says = np.where(filled, term.bounds.rescale(found.astype(np.float64)), 0.0)
+            total[row] += np.where(present, term.weight * says, 0.0)
+            mass[row] += np.where(present, term.weight, 0.0)
+    alpha = np.array([[query.alpha] for query in queries])
+    scores: Floats = np.where(mass > 0, total / np.maximum(mass, TIE) ** alpha, -1.0)
     return scores
 
 
@@ -160,20 +246,11 @@ _ENCODED: Mapping[Modality, Sequence[str]] = {
 """Which block of a query part each of its terms in ``index_corpus`` holds."""
 
 
-def _fused(query: Query) -> FusedQuery:
-    """The same query by the product's comparisons, slopes and weights."""
-    terms = iter(query.terms)
-    vectors = {
-        part: {name: next(terms).vector for name in _ENCODED[part]} for part in MIXES[query.mix]
-    }
-    return fuse_query(vectors, {**WEIGHTS, **MIXES[query.mix]}, layout())
-
-
-def _lines(group: Documents) -> Iterator[list[bytes]]:
+def _lines(group: Documents, blocks: Layout) -> Iterator[list[bytes]]:
     for start in range(0, len(group.ids), _TOGETHER):
         lines: list[bytes] = []
         for row in range(start, min(start + _TOGETHER, len(group.ids))):
             body = {"id": group.ids[row], "modalities": presence(group, row), "status": "indexed"}
-            kept = divided({**body, "vector": group.features[row]}, layout())
+            kept = divided({**body, "vector": group.features[row]}, blocks)
             lines += [orjson.dumps({"index": {"_id": group.ids[row]}}), orjson.dumps(kept)]
         yield lines

@@ -22,6 +22,7 @@ from triptych.ingest.documents import document
 from triptych.text.analysis import plain_words
 
 RNG = np.random.default_rng(7)
+WEIGHTED = ("word", "phrase")
 PARTS = {"text": ("semantic",), "image": ("concept", "visual"), "audio": ("acoustic",)}
 
 
@@ -81,7 +82,8 @@ def write(index: SearchIndex, collection: str, documents: Iterable[Versioned]) -
 
 def word(*stems: str, **more: Any) -> Clause:
     """A word by its stems."""
-    return Clause(stems[0], "word", stems, **more)
+    label = " ".join([*stems[:1], *more.get("plain", ())])
+    return Clause(label, "word", stems, **more)
 
 
 def phrase(text: str, **more: Any) -> Clause:
@@ -112,7 +114,8 @@ def scores(clause: Clause, documents: Sequence[Versioned]) -> dict[str, float]:
     for field in clause.fields:
         for each in _in_field(clause, field, documents):
             for item_id, value in each.items():
-                found[item_id] = max(value, found.get(item_id, 0.0))
+                weighted = value * (FIELDS[field].weight if clause.kind in WEIGHTED else 1)
+                found[item_id] = max(weighted, found.get(item_id, 0.0))
     return found
 
 
@@ -129,7 +132,9 @@ def _in_field(
 ) -> list[Mapping[str, float]]:
     if clause.kind == "word":
         texts = _texts(documents, "words", field)
-        return [bm25([stem], texts) for stem in clause.terms]
+        stems = [bm25([stem], texts) for stem in clause.terms]
+        plain = _texts(documents, "plain", field)
+        return [*stems, bm25(clause.plain, plain)] if clause.plain else stems
     texts = _texts(documents, "plain", field)
     if clause.kind == "phrase":
         return [bm25(clause.terms, texts)]

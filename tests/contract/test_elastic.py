@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from elasticsearch import Elasticsearch
 
-from contract.documents import by, make, others, word, write
+from contract.documents import by, look_up, make, others, word, write
 from support import layout
 from triptych.core.errors import (
     FingerprintMismatch,
@@ -23,9 +23,22 @@ from triptych.fusion.query import PresenceClass
 from triptych.index import SearchIndex, open_index
 from triptych.index.elastic.index import ElasticIndex
 from triptych.index.elastic.mapping import SINGLE
-from triptych.index.model import Condition, Held, IndexQuery, Listing, Versioned, Words
+from triptych.index.generations import following, previous
+from triptych.index.model import (
+    Circle,
+    Condition,
+    Facet,
+    Held,
+    IndexQuery,
+    Listing,
+    Range,
+    Sort,
+    Versioned,
+    Words,
+)
 
 VECTOR = np.full(layout().dims, 0.1, np.float32)
+KINDS = ("words", "plain")
 CLASS = PresenceClass(("text",), (), VECTOR)
 
 
@@ -119,12 +132,15 @@ def test_a_search_that_finds_nothing_is_sent_once(
 
 
 def test_of_very_many_hits_the_total_is_a_bound(index: SearchIndex, collection: str):
-    """Counting them all would take longer than finding the best; a listing counts them."""
+    """Counting them all would take longer than finding the best; who asks for it gets it."""
     words = {"status": "failed", "words": {"text": "word"}}
     write(index, collection, [Versioned({"id": f"{n}", **words}, 1) for n in range(10_100)])
     results = index.search(collection, IndexQuery(Words([word("word")]), candidates=3))
     assert (results.total, results.total_is_exact) == (10_000, False)
     assert len(results.matches) == 3
+    exact = IndexQuery(Words([word("word")]), candidates=3, exact_total=True)
+    results = index.search(collection, exact)
+    assert (results.total, results.total_is_exact) == (10_100, True)
     assert index.list(collection, Listing()).total == 10_100
 
 
@@ -172,6 +188,76 @@ def old(index: SearchIndex, collection: str, client: Elasticsearch) -> str:
     document = {"id": "a", "status": "indexed", "media": {"image": "1" * 64}, "batch": "b"}
     client.index(index=alias, id="a", document=document, version=3, version_type="external_gte")
     return collection
+
+
+@pytest.fixture
+def exact(index: SearchIndex, collection: str, client: Elasticsearch) -> str:
+    """A collection as it was made when numbers were float64, and dates and tags strings."""
+    alias = f"contract-{collection}"
+    ((name, made),) = client.indices.get(index=alias).items()
+    index.drop(collection)
+    declared = made["mappings"]["properties"]
+    for field in ("folded_tags", "point"):
+        del declared[field]
+    for part in ("whole", "instant"):
+        del declared["facts"]["properties"][part]
+    aliases = {alias: {"is_write_index": True}, **{a: {} for a in made["aliases"] if a != alias}}
+    client.indices.create(index=name, aliases=aliases, mappings=made["mappings"])
+    document = {
+        "id": "old", "status": "indexed", "tags": ["Beach", "x"],
+        "metadata": {"n": LARGE, "when": "2025-01-01T00:30:00+02:00"},
+        "facts": [
+            {"key": "n", "number": LARGE}, {"key": "when", "string": "2025-01-01T00:30:00+02:00"},
+        ],
+    }  # fmt: skip
+    client.index(
+        index=alias, id="old", document=document, version=1, version_type="external", refresh=True
+    )
+    return collection
+
+
+LARGE = 2**53 + 1
+
+
+def test_a_collection_of_less_exact_facts_goes_on(index: SearchIndex, exact: str):
+    """What it has is found as before, what is added exactly; a copy has all of it so."""
+
+    def found(*conditions: Condition, **more: object) -> list[str]:
+        page = index.list(exact, Listing(conditions, **more))
+        return [document["id"] for document in page.documents]
+
+    def meta(key: str, **asked: object) -> Condition:
+        return Condition(f"metadata.{key}", **asked)
+
+    same_day = Range(gte="2025-01-01", lt="2025-01-02")
+    assert found(meta("n", any_of=(LARGE,))) == ["old"]
+    assert found(meta("n", within=Range(gte=LARGE))) == ["old"]
+    assert found(meta("when", within=same_day)) == ["old"]
+    assert found(Condition("tags", any_of=("Beach",))) == ["old"]
+    assert found(Condition("place", area=Circle(0, 0, 2e7))) == []
+    assert found(sort=[Sort("metadata.n"), Sort("metadata.when")]) == ["old"]
+    for n, when in enumerate(("2025-01-01T01:00:00+02:00", "2025-01-01", "soon")):
+        fields = {"place": {"latitude": 0, "longitude": 0}}
+        metadata = {"n": LARGE - 1 + n, "when": when}
+        write(index, exact, [make(f"{n}", tags=("beach",), metadata=metadata, fields=fields)])
+    assert found(meta("n", any_of=(LARGE,))) == ["1", "old"]
+    assert found(meta("n", within=Range(gt=LARGE))) == ["2"]
+    assert found(meta("when", within=same_day)) == ["1", "old"]
+    assert found(meta("when", any_of=("2024-12-31T23:00:00Z",))) == ["0"]
+    assert found(Condition("tags", any_of=("Beach",))) == ["0", "1", "2", "old"]
+    assert found(Condition("tags", any_of=("BEACH",))) == ["0", "1", "2"]
+    assert found(Condition("place", area=Circle(0, 0, 2e7))) == ["0", "1", "2"]
+    facets = index.list(exact, Listing(facets=[Facet("tags"), Facet("metadata.n")])).facets
+    assert facets["tags"] == [{"value": "beach", "count": 4}, {"value": "x", "count": 1}]
+    assert {one["value"]: one["count"] for one in facets["metadata.n"]} == {
+        LARGE - 1: 2, LARGE: 1, LARGE + 1: 1,
+    }  # fmt: skip
+    index.ensure(exact, shards=2)
+    assert found(meta("n", any_of=(LARGE,))) == ["1", "old"]
+    assert found(meta("n", any_of=(LARGE - 1,))) == ["0"]
+    assert found(meta("when", within=same_day)) == ["1"]
+    assert found(Condition("tags", any_of=("BEACH",))) == ["0", "1", "2", "old"]
+    assert found(sort=[Sort("metadata.when")]) == ["old", "0", "1", "2"]
 
 
 def test_an_old_collection_gets_an_identity(index: SearchIndex, old: str, client: Elasticsearch):
@@ -286,6 +372,26 @@ def test_a_swap_is_refused_if_writes_went_on(
         write(theirs, collection, [by(theirs.layout, make("b"))])
 
 
+def test_a_block_on_the_previous_index_delays_a_deletion_there(
+    index: SearchIndex, collection: str, client: Elasticsearch, elastic_url: str
+):
+    """A swap that was killed has left it; the item is deleted all the same."""
+    write(index, collection, [make("a"), make("b")])
+    with closing(ElasticIndex(elastic_url, layout=others(version=99), prefix="contract")) as theirs:
+        theirs.begin(collection, theirs.layout)
+        entries = [by(theirs.layout, make("a")), by(theirs.layout, make("b"))]
+        theirs.swap(collection, lambda: write(theirs, following(collection), entries))
+        old = f"contract-{collection}.previous"
+        client.indices.put_settings(index=old, settings={"blocks.write": True})
+        theirs.delete(collection, "a", 5)
+        assert theirs.count(collection) == {"indexed": 1}
+        assert theirs.count(previous(collection)) == {"indexed": 2}
+        client.indices.put_settings(index=old, settings={"blocks.write": None})
+        theirs.forget(collection, {"a": 5})
+        theirs.refresh(previous(collection))
+        assert theirs.count(previous(collection)) == {"indexed": 1}
+
+
 def test_a_closed_collection_is_away(index: SearchIndex, collection: str, client: Elasticsearch):
     """It is neither gone, nor are its media without a reader."""
     write(index, collection, [make("a", parts="image", image="1" * 64)])
@@ -327,10 +433,15 @@ def test_a_collection_takes_fields_that_are_declared_later(
     index.drop(collection)
     mappings = made["mappings"]
     tags = mappings["properties"].pop("tags")
+    names = {kind: mappings["properties"][kind]["properties"].pop("names") for kind in KINDS}
     client.indices.create(index=f"{alias}.old", aliases={alias: {}}, mappings=mappings)
     index.ensure(collection)
     (now,) = client.indices.get_mapping(index=alias).values()
+    for kind in KINDS:
+        mappings["properties"][kind]["properties"]["names"] = names[kind]
     assert now["mappings"]["properties"] == {**mappings["properties"], "tags": tags}
-    write(index, collection, [make("a", tags=("new",)), make("b")])
+    named = {"words": {"names": "beach"}, "plain": {"names": "beach"}}
+    write(index, collection, [make("a", tags=("new",), **named), make("b")])
     page = index.list(collection, Listing([Condition("tags", any_of=("new",))]))
     assert [document["id"] for document in page.documents] == ["a"]
+    assert [match.candidate.id for match in look_up(index, collection, word("beach"))] == ["a"]

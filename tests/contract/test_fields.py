@@ -5,7 +5,6 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ from contract.documents import make
 from support import ids, layout, settle, wait_for
 from triptych.cli.main import app
 from triptych.client import Client
-from triptych.core.fields import FIELDS, Field, Kind
+from triptych.core.fields import FIELDS, Field, Kind, strings
+from triptych.core.instants import iso, microseconds
 from triptych.core.settings import Settings
 from triptych.engine import Engine
 from triptych.index import SearchIndex, migration, open_index
-from triptych.index.documents import facts
 from triptych.index.model import Listing, Versioned
 from triptych.local import Stack, StackOptions, running_stack
 from triptych.search.filtering import read_facets, read_filter, read_sort
@@ -51,8 +50,13 @@ def value(field: Field, number: int) -> Any:
     """A value that a document, or a client, gives a field; some items share it."""
     if field.kind in {Kind.WHOLE, Kind.INSTANT}:
         return FIRST + number // 2
+    if field.kind is Kind.NUMBER:
+        return number // 2 + 0.25
     if field.keyed:
-        return {key(field): number // 2}
+        more = {} if field.keys else {"words": f"words-{number // 2}"}
+        return {key(field): number // 2, **more}
+    if field.kind is Kind.PLACE:
+        return {"latitude": number // 2, "longitude": -0.5}
     if field.kind is not Kind.KEYWORD:
         return f"words {number}"
     choices = field.choices or (LANGUAGES if field.name == "language" else ())
@@ -72,15 +76,14 @@ def compared(field: Field, document: dict[str, Any]) -> Any:
 
 def as_sent(field: Field, found: Any) -> Any:
     """A compared value as a request writes it."""
-    if field.kind is not Kind.INSTANT:
-        return found
-    seconds, micro = divmod(found, 10**6)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micro).isoformat()
+    return iso(found) if field.kind is Kind.INSTANT and isinstance(found, int) else found
 
 
 def equal_to(field: Field, found: Any) -> Any:
     """A condition on a field: that it has this value."""
     sent = as_sent(field, found)
+    if field.kind is Kind.PLACE:
+        return {**sent, "within": 1}
     return {"gte": sent, "lte": sent} if field.kind is Kind.INSTANT else sent
 
 
@@ -95,7 +98,6 @@ def documents() -> list[Versioned]:
         for field in FIELDS.stored:
             if field.public and field.kind is not Kind.OBJECT and field.name != "fingerprint":
                 document[field.name] = value(field, number)
-        document["facts"] = facts(document)
         document |= {
             field.name: {"text": "words"} for field in FIELDS.stored if field.kind is Kind.OBJECT
         }
@@ -179,9 +181,10 @@ def test_what_is_public_comes_back(index: SearchIndex, filled: str, field: Field
         item = entry.document["id"]
         assert (field.name in whole[item]) is field.public
         if field.public:
-            assert whole[item][field.name] == entry.document[field.name]
+            wanted = as_sent(field, entry.document[field.name])
+            assert whole[item][field.name] == wanted
             alone = listed(index, filled, filter={"id": item}, fields=[field.name]).documents
-            assert alone == [{"id": item, field.name: entry.document[field.name]}]
+            assert alone == [{"id": item, field.name: wanted}]
 
 
 @pytest.mark.parametrize("embedded_first", [True, False], ids=["to elastic", "to embedded"])
@@ -214,7 +217,8 @@ def test_a_migration_keeps_every_field(elastic_url: str, tmp_path: Path, *, embe
 
 WAYS = ("json", "form", "manifest", "upload", "command")
 SENT = {
-    way: {field.name: value(field, number) for field in FIELDS.sendable} | {"id": way}
+    way: {field.name: as_sent(field, value(field, number)) for field in FIELDS.sendable}
+    | {"id": way}
     for number, way in enumerate(WAYS)
 }
 
@@ -284,15 +288,33 @@ def test_the_command_line_searches_by_what_was_sent(gateway: str, sent: str, fie
     search = ("search", "--url", gateway, "-c", sent, "--json")
     if field.filterable:
         for wanted in values.values():
-            answer = json.loads(run(*search, "--filter", f"{named(field)}={wanted}"))
+            signs = (">=", "<=") if field.kind is Kind.INSTANT else ("=",)
+            filters = [f"--filter={named(field)}{sign}{wanted}" for sign in signs]
+            if field.kind is Kind.PLACE:
+                filters = ["--filter", json.dumps({field.name: equal_to(field, wanted)})]
+            answer = json.loads(run(*search, *filters))
             assert set(ids(answer)) == {way for way in WAYS if values[way] == wanted}
-    if field.facetable:
+    if field.facetable and field.kind is not Kind.INSTANT:
         answer = json.loads(run(*search, "--facet", named(field)))
         counts = {entry["value"]: entry["count"] for entry in answer["facets"][named(field)]}
         assert counts == Counter(values.values())
     if field.sortable:
         answer = json.loads(run(*search, "--sort", f"{named(field)}:desc"))
-        assert [values[way] for way in ids(answer)] == sorted(values.values(), reverse=True)
+        order = microseconds if field.kind is Kind.INSTANT else None
+        by_value = sorted(values.values(), key=order, reverse=True)
+        assert [values[way] for way in ids(answer)] == by_value
+
+
+@each(tuple(field for field in FIELDS.sendable if field.searchable))
+def test_words_of_what_was_sent_are_found(gateway: str, sent: str, field: Field):
+    """In this field, and in this field alone."""
+    search = ("search", "--url", gateway, "-c", sent, "--json", "--weight", "text=0")
+    for way in WAYS:
+        (words,) = strings(SENT[way][field.name])
+        answer = json.loads(run(*search, f'{field.name}:"{words}"', "--highlight"))
+        found = {other for other in WAYS if strings(SENT[other][field.name]) == [words]}
+        assert set(ids(answer)) == found
+        assert {tuple(hit["highlights"]) for hit in answer["hits"]} == {(field.name,)}
 
 
 def test_an_engine_adds_and_searches_by_every_field(tmp_path: Path):
@@ -321,8 +343,7 @@ def test_openapi_describes_every_field(gateway: str):
         ("ItemLine", {"image", "audio", "text_file"}),
     ):
         assert sendable | files == set(schemas[model]["properties"])
-    assert {field.name for field in FIELDS.filterable if not field.keyed} == set(
-        schemas["Filter"]["properties"]
-    )
+    filterable = {field.name for field in FIELDS.filterable if not field.keyed}
+    assert filterable | {"and", "or", "not"} == set(schemas["Filter"]["properties"])
     item = schemas.get("Item") or schemas["ItemDocument"]
     assert set(item["properties"]) == set(FIELDS.public)

@@ -2,9 +2,11 @@
 
 import json
 import math
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -17,8 +19,11 @@ from triptych.fusion.query import WEIGHTS, fuse_query
 from triptych.index import SearchIndex
 from triptych.index.documents import Document, kind, parts
 from triptych.index.model import (
+    Box,
+    Circle,
     Condition,
     Facet,
+    Group,
     IndexQuery,
     Listing,
     Range,
@@ -31,6 +36,28 @@ from triptych.index.model import (
 ADDED_AT = 1_700_000_000_000_000
 
 KINDS = ("number", "string", "boolean")
+ORDER = ("number", "date", "string", "boolean")
+
+MOMENTS = {
+    "2025-01-01T00:30:00+02:00": datetime(2024, 12, 31, 22, 30, tzinfo=UTC),
+    "2024-12-31T23:30:00Z": datetime(2024, 12, 31, 23, 30, tzinfo=UTC),
+    "2024-12-31 18:30:00-05:00": datetime(2024, 12, 31, 23, 30, tzinfo=UTC),
+    "2025-01-01": datetime(2025, 1, 1, tzinfo=UTC),
+    "2025-01-01T00:00": datetime(2025, 1, 1, tzinfo=UTC),
+    "2025-01-01T01:00:00+0100": datetime(2025, 1, 1, tzinfo=UTC),
+    "2025-01-01T00:00:00.000001Z": datetime(2025, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+    "0001-01-01T14:00:00+14:00": datetime(1, 1, 1, tzinfo=UTC),
+    "9999-12-31T23:59:59,5Z": datetime(9999, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC),
+}
+"""Strings that are dates, and when that was."""
+UNDATED = (
+    "2025", "2025-01", "20250101", "2025-13-01", "2025-01-01T24:00", "2025-01-01T00:00:60Z",
+    "2025-W01-1", "2024-12-31T23:30:00Zulu", "soon",
+)  # fmt: skip
+PLACES = (
+    (0, 0), (52.5, 13.4), (52.5000001, 13.4000001), (-90, 0), (90, 90), (-17.5, 179.5),
+    (-17.5, -179.5), (10, 180), (10, -180), (-0.0, -0.0), (52.6, 13.5),
+)  # fmt: skip
 
 
 def items() -> list[Versioned]:
@@ -38,10 +65,14 @@ def items() -> list[Versioned]:
     mixed = [
         1, 1.0, 2.5, -3, 0, -0.0, True, False, "1", "true", "", "é", "e", "Z", "\U0001f600",
         "\uffff", None, 1e308, -1e308, 5e-324, 2**53, 2**63 - 1, -(2**63), "x" * 1000,
+        2**53 + 1, 2**53 + 2.0, -(2**53) - 1, 2**63 - 2, 2.0**63, 0.5, 2**53 - 1,
+        1541815603606036480, 1541815603606036481,
     ]  # fmt: skip
+    when = [*MOMENTS, *UNDATED, 5, None]
     documents = []
     for n in range(72):
         metadata = {"mix": mixed[n % len(mixed)], "n": n % 10, "half": n / 2, "even": n % 2 == 0}
+        metadata |= {"when": when[n % len(when)], "long": "x" * 2000 if n % 4 else None}
         if n % 5 == 0:
             metadata = {"n": str(n % 10), "a.b": n, "": "empty", "*": n % 3}
         documents.append(
@@ -49,7 +80,8 @@ def items() -> list[Versioned]:
                 f"{n:02}",
                 version=ADDED_AT + n // 4,
                 parts=("text", "text image", "audio", "text image audio")[n % 4],
-                tags=tuple(f"t{k}" for k in (2, 3, 5) if n % k == 0),
+                tags=(*(f"t{k}" for k in (2, 3, 5) if n % k == 0), *LABELS[n % 11]),
+                fields={} if n % 12 == 11 else {"place": place(*PLACES[n % 12])},
                 keywords=("cat", "Dog")[: n % 3],
                 language=("en", "de", None)[n % 3],
                 metadata=metadata if n % 7 else {},
@@ -58,6 +90,18 @@ def items() -> list[Versioned]:
             )
         )
     return documents
+
+
+LABELS = (
+    ("Beach",), ("beach", "BEACH"), ("Stra\u00dfe",), ("STRASSE",), ("caf\u00e9",), ("Cafe\u0301",),
+    *[()] * 5,
+)  # fmt: skip
+"""Of which some are one but for case and form."""
+
+
+def place(latitude: float, longitude: float) -> dict[str, float]:
+    """A place as documents have it."""
+    return {"latitude": latitude, "longitude": longitude}
 
 
 DOCUMENTS = items()
@@ -85,26 +129,29 @@ def values(document: Document, field: str) -> list[Value]:
     return found if isinstance(found, list) else [found]
 
 
-def same(one: Value, other: Value) -> bool:
-    """Equal and of one kind; whole numbers as far as floats tell them apart."""
+def same(one: Value, other: Value, field: str) -> bool:
+    """Equal and of one kind: numbers exactly, dates at one moment, tags whatever their case."""
     if kind(one) != kind(other):
         return False
-    return number(one) == number(other) if kind(one) == "number" else one == other
+    if field.startswith("metadata.") and one in MOMENTS and other in MOMENTS:
+        return MOMENTS[one] == MOMENTS[other]
+    return alike(one) == alike(other) if field == "tags" else one == other
 
 
-def number(value: float) -> float:
-    """As the float next to it."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.nan
+def alike(label: Value) -> str:
+    """A tag without what makes no difference."""
+    return unicodedata.normalize("NFC", str(label)).casefold()
 
 
-def between(value: Value, asked: Range) -> bool:
+def between(value: Value, asked: Range, field: str) -> bool:
     """Whether a value lies within the bounds, all of its kind."""
     given = {name: bound for name, bound in vars(asked).items() if bound is not None}
     if kind(value) == "boolean" or any(kind(bound) != kind(value) for bound in given.values()):
         return False
+    if field.startswith("metadata.") and all(bound in MOMENTS for bound in given.values()):
+        if value not in MOMENTS:
+            return False
+        value, given = MOMENTS[value], {name: MOMENTS[bound] for name, bound in given.items()}
     tests = {
         "gte": lambda bound: value >= bound,
         "gt": lambda bound: value > bound,
@@ -114,22 +161,60 @@ def between(value: Value, asked: Range) -> bool:
     return all(tests[name](bound) for name, bound in given.items())
 
 
-def holds(condition: Condition, document: Document) -> bool:
+def holds(condition: Condition | Group, document: Document) -> bool:
     """What a condition means."""
+    if isinstance(condition, Group):
+        each = [holds(member, document) for member in condition.members]
+        return {"and": all(each), "or": any(each), "not": not all(each)}[condition.join]
     found = values(document, condition.field)
 
     def has(value: Value) -> bool:
-        return any(same(value, each) for each in found)
+        return any(same(value, each, condition.field) for each in found)
+
+    def lies(each: Value) -> bool:
+        return condition.within is None or between(each, condition.within, condition.field)
 
     return (
         (condition.any_of is None or any(map(has, condition.any_of)))
         and all(map(has, condition.all_of))
         and not any(map(has, condition.none_of))
-        and (condition.within is None or any(between(each, condition.within) for each in found))
+        and (condition.within is None or any(map(lies, found)))
+        and (condition.area is None or any(inside(each, condition.area) for each in found))
+        and (condition.exists is None or bool(found) is condition.exists)
+        and (condition.prefix is None or begins(condition, found))
     )
 
 
-def matching(*conditions: Condition) -> list[str]:
+def begins(condition: Condition, found: Sequence[Value]) -> bool:
+    """Whether one of the values is a string that begins as asked."""
+    form = alike if condition.field == "tags" else str
+    prefix = form(condition.prefix)
+    return any(form(each).startswith(prefix) for each in found if isinstance(each, str))
+
+
+def inside(where: Mapping[str, float], area: Box | Circle) -> bool:
+    """Whether a place lies there; on a sphere, by the angle between two vectors."""
+    latitude, longitude = where["latitude"], where["longitude"]
+    if isinstance(area, Circle):
+        one, other = vector(latitude, longitude), vector(area.latitude, area.longitude)
+        angle = math.atan2(np.linalg.norm(np.cross(one, other)), np.dot(one, other))
+        return angle * 6_371_008.7714 <= area.within
+    if area.west <= area.east:
+        between = area.west <= longitude <= area.east
+    else:
+        between = not area.east < longitude < area.west
+    return area.south <= latitude <= area.north and between
+
+
+def vector(latitude: float, longitude: float) -> np.ndarray:
+    """A unit vector from the middle of the earth."""
+    up, around = math.radians(latitude), math.radians(longitude)
+    return np.array(
+        [math.cos(up) * math.cos(around), math.cos(up) * math.sin(around), math.sin(up)]
+    )
+
+
+def matching(*conditions: Condition | Group) -> list[str]:
     """The items that have to be found."""
     return [
         entry.document["id"]
@@ -205,6 +290,69 @@ CONDITIONS = [
     meta("none", any_of=(1,)),
     meta("none", none_of=(1,)),
     meta("x" * 40_000, any_of=(1,)),
+    *(meta("mix", any_of=(value,)) for value in (2**53, 2**53 + 1, 2**53 + 2, 2.0**53, 2**53 - 1)),
+    *(meta("mix", any_of=(value,)) for value in (-(2**53) - 1, -(2**53), 2.0**63, 2**63 - 2)),
+    *(meta("mix", any_of=(1541815603606036480 + n,)) for n in range(-1, 3)),
+    meta("mix", none_of=(2**53 + 1, 1541815603606036480)),
+    meta("mix", any_of=(2**53 + 1, 0.5, 2.0**63, "1")),
+    *(
+        meta("mix", within=Range(**{side: bound}))
+        for side in ("gte", "gt", "lte", "lt")
+        for bound in (2**53, 2**53 + 1, 2**53 + 2.0, -(2**53) - 1, 2**63 - 1, 2.0**63, -(2**63))
+    ),
+    meta("mix", within=Range(gt=2**53, lt=2**53 + 2)),
+    meta("mix", within=Range(gt=0.5, lte=2**53 + 1)),
+    meta("mix", within=Range(gt=2**63 - 1, lte=2.0**63)),
+    *(meta("when", any_of=(value,)) for value in (*MOMENTS, *UNDATED)),
+    meta("when", none_of=("2025-01-01", "soon")),
+    *(
+        meta("when", within=Range(**{side: bound}))
+        for side in ("gte", "gt", "lte", "lt")
+        for bound in ("2025-01-01T01:00:00+0100", "2025-01", "2024-12-31T23:30:00Z")
+    ),
+    meta("when", within=Range(gte="2024-12-31 18:30:00-05:00", lt="2025-01-01")),
+    meta("when", within=Range(gte="2024", lt="2025-01-01")),
+    *(Condition("tags", any_of=(tag,)) for tag in ("beach", "BEACH", "strasse", "CAF\u00c9")),
+    Condition("tags", all_of=("beach", "Beach")),
+    Condition("tags", none_of=("bEACH",)),
+    *(
+        Condition(field, exists=there)
+        for field in (
+            "tags",
+            "language",
+            "metadata.mix",
+            "metadata.none",
+            "place",
+            "added",
+            "id",
+            "metadata.a.b",
+            "metadata.long",
+            "predictions.label",
+        )
+        for there in (True, False)
+    ),
+    *(Condition("id", prefix=prefix) for prefix in ("0", "07", "070", "x" * 1023, "x" * 40_000)),
+    *(Condition("tags", prefix=prefix) for prefix in ("t", "bEa", "CAF", "cafe\u0301", "*", "?")),
+    *(meta("mix", prefix=prefix) for prefix in ("", "x", "\U0001f600", "1", "\uffff")),
+    *(meta("when", prefix=prefix) for prefix in ("2025-01", "2024-12-31T", "s")),
+    Condition("added", prefix="1"),
+    Condition("tags", prefix="t", exists=True, none_of=("t2",)),
+    Condition("place", area=Box(53, 52, 13, 14)),
+    Condition("place", area=Box(52.5, 52.5, 13.4, 13.4)),
+    Condition("place", area=Box(90, -90, -180, 180)),
+    Condition("place", area=Box(90, 52.5000001, -180, 180)),
+    Condition("place", area=Box(-17, -18, 179, -179)),
+    Condition("place", area=Box(0, -17.5, 179.5, -179.5)),
+    Condition("place", area=Box(20, 0, 180, 180)),
+    Condition("place", area=Box(20, 0, -180, -180)),
+    Condition("place", area=Box(0, 0, 0, 0)),
+    Condition("place", area=Box(-80, -90, 100, 101)),
+    *(Condition("place", area=Circle(52.5, 13.4, metres)) for metres in (1, 13_000, 13_200, 2e7)),
+    Condition("place", area=Circle(-17.5, 180, 53_100)),
+    Condition("place", area=Circle(-17.5, 180, 52_900)),
+    Condition("place", area=Circle(90, 0, 5_000_000)),
+    Condition("place", area=Circle(-90, 123, 1)),
+    Condition("place", area=Circle(0, 0, 20_100_000)),
     Condition("added", within=Range(gte=ADDED_AT + 3, lt=ADDED_AT + 9)),
     Condition("added", within=Range(gt=ADDED_AT + 3.5, lte=ADDED_AT + 9.5)),
     Condition("added", within=Range(gte=-1e300, lt=1e300)),
@@ -248,20 +396,51 @@ def test_all_conditions_must_hold(index: SearchIndex, zoo: str):
             assert len(near) >= min(candidates, len(seen))
 
 
+def test_groups_nest(index: SearchIndex, zoo: str):
+    """Trees of conditions, drawn at random, for a listing, words and vectors."""
+    rng = np.random.default_rng(0)
+    useful = [c for c in CONDITIONS if 5 < len(matching(c)) < 67]
+
+    def draw(depth: int) -> Condition | Group:
+        if depth == 0 or rng.random() < 0.2:
+            return useful[rng.integers(len(useful))]
+        members = tuple(draw(depth - 1) for _ in range(rng.integers(1, 4)))
+        return Group(("and", "or", "not")[rng.integers(3)], members)
+
+    query = fuse_query(
+        {"text": {"semantic": features(DOCUMENTS[1], "semantic")}}, WEIGHTS, layout()
+    )
+    classes, sizes = query.presence_classes(), set()
+    for _ in range(60):
+        group = draw(3)
+        expected = matching(group)
+        page = index.list(zoo, Listing([group], limit=100, fields=[]))
+        assert [document["id"] for document in page.documents] == expected
+        worded = look_up(index, zoo, word("word"), filter=[group])
+        assert {found.candidate.id for found in worded} == set(expected)
+        near = index.search(zoo, IndexQuery(Words(), classes, [group], 100)).matches
+        assert {found.candidate.id for found in near} <= set(expected)
+        sizes.add(len(expected))
+    assert len(sizes) > 10
+    for join, expected in (("and", matching()), ("or", []), ("not", [])):
+        page = index.list(zoo, Listing([Group(join, ())], limit=100, fields=[]))
+        assert [document["id"] for document in page.documents] == expected
+
+
 def counts(field: str, among: Sequence[str], size: int) -> list[dict]:
     """The most frequent values, equals by value: numbers, strings, booleans."""
     found: Counter[tuple[int, Value]] = Counter()
     for name in among:
-        for value in values(DOCUMENTS[int(name)].document, field):
-            same_kind = float(value) if kind(value) == "number" else value
-            found[KINDS.index(kind(value)), same_kind] += 1
+        had = values(DOCUMENTS[int(name)].document, field)
+        for value in {alike(tag) for tag in had} if field == "tags" else had:
+            found[KINDS.index(kind(value)), value] += 1
     order = sorted(found, key=lambda place: (-found[place], *place))
     return [{"value": place[1], "count": found[place]} for place in order[:size]]
 
 
 NAMES = (
     *("tags", "keywords", "modalities", "status", "language"),
-    *(f"metadata.{key}" for key in ("mix", "n", "even", "half", "a.b", "none", "*")),
+    *(f"metadata.{key}" for key in ("mix", "n", "when", "even", "half", "a.b", "none", "*")),
 )
 
 
@@ -287,6 +466,7 @@ RANGES = {
                      Range(gte=1, lt="x"), Range(gt=10**400), Range(gte=-(10**400))),
     "metadata.half": (Range(lt=10), Range(gte=10, lt=20), Range(gte=20)),
     "metadata.none": (Range(gte=0),),
+    "metadata.when": (Range(gte="2025-01-01"), Range(lt="2025-01-01"), Range(lt="2025")),
     "added": (Range(gte=ADDED_AT, lte=ADDED_AT + 3), Range(gt=ADDED_AT + 3), Range(gt=1e300)),
 }  # fmt: skip
 
@@ -299,7 +479,7 @@ def test_facets_count_ranges(index: SearchIndex, zoo: str, field: str):
         {
             **{name: bound for name, bound in vars(asked).items() if bound is not None},
             "count": sum(
-                any(between(each, asked) for each in values(DOCUMENTS[int(n)].document, field))
+                any(between(one, asked, field) for one in values(DOCUMENTS[int(n)].document, field))
                 for n in among
             ),
         }
@@ -313,20 +493,22 @@ def test_facets_count_ranges(index: SearchIndex, zoo: str, field: str):
 
 
 def key(sort: Sort, document: Document) -> tuple:
-    """Where an item stands: numbers, strings, booleans, none; within a kind by value."""
+    """Where an item stands: numbers, dates, strings, booleans, none; within a kind by value."""
     found = values(document, sort.field)
     if not found:
-        return (len(KINDS), 0)
+        return (len(ORDER), 0)
     value = found[0]
+    if sort.field.startswith("metadata.") and value in MOMENTS:
+        since = (MOMENTS[value] - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        return (ORDER.index("date"), -since if sort.descending else since)
     if kind(value) != "string":
-        place = float(value)
-        return (KINDS.index(kind(value)), -place if sort.descending else place)
+        return (ORDER.index(kind(value)), -value if sort.descending else value)
     letters = [ord(letter) for letter in value]
     ended = [*letters, -1]  # what begins like another stands before it
-    return (KINDS.index("string"), [-letter for letter in ended] if sort.descending else ended)
+    return (ORDER.index("string"), [-letter for letter in ended] if sort.descending else ended)
 
 
-KEYS = ("id", "added", "metadata.mix", "metadata.n", "metadata.even")
+KEYS = ("id", "added", "metadata.mix", "metadata.n", "metadata.when", "metadata.even")
 SORTS = [
     [],
     *([Sort(field, down)] for field in KEYS for down in (False, True)),

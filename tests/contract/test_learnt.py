@@ -209,7 +209,7 @@ def test_predictions_are_filtered_counted_and_sorted_by(engine, active):
     assert [one.count for one in answer.facets["predictions.probability"]] == [0, len(found)]
     shown = engine.search(NAME, filter={"id": "red"}, fields=["predictions.label"]).hits[0].item
     assert shown == {"predictions": {"label": "square"}}
-    with pytest.raises(InvalidInput, match=r"predictions\.label and predictions\.probability"):
+    with pytest.raises(InvalidInput, match=r"predictions\.label, predictions\.probability"):
         engine.search(NAME, filter={"predictions.other": 1})
     assert "predictions.label" not in engine.index.metadata(NAME)
     engine.search(NAME, filter={"metadata.year": 1999})

@@ -155,6 +155,8 @@ QUERIES = {
     "text only": [word("cat", fields=("text",)), word("sea", fields=("text",))],
     "speech": [word("cat", fields=("transcript",))],
     "writing": [word("dog", fields=("writing",)), word("river", fields=("text", "writing"))],
+    "word or phrase": [word("zebra", plain=("new", "york")), word("cat", plain=("the", "sea"))],
+    "phrase as a word": [word(plain=("the",)), word("york", plain=("an", "old", "city"))],
     "phrase": [phrase("new york")],
     "phrase of three": [phrase("the old river")],
     "phrase twice in a text": [phrase("the cat")],

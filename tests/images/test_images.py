@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import psutil
 import pytest
 import soundfile
+from PIL import Image
 
 from environments import LOCKS, container_env, contents, install_project, make
 from support import wait_for
@@ -64,6 +66,7 @@ class Choice:
 CHOICES = {
     "default": Choice("gateway", "image", "text", "audio"),
     "recognisers": Choice("full", "ocr", "full", "asr", RECOGNISERS),
+    "formats": Choice("full", "formats", "text", "formats"),
 }
 EXTRAS = sorted({lock for choice in CHOICES.values() for lock in choice.locks.values()} | {"cli"})
 
@@ -245,6 +248,24 @@ def test_speech_and_writing_are_read_where_the_encoders_are(request, client, bat
         pytest.skip("the default images hold no recognisers")
     assert "conference" in client.item("kinds", "speech")["transcript"]["text"]
     assert "garden" in client.item("kinds", "poster")["writing"]["text"].lower()
+
+
+@pytest.mark.parametrize("stack", ["formats"], indirect=True)
+def test_what_phones_and_scanners_write_is_indexed(client, stack):
+    """A recording in AAC and a picture in JPEG 2000, by an item and in a query."""
+    tone = np.sin(np.arange(2 * 44_100) / 16).astype(np.float32)[None] / 2
+    recording, picture = io.BytesIO(), io.BytesIO()
+    with av.open(recording, "w", format="ipod") as output:
+        stream = output.add_stream("aac", rate=44_100, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
+        frame.sample_rate = 44_100
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    Image.fromarray(np.full((64, 64, 3), (20, 90, 200), np.uint8)).save(picture, "JPEG2000")
+    files = {"image": picture.getvalue(), "audio": recording.getvalue()}
+    document = client.add_item("phones", {"id": "one"}, files, wait=60)
+    assert document["status"] == "indexed", document
+    assert client.search("phones", {}, files)["hits"][0]["id"] == "one"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Every way in: single items, uploads, manifests; whole, poor and repeated ones."""
 
 import base64
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from PIL import Image
 
 from support import Lines, ids, settle, wait_for, wait_while_killing
 from triptych.client import Client
@@ -38,6 +40,29 @@ def test_single_item_by_form(http: httpx.Client, collection: str, stamps: Path):
         answer = http.post(f"/v1/collections/{collection}/search", files={name: content}).json()
         assert ids(answer) == ["e"]
         assert answer["hits"][0]["why"][name]["raw"] > 0.99
+
+
+def test_media_are_returned_as_they_were_sent(
+    client: Client, http: httpx.Client, collection: str, stamps: Path
+):
+    """Through the store and the server, whole and in part; the text as it is searched."""
+    picture = (stamps / "animals/mammals/elephant.png").read_bytes()
+    sound = (stamps / "animals/mammals/elephant.ogg").read_bytes()
+    path = f"/v1/collections/{collection}/items"
+    files = {"image": ("e.png", picture), "audio": ("e.ogg", sound)}
+    data = {"id": "a/ä b", "text": "Ein Ölgemälde."}
+    http.post(path, params={"wait": 30}, data=data, files=files).raise_for_status()
+    assert client.medium(collection, "a/ä b", "image") == picture
+    assert client.medium(collection, "a/ä b", "audio") == sound
+    assert client.medium(collection, "a/ä b", "text").decode() == "Ein Ölgemälde."
+    small = Image.open(io.BytesIO(client.thumbnail(collection, "a/ä b", 64)))
+    assert (small.format, max(small.size)) == ("WEBP", 64)
+    wave = client.waveform(collection, "a/ä b")
+    assert len(wave["data"]) == 2 * wave["length"]
+    assert wave["duration"] == client.item(collection, "a/ä b")["duration"]
+    part = http.get(f"{path}/a/ä b/media/audio", headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, sound[100:200])
+    assert part.headers["content-type"] == "audio/ogg"
 
 
 def test_single_item_by_json(http: httpx.Client, collection: str, stamps: Path):

@@ -245,7 +245,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "10 MB of text": ({"text": "x" * 10_000_000}, 413, "text"),
     "an item that is not there": ({"image": "item:nobody"}, 404, "image"),
     "a URL": ({"image": "http://127.0.0.1/a.png"}, 400, "image"),
-    "an unknown filter": ({"filter": {"size": 1}}, 400, "filter.size"),
+    "an unknown filter": ({"filter": {"colour": 1}}, 400, "filter.colour"),
     "a damaged cursor": ({"cursor": "AAAA"}, 400, "cursor"),
     "only excluded words": ({"text": "-cat"}, 400, "text"),
     "only what is not wanted": ({"not": {"text": "cat"}}, 400, "not"),

@@ -279,6 +279,7 @@ def test_a_collection_learns(start: Start, pictures: Path):
     """Models come by a rebuild under load; without a file all waits; a rollback removes them."""
     with start(OLD) as stack, Client(stack.gateway_url) as client, engine_of(stack) as engine:
         add(client, pictures, range(60))
+        client.collection(NAME)  # from now on searches see them all
         fusion, classifier = saved_models(engine)
         with Asking(stack.gateway_url, pictures) as asking:
             engine.rebuilder.ask(NAME, models=[fusion.reference, classifier.reference])

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from triptych.core.errors import InvalidInput
+from triptych.evaluation.joined import Joined
 from triptych.fusion.features import Features
 from triptych.fusion.models import Model
 from triptych.fusion.strategies.block import BlockFusion
 from triptych.fusion.strategies.comparison import compare, found
-from triptych.fusion.strategies.joined import Joined
 from triptych.fusion.strategies.learned import NETWORKS, LearnedFusion
 from triptych.fusion.strategies.trials import make_trials
 from triptych.training.export import export, outputs

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,12 @@ DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 NOT_SETTINGS = {"TRIPTYCH_READY_FILE"}
 
 
+SECRET = "0123456789abcdef" * 3
+
+
 def with_defaults(text: str) -> str:
-    """Compose's ``${NAME:-default}`` with no variable set."""
+    """Compose's ``${NAME:-default}`` with no variable set, and what has none with a secret."""
+    text = re.sub(r"\$\{\w+:?\?[^}]*\}", SECRET, text)
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
@@ -109,6 +114,55 @@ def test_only_the_gateway_is_published_on_this_machine_only():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert list(published) == ["gateway"]
     assert all(port.startswith("127.0.0.1:") for port in published["gateway"])
+
+
+def test_the_stores_have_passwords():
+    """And those that ask them know these; none is in the file."""
+    redis, elastic = SERVICES["redis"], SERVICES["elasticsearch"]
+    assert f"--requirepass {SECRET}" in redis["command"]
+    assert redis["environment"] == {"REDISCLI_AUTH": SECRET}
+    assert elastic["environment"]["xpack.security.enabled"] == "true"
+    assert elastic["environment"]["ELASTIC_PASSWORD"] == SECRET
+    assert '-u "elastic:$$ELASTIC_PASSWORD"' in elastic["healthcheck"]["test"][1]
+    for name in OURS:
+        settings = SERVICES[name]["environment"]
+        assert urlsplit(settings["TRIPTYCH_REDIS_URL"]).password == SECRET
+        assert urlsplit(settings["TRIPTYCH_INDEX_URL"]).username == "elastic"
+        assert urlsplit(settings["TRIPTYCH_INDEX_URL"]).password == SECRET
+    holders = [name for name in OURS if "TRIPTYCH_ADMIN_KEY" in SERVICES[name]["environment"]]
+    assert holders == ["gateway"]
+    needed = set(re.findall(r"\$\{(\w+):?\?", COMPOSE.read_text()))
+    assert needed == set(names_of_secrets())
+
+
+def names_of_secrets() -> list[str]:
+    """What ``make secrets`` makes."""
+    return re.findall(r'"([A-Z_]+)"', (ROOT / "deploy/make_secrets.py").read_text())
+
+
+def test_secrets_are_made_once(tmp_path):
+    """For their owner alone; what is there stays, and what is missing is added."""
+    file = tmp_path / ".env"
+    file.write_text("PORT=9000\nREDIS_PASSWORD=mine")
+    file.chmod(0o644)
+
+    def make() -> dict[str, str]:
+        command = [sys.executable, str(ROOT / "deploy/make_secrets.py"), str(file)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found = dict(line.split("=") for line in file.read_text().splitlines())
+        assert not any(value in said for name, value in found.items() if name != "PORT")
+        return found
+
+    first = make()
+    assert first["PORT"] == "9000"
+    assert first["REDIS_PASSWORD"] == "mine"  # noqa: S105
+    assert set(first) == {"PORT", *names_of_secrets()}
+    assert len(set(first.values())) == len(first)
+    assert len(Settings(admin_key=first["TRIPTYCH_ADMIN_KEY"]).admin_secret) == 48
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert make() == first
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert ".env" in ignored
 
 
 def test_what_has_no_password_has_no_way_in():

@@ -5,16 +5,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 
 from triptych.cli.lazy import load
 from triptych.cli.main import COMMANDS
-from triptych.core.settings import Encoders
+from triptych.core.settings import Encoders, Settings
 from triptych.encoders.registry import encoders
+from triptych.queues.jobs import QUEUES, task_name
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FOLDERS = [ROOT, *(ROOT / root / "triptych" for root in ("shared", "services", "workers"))]
 FOLDERS += [ROOT / "deploy/local/triptych"]
+TASKS = [task_name(queue) for queue in QUEUES]
 TOPS = {folder.name for place in FOLDERS for folder in place.iterdir() if folder.is_dir()}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -60,7 +63,7 @@ def test_files_and_modules_are_there(page):
         if is_file or (path.endswith("/") and path.partition("/")[0] in TOPS):
             assert any((folder / path).exists() for folder in FOLDERS), name
     for name in re.findall(r"\btriptych(?:\.[a-z_]+)+", code(page)):
-        if not name.endswith((".env", ".example")):
+        if name not in TASKS and not name.endswith((".env", ".example")):
             assert is_module(name), name
 
 
@@ -97,3 +100,37 @@ def test_every_encoder_and_its_setting_are_in_the_docs():
         named = {name.partition("@")[0] for name in re.findall(r"`([a-z0-9-]+(?:@…)?)`", row)}
         able = {name for name, entry in encoders().items() if role in entry.roles}
         assert named & set(encoders()) >= able, role
+
+
+def test_every_page_is_in_the_index():
+    """Those in folders, too; of the decisions the folder."""
+    index = (ROOT / "docs/README.md").read_text("utf-8")
+    linked = set(re.findall(r"\]\(([^)#]+)(?:#[^)]+)?\)", index))
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        known = name == "README.md" or {name, name.partition("/")[0] + "/"} & linked
+        assert known, f"docs/README.md does not link to {name}"
+
+
+def test_every_setting_is_in_the_docs():
+    """With its default and meaning in a row of a table, or in a sentence where it matters."""
+    names = {name for page in PAGES for name in re.findall(r"TRIPTYCH_[A-Z_]+[A-Z]", code(page))}
+    assert sorted(settings_of(Settings) - names) == []
+
+
+def settings_of(model: type[BaseSettings]) -> set[str]:
+    """The variables of the settings, and of those within them."""
+    found = set()
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings):
+            found |= settings_of(field.annotation)
+        else:
+            found.add(f"{model.model_config['env_prefix']}{name}".upper())
+    return found
+
+
+def test_every_task_is_in_the_docs():
+    """A row for each queue: its task, and what it does."""
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `(triptych\.\w+)` \| .+ \|$", page, re.MULTILINE)
+    assert rows == list(zip(QUEUES, TASKS, strict=True))

@@ -21,6 +21,7 @@ from triptych.cli.show import (
 )
 from triptych.client import Adding, AddReport, BatchStatus, Client, ClientError
 from triptych.core.bar import progress_bar
+from triptych.core.item import reasons
 from triptych.core.names import printable
 
 _SHOWN = 20
@@ -36,7 +37,7 @@ def add(
     *,
     root: Annotated[
         Path | None,
-        typer.Option(help="Ids are relative to this folder; by default the working folder."),
+        typer.Option(help="Ids are relative to this folder, by default to the working folder."),
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -64,9 +65,9 @@ def add(
     """Upload items; files of one stem are one item.
 
     So 2023/cat.png, 2023/cat.txt and 2023/cat.ogg are the item 2023/cat: an id is the path
-    relative to the working folder, or the whole path of a file elsewhere. Files that the collection
-    has already are not sent. Hidden files of a folder are left out, and files that a manifest
-    in it names belong to its lines.
+    relative to the working folder or, of a folder elsewhere, the path in it; --root says otherwise.
+    Files that the collection has already are not sent. Hidden files of a folder are left out, and
+    files that a manifest in it names belong to its lines.
 
     Exit codes: 0 all is searchable; 1 an item failed, a file could not be taken, a batch was
     cancelled, or there was nothing; 2 the command or the gateway can't do it; 130 interrupted.
@@ -202,8 +203,8 @@ def _tell_items(report: AddReport) -> None:
     if left := report.total - report.done:
         console.print(f"{left:,} items are not done: somebody cancelled their batch")
     for item in _first(report.failures, "failures"):
-        reasons = "; ".join(f"{part}: {reason}" for part, reason in item["errors"].items())
-        console.print(f"  {printable(item['id'])} ({item['status']}): {reasons}", markup=False)
+        told = f"{printable(item['id'])} ({item['status']}): {reasons(item)}"
+        console.print(f"  {told}", markup=False)
 
 
 def _first(entries: Sequence[Any], what: str) -> Iterator[Any]:

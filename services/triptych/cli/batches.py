@@ -20,6 +20,7 @@ from triptych.cli.show import (
 )
 from triptych.client import BatchStatus, Client
 from triptych.core.bar import progress_bar
+from triptych.core.item import reasons
 
 Batch = Annotated[str, typer.Argument(help="The batch, as `triptych batches` lists it.")]
 
@@ -218,10 +219,7 @@ def _sentence(status: BatchStatus) -> str:
 
 
 def _print_failures(page: dict[str, Any], *, more: bool) -> None:
-    rows = (
-        (item["id"], item["status"], "; ".join(f"{k}: {v}" for k, v in item["errors"].items()))
-        for item in page["failures"]
-    )
+    rows = ((item["id"], item["status"], reasons(item)) for item in page["failures"])
     print_table(("item", "status", "reasons"), rows, whole=("status",))
     if more:
         tail = f"; more: --after '{page['after']}'" if "after" in page else ""

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from triptych.core.fields import Field
 
 
-_CONDITION = re.compile(r"([^=<>!]+?)\s*(>=|<=|!=|=|>|<)\s*(.*)", re.DOTALL)
+_CONDITION = re.compile(r"([^=<>!^]+?)\s*(>=|<=|!=|\^=|=|>|<)\s*(.*)", re.DOTALL)
+_GROUPS = {"and", "or", "not"}
 _BOUNDS = {">=": "gte", ">": "gt", "<=": "lte", "<": "lt"}
 
 
@@ -47,14 +48,19 @@ def filter_of(entries: Iterable[str]) -> dict[str, Any]:
     """Conditions like ``tags=a,b``, ``status!=failed``, ``metadata.year>=2000``, or JSON.
 
     All must hold. For ``=``, an item must have every value of ``tags``, ``keywords`` and
-    ``modalities``, and one of the values of any other field.
+    ``modalities``, and one of the values of any other field. ``id^=a/`` asks for what begins so.
+    Groups (``or``, ``not``) and null are JSON.
 
     Raises:
         ValueError: an entry that is no condition, or two that contradict each other.
     """
     conditions: dict[str, Any] = {}
     for entry in entries:
-        for name, condition in _conditions(entry).items():
+        given = _conditions(entry)
+        if given.keys() & _GROUPS:
+            conditions.setdefault("and", []).append(given)
+            continue
+        for name, condition in given.items():
             conditions[name] = (
                 _both(name, conditions[name], condition) if name in conditions else condition
             )
@@ -71,12 +77,23 @@ def _conditions(entry: str) -> dict[str, Any]:
             f"filter {entry!r} is not like tags=a,b, status!=failed, metadata.year>=2000 or JSON"
         )
     name, operator, text = parsed.groups()
+    if operator == "^=":
+        return {name: {"prefix": _begins(text)}}
     values = _values(name, text)
     if bound := _BOUNDS.get(operator):
         if len(values) > 1:
             raise ValueError(f"filter {entry!r}: {operator} takes one value")
         return {name: {bound: values[0]}}
     return {name: {"none" if operator == "!=" else _equal(name): values}}
+
+
+def _begins(text: str) -> str:
+    """A string, in quotes or without."""
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        return text
+    return whole if isinstance(whole, str) else text
 
 
 def _equal(name: str) -> str:
@@ -88,7 +105,7 @@ def _has_numbers(name: str) -> bool:
     from triptych.core.fields import Kind
 
     field = _field(name)
-    return field is not None and field.kind in {Kind.SCALARS, Kind.WHOLE}
+    return field is not None and field.kind in {Kind.SCALARS, Kind.WHOLE, Kind.NUMBER}
 
 
 def _field(name: str) -> "Field | None":
@@ -135,6 +152,8 @@ def _both(name: str, first: Any, second: Any) -> dict[str, Any]:
 
 
 def _ways(name: str, condition: Any) -> dict[str, Any]:
+    if condition is None:
+        return {"exists": False}
     if isinstance(condition, dict):
         return dict(condition)
     return {_equal(name): condition if isinstance(condition, list) else [condition]}

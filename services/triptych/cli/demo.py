@@ -14,6 +14,7 @@ from triptych.cli.corpus import Corpus, Question
 from triptych.cli.ingest import ingest
 from triptych.cli.show import console
 from triptych.client import Client, ClientError
+from triptych.core.item import reasons
 from triptych.core.settings import cache_home
 from triptych.corpora.errors import CorpusUnavailable
 from triptych.encoders import artefacts, registry
@@ -112,7 +113,7 @@ def show(stack: Stack, corpus: Corpus, pause: Pause = time.sleep) -> bool:
             f"{report.failed} failed, {report.partial} partial"
         )
         for item in report.failures[:_SHOWN]:
-            console.print(f"  {item['id']}: {item['errors']}", markup=False)
+            console.print(f"  {item['id']}: {reasons(item)}", markup=False)
         client.collection(COLLECTION)  # makes every write visible
         answers = [_ask(client, question) for question in corpus.questions]
     return all(answers) and not report.failures
@@ -131,5 +132,6 @@ def _ask(client: Client, question: Question) -> bool:
 
 def _explain(stack: Stack) -> None:
     url = stack.gateway_url
-    console.print(f"\nThe API is at [bold]{url}[/bold]; Ctrl-C stops everything. Try:")
+    console.print("\nCtrl-C stops everything. Search in another terminal:")
     console.print(f"  triptych search 'a bird that can swim' --url {url} -c {COLLECTION}")
+    console.print(f"or in a browser: [bold]{url}[/bold]")

@@ -1,5 +1,9 @@
 """The ``triptych`` command: the client of a gateway, the local stack, and tools."""
 
+import os
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from triptych.cli.lazy import Command, group_of
@@ -106,6 +110,38 @@ COMMANDS = (
         "cli",
         "Find items like one of the collection.",
     ),
+    Command("keys", "triptych.cli.keys:app", "cli", "Make, list and revoke keys of a gateway."),
+    Command(
+        "items",
+        "triptych.cli.items:items",
+        "cli",
+        "List the items of a collection with their files.",
+    ),
+    Command("show", "triptych.cli.items:show", "cli", "Show all that is known of an item."),
+    Command(
+        "change",
+        "triptych.cli.items:change",
+        "cli",
+        "Change fields of an item, or its text, without its media.",
+    ),
+    Command(
+        "delete",
+        "triptych.cli.items:delete",
+        "cli",
+        "Delete items, by their ids or by a filter.",
+    ),
+    Command(
+        "drop",
+        "triptych.cli.items:drop",
+        "cli",
+        "Delete a collection with everything in it.",
+    ),
+    Command(
+        "mcp",
+        "triptych.cli.mcp:mcp",
+        "mcp",
+        "Give agents tools to search collections, by the Model Context Protocol.",
+    ),
     Command(
         "migrate",
         "triptych.cli.migrate:migrate",
@@ -148,8 +184,20 @@ app = typer.Typer(
 
 
 @app.callback()
-def triptych() -> None:
+def triptych(
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="TRIPTYCH_KEY_FILE",
+            exists=True,
+            dir_okay=False,
+            help="A file with the key of the gateway, in place of TRIPTYCH_KEY.",
+        ),
+    ] = None,
+) -> None:
     """Multimodal ingestion and search."""
+    if key_file is not None:
+        os.environ["TRIPTYCH_KEY"] = key_file.read_text().strip()
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def _decode(data: bytes, modality: Modality, settings: Settings) -> Any:
     if modality == "text":
         from triptych.media.text import decode_text
 
-        return decode_text(data, max_chars=settings.limits.text_chars)
+        return decode_text(data, max_chars=settings.limits.text_chars).text
     if modality == "image":
         from triptych.media.image import decode_image
 
@@ -112,6 +112,7 @@ def _decode(data: bytes, modality: Modality, settings: Settings) -> Any:
             data,
             side=_SIDE,
             max_pixels=settings.limits.image_pixels,
+            max_bytes=settings.limits.image_bytes,
             background=settings.background,
         )
     from triptych.media.audio import decode_audio

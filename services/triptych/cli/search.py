@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,16 +11,27 @@ import typer
 
 from triptych.cli import criteria
 from triptych.cli.answers import print_answer
-from triptych.cli.show import DEFAULT_URL, explained, print_json
-from triptych.client import Client
+from triptych.cli.pictures import check_pictures, print_picture
+from triptych.cli.show import DEFAULT_URL, console, explained, print_json
+from triptych.client import Client, ClientError
 
 Url = Annotated[str, typer.Option(envvar="TRIPTYCH_URL", help="The gateway.")]
 Collection = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
+Pictures = Annotated[
+    bool, typer.Option("--pictures", help="The pictures of hits, where the terminal shows any.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: one answer a line.")]
 Media = Annotated[
     list[str] | None, typer.Option(help="A file, item:ID, or a URL where the gateway allows it.")
 ]
 NotMedia = Annotated[list[str] | None, typer.Option(help="Unlike this: a file, item:ID, or a URL.")]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        help="As tags=a,b, status!=failed, metadata.year>=2000, id^=a/ or JSON; all hold.",
+    ),
+]
 
 _REFERENCES = ("item:", "http://", "https://")
 
@@ -36,13 +48,7 @@ def read_options(  # noqa: PLR0917
     not_text: Annotated[list[str] | None, typer.Option(help="Unlike these words.")] = None,
     not_image: NotMedia = None,
     not_audio: NotMedia = None,
-    filters: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--filter",
-            help="As tags=a,b, status!=failed, metadata.year>=2000, or JSON; all must hold.",
-        ),
-    ] = None,
+    filters: Filters = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only items with all these tags.")] = None,
     keyword: Annotated[
         list[str] | None, typer.Option(help="Only items with all these keywords.")
@@ -70,8 +76,14 @@ def read_options(  # noqa: PLR0917
         int, typer.Option("--limit", "-n", help="The number of hits, of each page.")
     ] = 10,
     *,
+    min_score: Annotated[
+        float | None, typer.Option(help="Only hits with at least this score.")
+    ] = None,
     highlight: Annotated[
         bool, typer.Option("--highlight", help="Mark the words that match.")
+    ] = False,
+    exact_total: Annotated[
+        bool, typer.Option("--exact-total", help="Count all items that match.")
     ] = False,
     no_explain: Annotated[
         bool, typer.Option("--no-explain", help="Leave the reasons out.")
@@ -102,6 +114,8 @@ def read_options(  # noqa: PLR0917
         {
             "language": language,
             "syntax": None if syntax == "simple" else syntax,
+            "min_score": min_score,
+            "exact_total": exact_total or None,
             "highlight": highlight or None,
             "verify": verify or None,
         }
@@ -153,6 +167,7 @@ def search(  # noqa: PLR0917
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Every page.")] = False,
+    pictures: Pictures = False,
     as_json: AsJson = False,
 ) -> None:
     """Search by words, pictures, sounds, or any mix.
@@ -162,11 +177,15 @@ def search(  # noqa: PLR0917
     positive, media = query_of({"text": text or [], "image": image or [], "audio": audio or []})
     paging = {"like": like, "cursor": "*" if every and cursor is None else cursor}
     request = options.fields | positive | criteria.without_empty(paging)
+    if pictures:
+        check_pictures()
     with Client(url) as client:
         pages = client.pages if every else lambda *arguments: iter([client.search(*arguments)])
         shown = 0
         for answer in pages(collection, request, options.media | media):
             _print(answer, after=shown, as_json=as_json, more=not every)
+            if pictures:
+                _print_pictures(client, collection, answer, after=shown)
             shown += len(answer["hits"])
 
 
@@ -177,6 +196,7 @@ def similar(
     url: Url = DEFAULT_URL,
     collection: Collection = "default",
     *,
+    pictures: Pictures = False,
     as_json: AsJson = False,
 ) -> None:
     """Find items like one of the collection.
@@ -184,8 +204,12 @@ def similar(
     They are compared by every part that it has.
     """
     with Client(url) as client:
+        if pictures:
+            check_pictures()
         answer = client.similar(collection, item, options.fields, options.media)
-    _print(answer, after=0, as_json=as_json, more=False)
+        _print(answer, after=0, as_json=as_json, more=False)
+        if pictures:
+            _print_pictures(client, collection, answer, after=0)
 
 
 def query_of(
@@ -206,6 +230,21 @@ def query_of(
         if len(named) < len(values):
             media[name] = [Path(value).read_bytes() for value in values if value not in named]
     return fields, media
+
+
+def _print_pictures(
+    client: Client, collection: str, answer: Mapping[str, Any], *, after: int
+) -> None:
+    """The pictures of hits, each below its number."""
+    for number, hit in enumerate(answer["hits"], start=after + 1):
+        try:
+            picture = client.thumbnail(collection, hit["id"], 256)
+        except ClientError as error:
+            if error.status != HTTPStatus.NOT_FOUND:  # it has no picture, or is gone
+                raise
+            continue
+        console.print(f"{number} {hit['id']}", markup=False, highlight=False)
+        print_picture(picture)
 
 
 def _print(answer: dict[str, Any], *, after: int, as_json: bool, more: bool) -> None:

@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from triptych.core.names import printable
+from triptych.core.settings import LOCAL_URL
 
-DEFAULT_URL = "http://127.0.0.1:8080"
+DEFAULT_URL = LOCAL_URL
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))

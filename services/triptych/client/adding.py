@@ -93,6 +93,7 @@ class Adding:
         dry_run: whether to find out only what would be sent and deleted.
         prune: asked whether these items, whose files are gone, are to be deleted; None: don't look.
         parallel: requests at once.
+        inside: folders that every file must lie in, links followed; none: it may lie anywhere.
     """
 
     client: "Client"
@@ -104,6 +105,7 @@ class Adding:
     dry_run: bool = False
     prune: Callable[[Sequence[str]], bool] | None = None
     parallel: int = 4
+    inside: tuple[Path, ...] = ()
     skips: Skips = field(default_factory=Skips)
     """What was left out, and why."""
     batches: dict[str, "BatchStatus"] = field(default_factory=dict)
@@ -125,11 +127,13 @@ class Adding:
             ClientError: the gateway can't be reached, or refuses everything.
         """
         paths = list(self.paths)
-        walk = Walk(self.root or Path.cwd(), tuple(self.exclude), self.skips)
+        walk = Walk(self.root or Path.cwd(), tuple(self.exclude), self.skips, self.inside)
         sources = find_sources(paths, walk)
+        items: Iterator[Outgoing] = iter(())
         if not sources.is_empty:
-            sources.leave_out_large(self.client.limits()["file_bytes"])
-        items: Iterator[Outgoing] = map(self._note, sources.items())
+            limits = self.client.limits()
+            sources.leave_out_large(limits["file_bytes"])
+            items = map(self._note, sources.items(limits["text_chars"]))
         if not self.again:
             items = only_unknown(items, walk, self._known)
         if self.dry_run:
@@ -293,7 +297,10 @@ class Adding:
         for folder in (path for path in paths if path.is_dir()):
             prefix = f"{walk.name(folder)}/"
             if prefix == "/":
-                raise ValueError("prune needs a folder with a name: run it from the folder above")
+                raise ValueError(
+                    "prune needs a folder with a name: run it from the folder above, "
+                    "or give that one as root"
+                )
             if not any(name.startswith(prefix) for name in walk.present):
                 self.skips.add(prefix, "unreadable", "the folder is empty: nothing is deleted")
                 continue

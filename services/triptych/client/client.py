@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,14 +18,22 @@ import httpx
 from triptych.client.adding import Adding, AddReport
 from triptych.client.errors import ClientError
 from triptych.client.resuming import VERSION, Sending, SentBytes, metadata
+from triptych.core.gallery import Gallery
+from triptych.core.settings import LOCAL_URL
 
 Media = Mapping[str, bytes | Sequence[bytes]]
 """Of a search: ``image`` and ``audio``, ``not.image`` and ``not.audio``; one file or several."""
 
 Answer = TypeVar("Answer")
-_BUSY, _AWAY = 429, 503
+_UNKNOWN, _BUSY, _AWAY = 401, 429, 503
+_NO_KEY = (
+    "Set TRIPTYCH_KEY to a key of this gateway; who has one that may do everything makes others "
+    "with `triptych keys create`"
+)
 _PAUSES = (1.0, 3.0, 10.0, 15.0, 15.0)
 """Seconds between the tries to reach a gateway that may only start anew."""
+NO_PICTURE = frozenset({404, 422})
+"""An item has none, or one that can't be decoded."""
 _ENDED = frozenset({"done", "cancelled"})
 _BLOCK = 2**20
 _DATA = "data: "
@@ -72,11 +81,29 @@ class BatchStatus:
 
 
 class Client:
-    """A connection to one gateway, for any number of threads; use it as a context manager."""
+    """A connection to one gateway, for any number of threads; use it as a context manager.
 
-    def __init__(self, url: str, *, timeout: float = 120) -> None:
-        self.url = url
-        self._http = httpx.Client(base_url=url, timeout=timeout)
+    Args:
+        url: of the gateway; by default ``TRIPTYCH_URL``, or the local stack.
+        key: what the gateway wants, if it wants one; by default ``TRIPTYCH_KEY``.
+        headers: sent with every request, such as those that a proxy wants.
+        timeout: seconds to wait for an answer.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 120,
+    ) -> None:
+        self.url = url or os.environ.get("TRIPTYCH_URL") or LOCAL_URL
+        key = os.environ.get("TRIPTYCH_KEY") if key is None else key
+        sent = {"authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(
+            base_url=self.url, timeout=timeout, headers={**sent, **(headers or {})}
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -364,6 +391,60 @@ class Client:
         """The document of an item."""
         return self._call("GET", f"/v1/collections/{collection}/items/{quote(item)}")
 
+    def medium(self, collection: str, item: str, modality: str) -> bytes:
+        """The image or sound of an item as it was sent, or its text as UTF-8."""
+        path = f"/v1/collections/{collection}/items/{quote(item)}/media/{modality}"
+        return self._request("GET", path).content
+
+    def thumbnail(self, collection: str, item: str, size: int = 256) -> bytes:
+        """The image of an item as a WebP, its longer side at most ``size`` or a little more.
+
+        Sizes are 64, 128, 256, 512 and 1,024 pixels: the next one is sent.
+        """
+        path = f"/v1/collections/{collection}/items/{quote(item)}/thumbnail"
+        return self._request("GET", path, params={"size": size}).content
+
+    def waveform(self, collection: str, item: str) -> dict[str, Any]:
+        """The peaks of the sound of an item, as audiowaveform has them, and its ``duration``."""
+        return self._call("GET", f"/v1/collections/{collection}/items/{quote(item)}/waveform")
+
+    def gallery(self, collection: str, answer: Mapping[str, Any]) -> Gallery:
+        """An answer of a search with the pictures of its hits, as a notebook shows it."""
+
+        def thumbnail(item: str) -> bytes | None:
+            try:
+                return self.thumbnail(collection, item)
+            except ClientError as error:
+                if error.status in NO_PICTURE:
+                    return None
+                raise
+
+        return Gallery(answer, thumbnail)
+
+    def change_item(
+        self, collection: str, item: str, change: Mapping[str, Any], *, wait: float = 0
+    ) -> dict[str, Any]:
+        """Change fields of an item, or its text, without its media.
+
+        Args:
+            collection: its name.
+            item: the id.
+            change: by field what it becomes, or None to remove it; of values by key, as in
+                ``metadata``, only those that are given change.
+            wait: seconds within which the new document is returned, else where it will be.
+        """
+        path = f"/v1/collections/{collection}/items/{quote(item)}"
+        return self._call("PATCH", path, params={"wait": wait}, json=dict(change))
+
+    def delete_items(self, collection: str, filter: Mapping[str, Any]) -> int:  # noqa: A002
+        """Delete all items that a filter finds; how many there were."""
+        path, deleted = f"/v1/collections/{collection}/items/delete", 0
+        while True:
+            answer = self._call("POST", path, json={"filter": dict(filter)})
+            deleted += int(answer["deleted"])
+            if not answer["more"]:
+                return deleted
+
     def delete_item(self, collection: str, item: str) -> None:
         """Delete an item."""
         self._call("DELETE", f"/v1/collections/{collection}/items/{quote(item)}")
@@ -470,6 +551,54 @@ class Client:
         found: list[dict[str, Any]] = self._call("GET", "/v1/collections")["collections"]
         return found
 
+    def create_key(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        collections: Sequence[str] = ("*",),
+        *,
+        expires_in: int | None = None,
+        per_minute: int | None = None,
+    ) -> dict[str, Any]:
+        """Make a key; ``key`` of the answer is what its owner sends, and is shown this once.
+
+        Args:
+            name: for people.
+            scopes: of search, read, ingest, train and admin, which includes the others.
+            collections: names, and beginnings of names that end with ``*``.
+            expires_in: seconds; never by default.
+            per_minute: requests that it may send in a minute; any number by default.
+        """
+        wanted = {"name": name, "scopes": list(scopes), "collections": list(collections)}
+        limits = {"expires_in": expires_in, "per_minute": per_minute}
+        more = {name: number for name, number in limits.items() if number is not None}
+        return self._call("POST", "/v1/keys", json={**wanted, **more})
+
+    def keys(self) -> list[dict[str, Any]]:
+        """The keys of the gateway without their secrets, the latest first."""
+        found: list[dict[str, Any]] = self._call("GET", "/v1/keys")["keys"]
+        return found
+
+    def revoke_key(self, key: str) -> None:
+        """Let a key be of no use any more; ``key`` is its id."""
+        self._call("DELETE", f"/v1/keys/{quote(key)}")
+
+    def create_token(
+        self,
+        collections: Sequence[str],
+        filter: Mapping[str, Any] | None = None,  # noqa: A002 - its name in a search
+        *,
+        expires_in: int = 3600,
+    ) -> dict[str, Any]:
+        """Make a search token for a browser, in the name of the client's key.
+
+        ``token`` of the answer is sent like a key. It shows items of these collections that the
+        filter finds, for so many seconds; nobody keeps it.
+        """
+        wanted = {"collections": list(collections), "expires_in": expires_in}
+        wanted |= {} if filter is None else {"filter": dict(filter)}
+        return self._call("POST", "/v1/tokens", json=wanted)
+
     def _submit(self, collection: str, **arguments: Any) -> dict[str, Any]:
         """Send a batch; while no answer comes, again under the same key, a few times."""
         path = f"/v1/collections/{collection}/batches"
@@ -544,7 +673,10 @@ class Client:
         try:
             yield
         except httpx.HTTPError as error:
-            raise ClientError(f"{self._http.base_url} can't be reached: {error}") from error
+            raise ClientError(
+                f"{self.url} can't be reached: {error}. Start a gateway with `triptych up`, or "
+                "name one in TRIPTYCH_URL"
+            ) from error
 
 
 def with_media(fields: Mapping[str, Any], media: Media) -> dict[str, Any]:
@@ -591,6 +723,7 @@ def _literal(path: str) -> str:
 
 def _detail(response: httpx.Response) -> str:
     try:
-        return str(response.json()["detail"])
+        detail = str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"HTTP {response.status_code}"
+        detail = f"HTTP {response.status_code}"
+    return f"{detail}. {_NO_KEY}" if response.status_code == _UNKNOWN else detail

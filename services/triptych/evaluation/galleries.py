@@ -14,7 +14,9 @@ from triptych.index.documents import Document
 from triptych.index.model import Versioned
 from triptych.ingest.chunk import FUSION, Chunk
 from triptych.ingest.documents import document
+from triptych.ingest.manifest import Entry
 from triptych.ingest.sent import ItemLine
+from triptych.ingest.words import with_words
 
 LOSSES = (0.0, 0.3, 0.6)
 """The shares of the items with text and image that lose one of them."""
@@ -93,7 +95,7 @@ def _stored(engine: Engine, line: ItemLine, ordinal: int) -> Item:
     for part in MEDIA:
         if (path := getattr(item, part)) is not None:
             item = item.with_media(part, engine.store.put(Path(path).read_bytes()))
-    return item
+    return with_words(Entry(item)).item
 
 
 def losing(gallery: Gallery, loss: float) -> Gallery:

@@ -13,6 +13,7 @@ from triptych.core.item import Modality
 from triptych.encoders.cards import Vectors
 from triptych.evaluation.fusions import Asked, Ways
 from triptych.evaluation.galleries import label, losing
+from triptych.evaluation.joined import Joined
 from triptych.evaluation.judged import Half
 from triptych.evaluation.metrics import Floats
 from triptych.evaluation.queries import EncodedSet
@@ -21,7 +22,6 @@ from triptych.fusion.blocks import Layout, fuse
 from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features
 from triptych.fusion.query import KEYWORD, WEIGHTS
-from triptych.fusion.strategies.joined import Joined
 from triptych.fusion.strategies.strategy import Strategy
 from triptych.search.parts import mean_vectors
 

@@ -29,6 +29,7 @@ from triptych.encoders.cards import Vectors, unit_rows
 from triptych.engine import Engine
 from triptych.evaluation.captions import is_included
 from triptych.evaluation.galleries import LOSSES, Gallery, encode_items, label, losing
+from triptych.evaluation.joined import Joined
 from triptych.evaluation.metrics import Floats, Mask, Result, recall_at, result
 from triptych.evaluation.queries import EncodedQuery, encode_queries
 from triptych.evaluation.stamps import judged_stamps
@@ -37,7 +38,6 @@ from triptych.fusion.examples import Examples
 from triptych.fusion.features import Features, Indices
 from triptych.fusion.models import Model
 from triptych.fusion.strategies.block import BlockFusion
-from triptych.fusion.strategies.joined import Joined
 from triptych.fusion.strategies.learned import NETWORKS, LearnedFusion
 from triptych.fusion.strategies.projected import Projected, fit_weights
 from triptych.fusion.strategies.strategy import Strategy

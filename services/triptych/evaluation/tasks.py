@@ -15,6 +15,7 @@ TASKS: Mapping[str, str] = {
     "families": "a sample's own kind of sound",
     "prompts": "spoken prompts found by their written words",
     "recognition": "speech and writing found where they are, and nowhere else",
+    "long_texts": "manuals found by sentences of their first, middle and last pages",
     "translations": "English captions found by the same in another language",
 }
 """Each is the module of this package with that name, which has a function ``run``."""

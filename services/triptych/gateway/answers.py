@@ -42,14 +42,6 @@ class Document(RootModel[dict[str, Any]]):
 
 
 @dataclass(frozen=True)
-class About(Described):
-    """What answers at this address."""
-
-    name: str
-    paths: Sequence[str]
-
-
-@dataclass(frozen=True)
 class Health(Described):
     """The process answers."""
 
@@ -94,6 +86,8 @@ class AcceptedBatch(Described):
     rejected: Sequence[Rejection]
     """The first 100 lines or files that are no items. Each is a failure of the batch, too."""
     rejected_total: int
+    left_out: int = 0
+    """Files that nobody misses: hidden ones, and what systems keep beside the files of people."""
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,40 @@
 """The application factory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
 from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from triptych.core.errors import CrossOrigin
+from triptych.core.errors import UnknownHost
+from triptych.core.names import printable
 from triptych.gateway import (
+    access,
+    audit,
     batches,
+    bodies,
     closing,
     collections,
+    cors,
     health,
     holdings,
     items,
+    keys,
+    media,
     metrics,
     models,
     openapi,
+    page,
     problems,
     rebuilds,
     search,
     uploads,
 )
 from triptych.gateway.forms import FormRequest
+from triptych.gateway.hosts import is_known
 from triptych.gateway.services import Services
 from triptych.search.answer import dumps
 
@@ -32,7 +43,6 @@ if TYPE_CHECKING:
 
 _FORM_MEMORY_BYTES = 16 * 2**20
 _FORM_PARTS = 10_000
-_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 class _OrjsonProvider(JSONProvider):
@@ -59,29 +69,33 @@ def create_app(services: Services) -> Flask:
         MAX_CONTENT_LENGTH=chosen.limits.body_bytes,
         MAX_FORM_MEMORY_SIZE=_FORM_MEMORY_BYTES,
         MAX_FORM_PARTS=_FORM_PARTS,
-        TRUSTED_HOSTS=list(chosen.trusted_hosts) or None,
     )
     app.extensions["triptych"] = services
     for module in (
-        batches, collections, health, holdings, items, metrics, models, openapi, rebuilds, search,
-        uploads,
+        batches, collections, health, holdings, items, keys, media, metrics, models, openapi, page,
+        rebuilds, search, uploads,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     problems.register(app)
+    bodies.register(app)
     closing.register(app)
     app.wsgi_app = _overriding(app.wsgi_app)  # type: ignore[method-assign, assignment]
-    app.before_request(_refuse_other_origins)
+    if proxies := chosen.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, 0)  # type: ignore[method-assign]
+    app.before_request(partial(_refuse_unknown_hosts, chosen.trusted_hosts))
+    cors.register(app, chosen.cors_origins)
+    access.register(app)
+    audit.register(app)
 
     return app
 
 
-def _refuse_other_origins() -> None:
-    """A browser says which page a request comes from; nobody else sends an Origin."""
-    origin = request.headers.get("Origin")
-    if origin is None or request.method in _SAFE_METHODS:
-        return
-    if origin.partition("://")[2].lower() != request.headers.get("Host", "").lower():
-        raise CrossOrigin("the request comes from a page of another origin")
+def _refuse_unknown_hosts(trusted: Sequence[str]) -> None:
+    host = request.headers.get("Host", "")
+    if not is_known(host, trusted):
+        raise UnknownHost(
+            f"{printable(host)} is no host that is known here: name it in TRIPTYCH_TRUSTED_HOSTS"
+        )
 
 
 def _overriding(inner: "WSGIApplication") -> "WSGIApplication":

@@ -1,6 +1,7 @@
 """Batches: accepted, counted, their failures listed."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
@@ -12,7 +13,9 @@ from werkzeug.datastructures import FileStorage
 
 from triptych.core.errors import Busy, Conflict, InvalidInput, KeyReused, NotFound, Unavailable
 from triptych.engine import Engine
+from triptych.gateway.access import check_upload, may, needs
 from triptych.gateway.answers import AcceptedBatch, BatchFailures, BatchList
+from triptych.gateway.bodies import hold, size_of
 from triptych.gateway.forms import BatchForm
 from triptych.gateway.ingest import enqueue
 from triptych.gateway.openapi import (
@@ -39,12 +42,13 @@ from triptych.gateway.requests import (
     read_stream,
     read_upload,
     refuse_when_busy,
+    refuse_when_full,
 )
 from triptych.gateway.services import engine, services
 from triptych.index.documents import public
 from triptych.index.model import Page
 from triptych.ingest.accepting import Accepted
-from triptych.ingest.grouping import is_manifest, without_archive
+from triptych.ingest.grouping import is_manifest, numbered, without_archive
 from triptych.ingest.lines import Form, form_of
 from triptych.ingest.resumable import ResumableUpload
 from triptych.ingest.sent import Rejection
@@ -68,6 +72,7 @@ _LOOK_SECONDS, _KEEP_ALIVE = 0.5, 15.0
 @blueprint.post("/collections/<collection>/batches")
 @operation(
     "create_batch",
+    needs("ingest"),
     {202: AcceptedBatch},
     *(*UPLOAD, NotFound, Conflict, KeyReused),
     json=Manifest,
@@ -85,6 +90,7 @@ def create(collection: str) -> ResponseReturnValue:
     key = idempotency_key(request)
     query = BatchQuery.model_validate(request.args.to_dict())
     refuse_when_busy()
+    refuse_when_full(name)
     if query.upload is not None:
         return _answer(_accept_upload(name, query.upload, query.name, key))
     if (form := _MANIFEST_TYPES.get(request.mimetype)) is not None:
@@ -114,6 +120,7 @@ def _enqueued(accepted: Accepted) -> AcceptedBatch:
         status_url=url_for("batches.show", batch=manifest.batch),
         rejected=accepted.rejected[:_MAX_REJECTED],
         rejected_total=len(accepted.rejected),
+        left_out=accepted.left_out,
     )
 
 
@@ -126,21 +133,24 @@ def _accept_form(collection: str, key: str | None) -> Accepted:
     if request.form:
         field = next(iter(request.form))
         raise InvalidInput(f"field {field!r} is unknown: files and manifest are files", field=field)
+    # One after the other is in memory.
+    sizes = (size_of(upload) for _, upload in request.files.items(multi=True))
+    hold(max(sizes, default=0))
     intake = engine().intake()
-    names: set[str] = set()
+    names: Counter[str] = Counter()
     manifest: tuple[bytes, Form] | None = None
     for field, upload in request.files.items(multi=True):
         name = upload.filename or ""
         if field == "manifest" and manifest is None:
             form = _MANIFEST_TYPES.get(upload.mimetype, form_of(name))
             manifest = read_upload(upload, engine().settings.limits.body_bytes), form
-        elif field == "files" and name and name not in names:
-            names.add(name)
-            intake.take(name, upload.stream)
+        elif field == "files" and name:
+            names[name] += 1
+            intake.take(numbered(name, names[name]), upload.stream)
         else:
             raise InvalidInput(
                 f"file {name!r} in field {field!r}: one 'manifest' and any number of "
-                "'files', each under a name of its own, are accepted",
+                "'files', each with a name, are accepted",
                 field=field,
             )
     if manifest is None:
@@ -167,12 +177,15 @@ def _accept_upload(collection: str, upload_id: str, name: str, key: str | None) 
     asked = [collection, key or f"upload {upload_id}"]
     try:
         upload = uploads.find(upload_id)
+        check_upload(upload_id)
         answer = _enqueued(_accept_file(collection, upload, name, asked[1]))
     except NotFound:
         # It was used, perhaps while it was read here.
         if (outcome := uploads.outcome(upload_id)) is None:
             raise
         earlier = orjson.loads(outcome)
+        if not may("ingest", collection=earlier["asked"][0]):
+            raise
         rejected = [Rejection(**one) for one in earlier["answer"].pop("rejected")]
         answer = AcceptedBatch(rejected=rejected, **earlier["answer"])
         if earlier["asked"] != asked:
@@ -203,23 +216,24 @@ def _accept_file(collection: str, upload: ResumableUpload, name: str, key: str) 
 
 
 @blueprint.get("/batches")
-@operation("list_batches", {200: BatchList}, *READ, query=BatchesQuery)
+@operation("list_batches", needs("read", "ingest"), {200: BatchList}, *READ, query=BatchesQuery)
 def index() -> ResponseReturnValue:
     """The batches that are kept: open ones, then those that have ended, both the latest first."""
     query = BatchesQuery.model_validate(request.args.to_dict())
     found = services().batches.list(query.collection, query.state)
-    return jsonify(BatchList(list(islice(found, query.limit))))
+    theirs = (one for one in found if may("read", "ingest", collection=one.collection))
+    return jsonify(BatchList(list(islice(theirs, query.limit))))
 
 
 @blueprint.get("/batches/<batch>")
-@operation("get_batch", {200: BatchState}, *READ, NotFound)
+@operation("get_batch", needs("read", "ingest"), {200: BatchState}, *READ, NotFound)
 def show(batch: str) -> ResponseReturnValue:
     """How far a batch is, or what became of it."""
     return jsonify(services().batches.state(batch_id(batch)))
 
 
 @blueprint.get("/batches/<batch>/events")
-@operation("watch_batch", {200: Events}, *READ, NotFound, Busy)
+@operation("watch_batch", needs("read", "ingest"), {200: Events}, *READ, NotFound, Busy)
 def events(batch: str) -> ResponseReturnValue:
     """The states of a batch as Server-Sent Events, one at each change; the last one has ended."""
     known = batch_id(batch)
@@ -257,7 +271,14 @@ def _events(context: AppContext, state: BatchState) -> Iterator[bytes]:
 
 
 @blueprint.get("/batches/<batch>/failures")
-@operation("list_batch_failures", {200: BatchFailures}, *READ, NotFound, query=FailuresQuery)
+@operation(
+    "list_batch_failures",
+    needs("read", "ingest"),
+    {200: BatchFailures},
+    *READ,
+    NotFound,
+    query=FailuresQuery,
+)
 def failures(batch: str) -> ResponseReturnValue:
     """The items of a batch that are failed, partial or quarantined, each with its reasons.
 
@@ -284,21 +305,21 @@ def _pages(found: Engine, batch: str, page: Page) -> Iterator[Page]:
 
 
 @blueprint.post("/batches/<batch>/pause")
-@operation("pause_batch", {200: BatchState}, *CHANGE, NotFound, Conflict)
+@operation("pause_batch", needs("ingest"), {200: BatchState}, *CHANGE, NotFound, Conflict)
 def pause(batch: str) -> ResponseReturnValue:
     """Begin nothing more of a batch; what a worker is at is finished."""
     return jsonify(services().batches.pause(batch_id(batch)))
 
 
 @blueprint.post("/batches/<batch>/resume")
-@operation("resume_batch", {200: BatchState}, *CHANGE, NotFound, Conflict)
+@operation("resume_batch", needs("ingest"), {200: BatchState}, *CHANGE, NotFound, Conflict)
 def resume(batch: str) -> ResponseReturnValue:
     """Go on with a batch that was paused."""
     return jsonify(services().batches.resume(batch_id(batch)))
 
 
 @blueprint.post("/batches/<batch>/cancel")
-@operation("cancel_batch", {200: BatchState}, *CHANGE, NotFound, Conflict)
+@operation("cancel_batch", needs("ingest"), {200: BatchState}, *CHANGE, NotFound, Conflict)
 def cancel(batch: str) -> ResponseReturnValue:
     """End a batch: what is indexed stays, the rest is not done."""
     return jsonify(services().batches.cancel(batch_id(batch)))
@@ -307,6 +328,7 @@ def cancel(batch: str) -> ResponseReturnValue:
 @blueprint.post("/batches/<batch>/retry")
 @operation(
     "retry_batch",
+    needs("ingest"),
     {202: AcceptedBatch},
     *CHANGE,
     NotFound,
@@ -328,7 +350,11 @@ def retry(batch: str) -> ResponseReturnValue:
         matching = {
             str(one["id"])
             for one in documents
-            if any(wanted.reason in reason for reason in one.get("errors", {}).values())
+            if any(
+                wanted.reason in reason
+                for reasons in (one.get("errors", {}), one.get("notes", {}))
+                for reason in reasons.values()
+            )
         }
         chosen = matching if chosen is None else chosen & matching
     manifest, total = services().batches.retry(
@@ -342,7 +368,7 @@ def retry(batch: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/reconcile")
-@operation("reconcile", {200: Sweep}, *CHANGE)
+@operation("reconcile", needs("admin", whole=True), {200: Sweep}, *CHANGE)
 def reconcile() -> ResponseReturnValue:
     """Look now for accepted items that got lost on their way, and plan them again."""
     return jsonify(Reconciler(services().batches).sweep())

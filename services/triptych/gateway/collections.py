@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import NotFound, TooLarge, Unavailable
 from triptych.engine.collections import Collection
+from triptych.gateway.access import may, needs
 from triptych.gateway.answers import Collections
 from triptych.gateway.openapi import CHANGE, READ, operation
 from triptych.gateway.requests import CollectionRequest, collection_name, read_collection
@@ -14,15 +15,20 @@ blueprint = Blueprint("collections", __name__, url_prefix="/v1/collections")
 
 
 @blueprint.get("")
-@operation("list_collections", {200: Collections}, Unavailable)
+@operation("list_collections", needs("read"), {200: Collections}, Unavailable)
 def names() -> ResponseReturnValue:
-    """Every collection with its items per status, or with what is wrong with it."""
-    return jsonify(Collections(engine().collections()))
+    """Every collection with its items per status, or with what is wrong with it.
+
+    Those that the key is not for are left out.
+    """
+    found = [one for one in engine().collections() if may("read", collection=one.name)]
+    return jsonify(Collections(found))
 
 
 @blueprint.put("/<collection>")
 @operation(
     "create_collection",
+    needs("admin"),
     {200: Collection},
     *(*CHANGE, TooLarge),
     json=CollectionRequest,
@@ -39,14 +45,14 @@ def create(collection: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/<collection>")
-@operation("get_collection", {200: Collection}, *READ, NotFound)
+@operation("get_collection", needs("read"), {200: Collection}, *READ, NotFound)
 def describe(collection: str) -> ResponseReturnValue:
     """How many items a collection has, and which models and weights it works with."""
     return jsonify(engine().collection(collection_name(collection)))
 
 
 @blueprint.delete("/<collection>")
-@operation("delete_collection", {204: None}, *CHANGE, NotFound)
+@operation("delete_collection", needs("admin"), {204: None}, *CHANGE, NotFound)
 def drop(collection: str) -> ResponseReturnValue:
     """Delete a collection with everything in it."""
     engine().delete_collection(collection_name(collection))

@@ -7,17 +7,23 @@ from typing import Any
 
 from triptych.core.settings import Settings
 from triptych.core.threads import limit_threads
+from triptych.gateway.descriptors import descriptors
 
 limit_threads()
 
-worker_class = "gthread"
+worker_class = "triptych.gateway.serving.Worker"
 workers = int(os.environ.get("TRIPTYCH_GATEWAY_WORKERS", "1"))
-threads = Settings().gateway_threads
+_settings = Settings()
+threads = _settings.gateway_threads
+certfile = None if _settings.tls_cert is None else str(_settings.tls_cert)
+keyfile = None if _settings.tls_key is None else str(_settings.tls_key)
 timeout = 120  # models load before the first answer
 graceful_timeout = 20
 keepalive = 30
 accesslog = None
 control_socket_disable = True
+# Half of the descriptors are for what requests open.
+worker_connections = max(2 * threads, min(1000, descriptors() // 2))
 
 _STALLED_SECONDS = 10
 
@@ -27,7 +33,8 @@ def when_ready(server: Any) -> None:
 
     Gunicorn makes each connection blocking again, so a timeout of Python's would not last; these
     are the kernel's, and connections inherit them from the socket that listens. One on which
-    nothing was ever said is not even accepted, where the kernel can wait for it (Linux).
+    nothing was ever said is not even accepted, where the kernel can wait for it (Linux). Over TLS
+    ``serving.TlsSocket`` does the same.
     """
     for listener in server.LISTENERS:
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.family != socket.AF_UNIX:

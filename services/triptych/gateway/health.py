@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import Conflict, TriptychError, Unavailable
 from triptych.core.names import named
+from triptych.gateway.access import PUBLIC, may_see_all
 from triptych.gateway.answers import Health, Readiness
 from triptych.gateway.openapi import operation
 from triptych.gateway.services import services
@@ -18,19 +19,20 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
-@operation("get_health", {200: Health})
+@operation("get_health", PUBLIC, {200: Health})
 def alive() -> ResponseReturnValue:
     """The process answers."""
     return jsonify(Health("alive"))
 
 
 @blueprint.get("/readyz")
-@operation("get_readiness", {200: Readiness, 503: Readiness})
+@operation("get_readiness", PUBLIC, {200: Readiness, 503: Readiness})
 def ready() -> ResponseReturnValue:
     """Every part that a request needs answers; else 503 with the reason per part.
 
     A gateway without workers still accepts and searches, so it is degraded, with 200: to take it
-    out of service would help nobody. So it is where a collection waits for a rebuild.
+    out of service would help nobody. So it is where a collection waits for a rebuild. Nobody needs
+    a key to ask; which collections these are, only one for all of them tells.
     """
     client = services().redis
     needed = {
@@ -53,7 +55,8 @@ def ready() -> ResponseReturnValue:
 def check_collections() -> None:
     """Raise Conflict if a collection waits for somebody to have its index built anew."""
     if waiting := services().engine.waiting():
-        raise Conflict(f"other encoders built {named(waiting)}: `triptych rebuild COLLECTION`")
+        which = named(waiting) if may_see_all() else f"{len(waiting)} collections"
+        raise Conflict(f"other encoders built {which}: `triptych rebuild COLLECTION`")
 
 
 def check_workers(client: redis.Redis) -> None:

@@ -13,6 +13,7 @@ from triptych.core.errors import NotFound, TooLarge
 from triptych.core.settings import Limits
 from triptych.core.values import ItemId
 from triptych.engine.holdings import MOST, Holdings
+from triptych.gateway.access import caller, needs
 from triptych.gateway.openapi import READ, operation
 from triptych.gateway.requests import collection_name, read_json
 from triptych.gateway.services import engine
@@ -50,14 +51,21 @@ class KnownItems(Described):
 
 
 @blueprint.get("/limits")
-@operation("get_limits", {200: Limits})
+@operation("get_limits", needs("search", "read", "ingest", "train"), {200: Limits})
 def limits() -> ResponseReturnValue:
     """How large requests and their parts may be."""
     return jsonify(engine().settings.limits.model_dump())
 
 
 @blueprint.post("/collections/<collection>/items/known")
-@operation("find_known_items", {200: KnownItems}, *READ, TooLarge, json=KnownRequest)
+@operation(
+    "find_known_items",
+    needs("read", "ingest"),
+    {200: KnownItems},
+    *READ,
+    TooLarge,
+    json=KnownRequest,
+)
 def known(collection: str) -> ResponseReturnValue:
     """Which items need not be sent, since the collection has them just so."""
     name = collection_name(collection)
@@ -67,9 +75,16 @@ def known(collection: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/collections/<collection>/items")
-@operation("list_items", {200: Holdings}, *READ, NotFound, query=HoldingsQuery)
+@operation(
+    "list_items",
+    needs("read", "ingest", filtered=True),
+    {200: Holdings},
+    *READ,
+    NotFound,
+    query=HoldingsQuery,
+)
 def holdings(collection: str) -> ResponseReturnValue:
     """The ids and file names of items, in the order of the ids."""
     name = collection_name(collection)
     query = HoldingsQuery.model_validate(request.args.to_dict())
-    return jsonify(engine().holdings(name, query.prefix, query.after))
+    return jsonify(engine().holdings(name, query.prefix, query.after, caller().within))

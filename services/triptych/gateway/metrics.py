@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import TriptychError
+from triptych.gateway.access import needs
 from triptych.gateway.openapi import METRICS_TYPE, Metrics, operation
 from triptych.gateway.services import services
 from triptych.queues import jobs, presence
@@ -31,7 +32,7 @@ _HELP = {
 
 
 @blueprint.get("/metrics")
-@operation("get_metrics", {200: Metrics})
+@operation("get_metrics", needs("read", whole=True), {200: Metrics})
 def show() -> ResponseReturnValue:
     """What waits, who works, and what has happened; a part that is away says so and has none."""
     found = services()

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from triptych.core.errors import Conflict, NotFound
 from triptych.engine.collections import Collection
 from triptych.engine.learning import LearntModel, LearntModels, TrainingState
+from triptych.gateway.access import needs
 from triptych.gateway.openapi import CHANGE, READ, operation
 from triptych.gateway.requests import (
     ActivationRequest,
@@ -22,6 +23,7 @@ blueprint = Blueprint("models", __name__, url_prefix="/v1/collections/<collectio
 @blueprint.post("/train")
 @operation(
     "train_model",
+    needs("train"),
     {202: TrainingState},
     *(*CHANGE, NotFound, Conflict),
     json=TrainingRequest,
@@ -39,14 +41,14 @@ def train(collection: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/train")
-@operation("get_training", {200: TrainingState}, *READ, NotFound)
+@operation("get_training", needs("read", "train"), {200: TrainingState}, *READ, NotFound)
 def training(collection: str) -> ResponseReturnValue:
     """How far the latest training, or comparison of a model, is."""
     return jsonify(engine().training(collection_name(collection)))
 
 
 @blueprint.delete("/train")
-@operation("cancel_training", {204: None}, *CHANGE, NotFound)
+@operation("cancel_training", needs("train"), {204: None}, *CHANGE, NotFound)
 def cancel(collection: str) -> ResponseReturnValue:
     """Give it up; a worker ends at its next epoch."""
     services().trainings.cancel(collection_name(collection))
@@ -54,21 +56,21 @@ def cancel(collection: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/models")
-@operation("list_models", {200: LearntModels}, *READ, NotFound)
+@operation("list_models", needs("read", "train"), {200: LearntModels}, *READ, NotFound)
 def models(collection: str) -> ResponseReturnValue:
     """The models that a collection has learnt, the latest first, and which are active."""
     return jsonify(LearntModels(engine().models(collection_name(collection))))
 
 
 @blueprint.get("/models/<model>")
-@operation("get_model", {200: LearntModel}, *READ, NotFound)
+@operation("get_model", needs("read", "train"), {200: LearntModel}, *READ, NotFound)
 def describe(collection: str, model: str) -> ResponseReturnValue:
     """A model with its card, and why it can't serve, if it can't."""
     return jsonify(engine().model(collection_name(collection), model))
 
 
 @blueprint.delete("/models/<model>")
-@operation("delete_model", {204: None}, *CHANGE, NotFound, Conflict)
+@operation("delete_model", needs("train"), {204: None}, *CHANGE, NotFound, Conflict)
 def delete(collection: str, model: str) -> ResponseReturnValue:
     """Delete a model that no index uses, the previous one neither."""
     engine().delete_model(collection_name(collection), model)
@@ -78,6 +80,7 @@ def delete(collection: str, model: str) -> ResponseReturnValue:
 @blueprint.post("/models/<model>/activate")
 @operation(
     "activate_model",
+    needs("train"),
     {202: Collection},
     *(*CHANGE, NotFound, Conflict),
     json=ActivationRequest,
@@ -98,6 +101,7 @@ def activate(collection: str, model: str) -> ResponseReturnValue:
 @blueprint.post("/models/<model>/deactivate")
 @operation(
     "deactivate_model",
+    needs("train"),
     {202: Collection},
     *(*CHANGE, NotFound, Conflict),
     json=RebuildRequest,

@@ -29,15 +29,20 @@ from triptych.core.errors import (
     CrossOrigin,
     CursorExpired,
     FingerprintMismatch,
+    Forbidden,
     InvalidInput,
     MediaError,
     NotFound,
+    QuotaReached,
     TooLarge,
     TriptychError,
+    Unauthorized,
     Unavailable,
 )
+from triptych.core.item import MODALITIES
 from triptych.core.values import ItemId
-from triptych.gateway.answers import About, Document, Problem
+from triptych.gateway.access import PUBLIC, Needs, declare
+from triptych.gateway.answers import Document, Problem
 from triptych.gateway.requests import BatchId, ModelReference, UploadId
 from triptych.ingest.sent import ItemLine
 from triptych.search.answer import dumps
@@ -51,22 +56,38 @@ Schema = dict[str, Any]
 MANIFEST_TYPE = "application/x-ndjson"
 METRICS_TYPE = "text/plain"
 EVENTS_TYPE = "text/event-stream"
+FILE_TYPES = ("application/octet-stream", "*/*")
+"""Any; generators of clients know the first."""
+THUMBNAIL_TYPES = ("image/webp", "application/octet-stream")
+"""It is the first; generators of clients know the second."""
 _PATH: Mapping[str, Schema] = {
     "collection": TypeAdapter(CollectionName).json_schema(),
     "item": TypeAdapter(ItemId).json_schema(),
     "batch": TypeAdapter(BatchId).json_schema(),
     "upload": TypeAdapter(UploadId).json_schema(),
     "model": TypeAdapter(ModelReference).json_schema(),
+    "key": {"type": "string", "pattern": "^[0-9a-f]{12}$"},
+    "modality": {"type": "string", "enum": [*MODALITIES]},
 }
 
 READ = (FingerprintMismatch, Unavailable)
 """What may go wrong where an index is read;"""
 CHANGE = (CrossOrigin, *READ)
 """is changed;"""
-UPLOAD = (*CHANGE, TooLarge, Busy)
+UPLOAD = (*CHANGE, TooLarge, Busy, QuotaReached)
 """gets items;"""
 SEARCH = (*CHANGE, NotFound, CursorExpired, MediaError, TooLarge, Busy)
 """is searched."""
+
+_KEY = "key"
+_SECURITY: Mapping[str, Schema] = {
+    _KEY: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key, such as `triptych keys create` makes. While a gateway has none at "
+        "all, it needs none, and answers its own machine alone.",
+    }
+}
 
 _WEBHOOK: Schema = {
     "summary": "A batch has ended; sent to the receiver of the deployment, where it has one.",
@@ -85,6 +106,7 @@ _WEBHOOK: Schema = {
 _OPTIONAL_BODIES: set[str] = set()
 _FILE_BODIES: dict[str, Sequence[str]] = {}
 _ANSWER_HEADERS: dict[str, Mapping[str, Schema]] = {}
+_ACCESS: dict[str, Needs] = {}
 _HEADS: set[Callable[..., Any]] = set()
 """Views of HEAD alone; that of another view is left out."""
 
@@ -108,6 +130,18 @@ class Manifest(RootModel[list[ItemLine]]):
 
 class Events(RootModel[str]):
     """Server-Sent Events."""
+
+
+class File(RootModel[bytes]):
+    """The bytes of a file, of whatever type."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, *_: Any) -> Schema:
+        return {"type": "string", "format": "binary"}
+
+
+class Thumbnail(File):
+    """A small picture."""
 
 
 class Metrics(RootModel[str]):
@@ -142,7 +176,7 @@ _spec = SpecTree(
     "flask",
     backend=_Plugin,
     model_adapter=_Adapter(),  # type: ignore[arg-type]  # as the library's own, by its types
-    mode="greedy",
+    mode="strict",
     annotations=False,
     title="Triptych",
     version=version("triptych"),
@@ -156,6 +190,7 @@ _spec = SpecTree(
 
 def operation(
     name: str,
+    access: Needs,
     answers: Mapping[int, type | None],
     *errors: type[TriptychError],
     json: type | None = None,
@@ -171,6 +206,7 @@ def operation(
 
     Args:
         name: the id of the operation, for which generated clients name their methods.
+        access: what a key needs for it.
         answers: by status the type of the answer; None for an empty one.
         errors: what else may go wrong; any request may be invalid.
         json: the model of a body of JSON.
@@ -182,13 +218,15 @@ def operation(
         answer_headers: schemas of the headers of an answer that is no error.
         head: whether it is of the method HEAD.
     """
-    expected: tuple[type[TriptychError], ...] = (InvalidInput, *errors)
+    guarded = (Unauthorized, Forbidden, Unavailable) if access.scopes else ()
+    expected: tuple[type[TriptychError], ...] = (InvalidInput, *guarded, *errors)
     problems = {error.status: (Problem, _first_line(error)) for error in expected}
     responses = {f"HTTP_{status}": model for status, model in {**problems, **answers}.items()}
     if not body_required:
         _OPTIONAL_BODIES.add(name)
     _FILE_BODIES[name] = files
     _ANSWER_HEADERS[name] = answer_headers
+    _ACCESS[name] = access
 
     def describe(view: View) -> View:
         described: View = _spec.validate(
@@ -202,7 +240,7 @@ def operation(
         )(view)
         if head:
             _HEADS.add(described)
-        return described
+        return declare(access)(described)
 
     return describe
 
@@ -211,16 +249,8 @@ def _first_line(documented: Any) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[0]
 
 
-@blueprint.get("/")
-@operation("get_about", {200: About})
-def about() -> ResponseReturnValue:
-    """What this is, for someone who opens the address."""
-    paths = sorted({rule.rule for rule in current_app.url_map.iter_rules()})
-    return jsonify(About("triptych", paths))
-
-
 @blueprint.get("/openapi.json")
-@operation("get_openapi", {200: Document})
+@operation("get_openapi", PUBLIC, {200: Document})
 def show() -> ResponseReturnValue:
     """This description."""
     return jsonify(document(current_app))
@@ -244,6 +274,7 @@ def _document() -> dict[str, Any]:
             if method == "head":
                 for response in described["responses"].values():
                     response.pop("content", None)
+    found["components"]["securitySchemes"] = dict(_SECURITY)
     found["webhooks"] = {"batch_ended": {"post": _WEBHOOK}}
     return found
 
@@ -255,12 +286,15 @@ def _complete(described: Schema) -> None:
         schema = {"type": "string", "format": "binary"}
         body = described.setdefault("requestBody", {"content": {}, "required": True})
         body["content"][kind] = {"schema": schema}
+    described["security"] = [{_KEY: [scope]} for scope in _ACCESS[name].scopes]
     if name in _OPTIONAL_BODIES:
         described["requestBody"]["required"] = False
     _name_type(described.get("requestBody", {}), Manifest, MANIFEST_TYPE)
     for status, response in described["responses"].items():
         _name_type(response, Problem, "application/problem+json")
         _name_type(response, Metrics, METRICS_TYPE)
+        _name_type(response, File, *FILE_TYPES)
+        _name_type(response, Thumbnail, *THUMBNAIL_TYPES)
         _name_type(response, Events, EVENTS_TYPE)
         if int(status) < HTTPStatus.BAD_REQUEST and (headers := _ANSWER_HEADERS[name]):
             response["headers"] = {one: {"schema": schema} for one, schema in headers.items()}
@@ -274,10 +308,10 @@ def _describe_default(schema: Schema) -> None:
         schema["description"] = "; ".join(filter(None, (schema.get("description"), text)))
 
 
-def _name_type(message: Schema, model: type, content_type: str) -> None:
-    """Say under which content type a model is sent, where SpecTree takes all for JSON."""
+def _name_type(message: Schema, model: type, *content_types: str) -> None:
+    """Say under which content types a model is sent, where SpecTree takes all for JSON."""
     content = message.get("content", {})
     entry = content.get("application/json")
     if entry == {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}:
         del content["application/json"]
-        message["content"] = {content_type: entry, **content}
+        message["content"] = {**dict.fromkeys(content_types, entry), **content}

@@ -8,7 +8,7 @@ from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from triptych.core.errors import Busy, ChecksumMismatch, TriptychError
+from triptych.core.errors import Busy, ChecksumMismatch, TriptychError, Unauthorized
 from triptych.core.names import printable
 from triptych.core.values import describe, position_of
 from triptych.gateway.answers import Problem
@@ -46,6 +46,8 @@ def _ours(error: TriptychError) -> Response:
     response = problem(error.status, error.slug, error.reason, error.field)
     if isinstance(error, Busy):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthorized):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="triptych"'
     return response
 
 

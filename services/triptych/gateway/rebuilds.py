@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from triptych.core.errors import Conflict, NotFound
 from triptych.engine.collections import Collection
+from triptych.gateway.access import needs
 from triptych.gateway.openapi import CHANGE, operation
 from triptych.gateway.requests import RebuildRequest, collection_name, read_json
 from triptych.gateway.services import engine, services
@@ -15,6 +16,7 @@ blueprint = Blueprint("rebuilds", __name__, url_prefix="/v1/collections/<collect
 @blueprint.post("/rebuild")
 @operation(
     "rebuild_collection",
+    needs("admin"),
     {202: Collection},
     *(*CHANGE, NotFound, Conflict),
     json=RebuildRequest,
@@ -32,7 +34,7 @@ def begin(collection: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/rebuild")
-@operation("cancel_rebuild", {204: None}, *CHANGE, NotFound)
+@operation("cancel_rebuild", needs("admin"), {204: None}, *CHANGE, NotFound)
 def cancel(collection: str) -> ResponseReturnValue:
     """Give a rebuild up; the collection stays as it is."""
     services().rebuilds.cancel(collection_name(collection))
@@ -40,7 +42,7 @@ def cancel(collection: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/rollback")
-@operation("roll_back_collection", {202: Collection}, *CHANGE, NotFound, Conflict)
+@operation("roll_back_collection", needs("admin"), {202: Collection}, *CHANGE, NotFound, Conflict)
 def roll_back(collection: str) -> ResponseReturnValue:
     """Go back to the index that a rebuild has replaced; what was written since goes along.
 
@@ -52,7 +54,7 @@ def roll_back(collection: str) -> ResponseReturnValue:
 
 
 @blueprint.delete("/previous")
-@operation("delete_previous_index", {204: None}, *CHANGE, NotFound)
+@operation("delete_previous_index", needs("admin"), {204: None}, *CHANGE, NotFound)
 def discard(collection: str) -> ResponseReturnValue:
     """Delete the index that a rebuild has replaced: there is no way back then."""
     engine().index.discard(collection_name(collection))

@@ -9,12 +9,13 @@ from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from triptych.core.errors import Busy, InvalidInput, NotFound, TooLarge
+from triptych.core.errors import Busy, InvalidInput, NotFound, QuotaReached, TooLarge
 from triptych.core.item import MEDIA, MODALITIES, Modality
 from triptych.core.names import is_id, printable
 from triptych.core.strict_json import read_object, read_value
 from triptych.fusion.classifier import NAME as CLASSIFIER
 from triptych.fusion.query import AGAINST
+from triptych.gateway.bodies import hold, size_of, whole_body
 from triptych.gateway.forms import REPEATABLE, UNLIKE, json_fields
 from triptych.gateway.services import engine, services
 from triptych.ingest.sent import ItemRequest
@@ -22,6 +23,7 @@ from triptych.ingest.trainings import LARGEST_SEED
 from triptych.queues import jobs
 from triptych.queues.batches import State
 from triptych.queues.state import check_room
+from triptych.search.filtering import Filter
 from triptych.search.request import (
     CollectionName,
     SearchRequest,
@@ -33,6 +35,8 @@ _IN_URL = ("limit", "fusion", "explain")
 """The options of a search by an item that its URL may have."""
 
 _KEY_CHARS = 255
+_COPIES = 3
+"""Of a body of JSON: as it came, as text, and its media."""
 
 BatchId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 UploadId = Annotated[str, Field(pattern="^[0-9a-f]{32}-[0-9]{1,15}$")]
@@ -59,6 +63,14 @@ class CollectionRequest(BaseModel):
         None, ge=0, le=100,
         description="How many copies of each part there are; at first one if there are two nodes.",
     )  # fmt: skip
+
+
+class DeletionRequest(BaseModel):
+    """Which items are deleted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filter: Filter = Field(description="all of these, at most 1,000 at once")
 
 
 class RebuildRequest(BaseModel):
@@ -198,6 +210,21 @@ def refuse_when_busy() -> None:
         raise Busy(f"{waiting} chunks wait, the bound is {bound}")
 
 
+def refuse_when_full(collection: str) -> None:
+    """Raise QuotaReached where a collection has as many items as one may have.
+
+    What is still on its way is not counted, so a batch that was let in may exceed it.
+    """
+    if not (limit := engine().settings.limits.collection_items):
+        return
+    with suppress(NotFound):  # it is about to be made
+        if sum(engine().index.count(collection).values()) >= limit:
+            raise QuotaReached(
+                f"collection {collection!r} has {limit} items, as many as one may have: delete "
+                "some first"
+            )
+
+
 def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
     """The JSON object in the body; an empty one for a request without body and content type.
 
@@ -216,10 +243,8 @@ def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
 def read_body(request: Request, limit: int, hint: str = "") -> bytes:
     """The whole body. Raises TooLarge."""
     if (request.content_length or 0) <= limit:
-        # Of a body in pieces, which says no length before, Werkzeug takes what the limit lets in.
-        request.max_content_length = limit + 1
-        data = request.get_data(cache=False)
-        if len(data) <= limit:
+        data = whole_body(request, limit, copies=_COPIES)
+        if data is not None:
             return data
     raise TooLarge(f"body has more than {limit} bytes{hint}", field="body")
 
@@ -282,6 +307,7 @@ def read_item(request: Request) -> ItemUpload:
             if (value := getattr(fields, part)) is not None
         }
         return ItemUpload(fields, _bounded(media), {})
+    hold(sum(size_of(upload) for _, upload in request.files.items(multi=True)))
     files = _uploads(request)
     clash = sorted(set(files) & set(request.form))
     if clash:
@@ -304,6 +330,7 @@ def read_search(request: Request) -> SearchRequest:
     )
     values = _form_values(SearchRequest, others)
     values |= {name: texts for name, texts in repeated.items() if texts}
+    hold(sum(size_of(upload) for _, upload in request.files.items(multi=True)))
     for name, upload in request.files.items(multi=True):
         if name not in MEDIA and name not in UNLIKE:
             raise InvalidInput(

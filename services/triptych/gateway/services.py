@@ -1,7 +1,7 @@
 """What the request handlers work with, made once per process."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import redis
@@ -9,6 +9,7 @@ from celery import Celery
 from flask import current_app
 
 from triptych.core.item import MODALITIES
+from triptych.core.memory import Budget
 from triptych.core.settings import Settings
 from triptych.engine import Engine
 from triptych.queues import jobs
@@ -30,6 +31,9 @@ class Services:
     progress: Progress
     waiters: threading.Semaphore
     """Held by each request that waits for its item: others must find a thread, too."""
+
+    bodies: Budget = field(default_factory=Budget)
+    """Memory for the bodies of all requests."""
 
     @property
     def batches(self) -> Batches:

@@ -29,6 +29,7 @@ from triptych.core.errors import (
     UnsupportedType,
     UnsupportedVersion,
 )
+from triptych.gateway.access import PUBLIC, caller, declare, needs
 from triptych.gateway.openapi import operation
 from triptych.gateway.requests import read_stream
 from triptych.gateway.services import engine
@@ -88,6 +89,7 @@ def _tell_version(response: Response) -> Response:
 
 
 @blueprint.route("", methods=["OPTIONS"])
+@declare(PUBLIC)
 def options() -> ResponseReturnValue:
     """What is understood here."""
     return "", 204, {
@@ -102,6 +104,7 @@ def options() -> ResponseReturnValue:
 @blueprint.post("", provide_automatic_options=False)
 @operation(
     "create_upload",
+    needs("ingest"),
     {201: None},
     *(CrossOrigin, NotFound, Conflict, TooLarge, ChecksumMismatch),
     *(UnsupportedVersion, UnsupportedType, NoRoom, StoreUnavailable),
@@ -117,7 +120,7 @@ def create() -> ResponseReturnValue:
     said = _metadata(given.metadata)
     name = said.get("filename") or said.get("name", "")
     kind = said.get("filetype") or said.get("type", "")
-    upload = _uploads().create(given.length, name, kind)
+    upload = _uploads().create(given.length, name, kind, caller().collections)
     if request.mimetype == PART_TYPE:
         try:
             upload = _received(upload, request.headers.get("Upload-Checksum", ""))
@@ -130,7 +133,7 @@ def create() -> ResponseReturnValue:
 
 @blueprint.route("/<upload>", methods=["HEAD"])
 @operation(
-    "get_upload_offset",
+    "get_upload_offset", needs("ingest"),
     {200: None},
     *(NotFound, UnsupportedVersion, StoreUnavailable),
     headers=TusHeaders,
@@ -156,6 +159,7 @@ def show(upload: str) -> ResponseReturnValue:
 @blueprint.patch("/<upload>")
 @operation(
     "send_upload_part",
+    needs("ingest"),
     {204: None},
     *(CrossOrigin, NotFound, Conflict, TooLarge, ChecksumMismatch),
     *(UnsupportedVersion, UnsupportedType, StoreUnavailable),
@@ -176,6 +180,7 @@ def append(upload: str) -> ResponseReturnValue:
 @blueprint.delete("/<upload>")
 @operation(
     "delete_upload",
+    needs("ingest"),
     {204: None},
     *(CrossOrigin, NotFound, UnsupportedVersion, StoreUnavailable),
     headers=TusHeaders,

@@ -85,10 +85,37 @@ class NoRoom(TriptychError):
     status = 507
 
 
+class QuotaReached(NoRoom):
+    """A collection has as many items as one may have."""
+
+    slug = "quota-reached"
+
+
 class CrossOrigin(TriptychError):
     """A browser sent this request from a page of another origin."""
 
     slug = "cross-origin"
+    status = 403
+
+
+class UnknownHost(TriptychError):
+    """A request names a host that this gateway does not go by."""
+
+    slug = "unknown-host"
+    status = 403
+
+
+class Unauthorized(TriptychError):
+    """A key is needed, and this request has none that is valid."""
+
+    slug = "unauthorized"
+    status = 401
+
+
+class Forbidden(TriptychError):
+    """Whoever sent this request may not do that."""
+
+    slug = "forbidden"
     status = 403
 
 
@@ -135,7 +162,17 @@ class Busy(TriptychError):
 
     slug = "busy"
     status = 429
-    retry_after = 5
+    retry_after: int = 5
+
+
+class RateLimited(Busy):
+    """A key has sent more requests than it may; try again after ``retry_after`` seconds."""
+
+    slug = "rate-limited"
+
+    def __init__(self, reason: str, retry_after: int = 1, *, field: str | None = None) -> None:
+        super().__init__(reason, field=field)
+        self.retry_after = retry_after
 
 
 class Unavailable(TriptychError):

@@ -5,18 +5,22 @@ lines, forms, filters, facets, sorts, OpenAPI, the command line and ``docs/field
 from it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 from triptych.core.item import MODALITIES
 from triptych.core.values import (
+    Caption,
     ItemId,
     Keyword,
     Language,
     MetadataName,
+    Moment,
+    Place,
     Scalar,
     Source,
     Tag,
@@ -34,16 +38,24 @@ class Kind(StrEnum):
     """A string of words; the index looks at its words only."""
     WHOLE = "whole number"
     """Of 64 bits."""
+    NUMBER = "number"
+    """A float64."""
     INSTANT = "instant"
-    """A moment: ISO 8601 in requests, microseconds since 1970 in documents."""
+    """A moment: ISO 8601 in requests and answers, microseconds since 1970 in documents."""
     SCALARS = "values by key"
     """A string, number, boolean or null for each key; clients name ``FIELD.KEY``."""
+    PLACE = "place"
+    """A point on the earth: ``latitude`` and ``longitude`` in degrees (WGS 84)."""
     OBJECT = "object"
     """JSON that is stored as it is."""
     WORDS = "words"
     """The words of each searchable field, separated by spaces."""
     FACTS = "facts"
     """The values by key, each with its key and kind, as Elasticsearch looks them up."""
+    FOLDED = "folded keywords"
+    """Keywords that are compared regardless of case, as Elasticsearch looks them up."""
+    POINT = "point"
+    """A place as Elasticsearch looks it up: longitude and latitude."""
     VECTOR = "vector"
     """The fused vector, float32 (layout.dims,)."""
     PACKED = "packed vector"
@@ -53,17 +65,21 @@ class Kind(StrEnum):
 _VALUES = {
     Kind.KEYWORD: ("string",),
     Kind.WHOLE: ("number",),
+    Kind.NUMBER: ("number",),
     Kind.INSTANT: ("number",),
     Kind.SCALARS: ("number", "string", "boolean"),
+    Kind.PLACE: ("latitude", "longitude"),
 }
-"""The kinds of JSON values that are compared, in the order in which they are sorted."""
+"""The kinds of values that are compared, in the order in which they are sorted."""
 _CHECKS: dict[Kind, Any] = {
     Kind.KEYWORD: Keyword,
     Kind.TEXT: Text,
     Kind.WHOLE: Whole,
+    Kind.INSTANT: Moment,
     Kind.SCALARS: dict[MetadataName, Scalar],
+    Kind.PLACE: Place,
 }
-_ORDERED = frozenset({Kind.WHOLE, Kind.INSTANT, Kind.SCALARS})
+_ORDERED = frozenset({Kind.WHOLE, Kind.NUMBER, Kind.INSTANT, Kind.SCALARS})
 
 
 @dataclass(frozen=True)
@@ -79,7 +95,10 @@ class Field:
     facetable: bool = False
     sortable: bool = False
     searchable: bool = False
-    """Whether queries look up its words."""
+    """Whether queries look up its words: of values by key those of the strings."""
+    weight: float = 1.0
+    """How much a word or phrase found in it counts, in comparison to one in a text. Halves and
+    quarters leave scores of both indexes the same to the last bit."""
     indexed: bool = False
     """Whether indexes look up its values though clients can't: for ourselves."""
     public: bool = True
@@ -90,6 +109,9 @@ class Field:
     """The only values that there are."""
     case_folded: bool = False
     """Whether its values are case-folded, so that those of filters are, too."""
+    folded_in: str = ""
+    """The hidden field with its values, folded (``names.folded``), if they are compared regardless
+    of case and Unicode form and shown as they were sent."""
     stored_in: str = ""
     """The field of the document that has its values, if that is another."""
     check: Any = None
@@ -101,7 +123,7 @@ class Field:
 
     def __post_init__(self) -> None:
         compared = self.filterable or self.facetable or self.sortable or self.indexed
-        if not self.name.isidentifier():
+        if not self.name.isidentifier() or iskeyword(self.name):  # as the groups of filters are
             raise ValueError(f"{self.name!r} is not a valid field name")
         if compared and not self.kinds_of_values:
             raise ValueError(f"{self.name}: the values of {self.kind} are not compared")
@@ -117,7 +139,7 @@ class Field:
 
     @property
     def kinds_of_values(self) -> tuple[str, ...]:
-        """The kinds of JSON values that it is compared by, in their order; empty: by none."""
+        """The kinds of values that it is compared by, in their order; empty: by none."""
         return _VALUES.get(self.kind, ())
 
     @property
@@ -140,6 +162,13 @@ class Field:
     def value_check(self) -> Any:
         """What Pydantic checks a value by that clients send, or all values by key."""
         return self.check or _CHECKS.get(self.kind)
+
+
+def strings(value: Any) -> list[str]:
+    """The strings of a field's value, be it one, a list or values by key; each once."""
+    values = value.values() if isinstance(value, Mapping) else value
+    every = [values] if isinstance(values, str) else values or ()
+    return list(dict.fromkeys(each for each in every if isinstance(each, str)))
 
 
 class Target(NamedTuple):
@@ -189,6 +218,12 @@ class Catalogue:
         return tuple(field.name for field in self.stored if not field.public)
 
     @cached_property
+    def looked_up(self) -> frozenset[str]:
+        """What an index makes of other fields, to look them up."""
+        kinds = {Kind.FACTS, Kind.FOLDED, Kind.POINT}
+        return frozenset(field.name for field in self.stored if field.kind in kinds)
+
+    @cached_property
     def filterable(self) -> tuple[Field, ...]:
         """Those that a filter may name."""
         return tuple(field for field in self if field.filterable)
@@ -231,7 +266,7 @@ FIELDS = Catalogue(
             filterable=True, sortable=True, sendable=True, check=ItemId,
         ),
         Field(
-            "status", Kind.KEYWORD, "Whether all parts are searchable, some, or none.",
+            "status", Kind.KEYWORD, "Whether all is searchable, some, or nothing.",
             filterable=True, facetable=True,
             choices=("indexed", "partial", "failed", "quarantined"),
         ),
@@ -240,10 +275,14 @@ FIELDS = Catalogue(
             many=True, filterable=True, facetable=True, choices=MODALITIES,
         ),
         Field(
-            "tags", Kind.KEYWORD, "Labels.",
-            many=True, filterable=True, facetable=True, sendable=True, check=Tag,
+            "tags", Kind.KEYWORD, "Labels. `Beach` and `beach` are one.",
+            many=True, filterable=True, facetable=True, searchable=True, weight=0.5,
+            sendable=True, check=Tag, folded_in="folded_tags",
         ),
-        Field("batch", Kind.KEYWORD, "The batch that it came with.", filterable=True),
+        Field("folded_tags", Kind.FOLDED, "The tags as Elasticsearch looks them up.", public=False),
+        Field(
+            "batch", Kind.KEYWORD, "The batch that it came with.", filterable=True, facetable=True
+        ),
         Field(
             "sequence", Kind.WHOLE,
             "When it was submitted, in microseconds since 1970; the latest version wins.",
@@ -271,6 +310,24 @@ FIELDS = Catalogue(
             "The writing in the image: text, and lines with their positions.",
             searchable=True,
         ),
+        Field(
+            "title", Kind.KEYWORD, "What it is called.",
+            filterable=True, sortable=True, searchable=True, sendable=True,
+        ),
+        Field(
+            "artist", Kind.KEYWORD, "Who made it.",
+            filterable=True, facetable=True, sortable=True, searchable=True, weight=0.5,
+            sendable=True,
+        ),
+        Field(
+            "album", Kind.KEYWORD, "The album that the sound is of.",
+            filterable=True, facetable=True, sortable=True, searchable=True, weight=0.5,
+            sendable=True,
+        ),
+        Field(
+            "caption", Kind.TEXT, "What somebody wrote about the image or the sound.",
+            searchable=True, sendable=True, check=Caption,
+        ),
         Field("words", Kind.WORDS, "The stems of the searchable fields.", public=False),
         Field("plain", Kind.WORDS, "Their words in order, not stemmed.", public=False),
         Field("media", Kind.OBJECT, "The SHA-256 of the image and of the audio."),
@@ -281,7 +338,8 @@ FIELDS = Catalogue(
         ),
         Field(
             "metadata", Kind.SCALARS, "Any other values, by key.",
-            filterable=True, facetable=True, sortable=True, sendable=True, most=64,
+            filterable=True, facetable=True, sortable=True, searchable=True, weight=0.5,
+            sendable=True, most=64,
         ),
         Field(
             "predictions", Kind.SCALARS,
@@ -289,13 +347,61 @@ FIELDS = Catalogue(
             "it is (0 to 1).",
             filterable=True, facetable=True, sortable=True, keys=("label", "probability"),
         ),
+        Field(
+            "captured_at", Kind.INSTANT, "When it was taken or recorded.",
+            filterable=True, facetable=True, sortable=True, sendable=True,
+        ),
+        Field(
+            "captured_at_zone", Kind.KEYWORD,
+            "The zone of `captured_at`, as `+02:00` or `Z`; absent if nobody says it.",
+        ),
+        Field(
+            "camera", Kind.KEYWORD, "Maker and model of the camera.",
+            filterable=True, facetable=True, sortable=True, sendable=True,
+        ),
+        Field(
+            "lens", Kind.KEYWORD, "Its lens.",
+            filterable=True, facetable=True, sortable=True, sendable=True,
+        ),
+        Field(
+            "width", Kind.WHOLE, "Of the upright image, in pixels.",
+            filterable=True, facetable=True, sortable=True,
+        ),
+        Field(
+            "height", Kind.WHOLE, "Of the upright image, in pixels.",
+            filterable=True, facetable=True, sortable=True,
+        ),
+        Field(
+            "duration", Kind.NUMBER, "Of the sound, in seconds.",
+            filterable=True, facetable=True, sortable=True,
+        ),
+        Field(
+            "format", Kind.KEYWORD, "What its media are, by their content: `jpeg`, `mp3` …",
+            many=True, filterable=True, facetable=True,
+        ),
+        Field(
+            "size", Kind.WHOLE, "Bytes of its media and text.",
+            filterable=True, facetable=True, sortable=True,
+        ),
+        Field(
+            "place", Kind.PLACE, "Where it was made: `latitude` and `longitude` in degrees.",
+            filterable=True, sendable=True,
+        ),
+        Field("point", Kind.POINT, "The place as Elasticsearch looks it up.", public=False),
         Field("facts", Kind.FACTS, "Values by key as Elasticsearch looks them up.", public=False),
         Field(
             "source", Kind.KEYWORD, "Where the item comes from.",
             sendable=True, check=Source,
         ),
-        Field("names", Kind.OBJECT, "The file name of each part, as the sender called it."),
+        Field(
+            "names", Kind.OBJECT, "The file name of each part, as the sender called it.",
+            searchable=True, weight=0.5,
+        ),
         Field("errors", Kind.OBJECT, "Why a part (or the `item`) is not searchable."),
+        Field(
+            "notes", Kind.OBJECT,
+            "What was mended in a part, or of it is missing, that is searchable all the same.",
+        ),
         Field("fingerprint", Kind.KEYWORD, "Of the encoders that made its vector."),
         Field("vector", Kind.VECTOR, "What neighbours are found by.", public=False),
         Field("features", Kind.PACKED, "What scores are computed from.", public=False),

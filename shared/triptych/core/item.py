@@ -1,6 +1,6 @@
 """An item: what it has, and what is known of it on its way into the index."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Self
 
@@ -16,6 +16,14 @@ Part = Literal["text", "image", "audio", "speech", "writing"]
 
 Place = tuple[int, int]
 """Where the entry of an item lies in its manifest: the first byte, and the number of bytes."""
+
+
+class Note(NamedTuple):
+    """What is to be known of a part that is searchable: something was mended, or left out."""
+
+    text: str
+    lost: bool = False
+    """Whether some of the part is missing, which makes the item ``partial``."""
 
 
 class Words(NamedTuple):
@@ -40,13 +48,15 @@ class Item:
     """Other fields of the document, as JSON has them: those that were sent (``tags``, ``metadata``
     …) and those that encoders found (``keywords``, ``transcript`` …)."""
     words: Mapping[str, str] = field(default_factory=dict)
-    """The stems of ``text``, ``transcript`` and ``writing``, separated by spaces."""
+    """The stems of each searchable field, separated by spaces."""
     plain: Mapping[str, str] = field(default_factory=dict)
     """Every word of the same fields in order, not stemmed, separated by spaces."""
     names: Mapping[str, str] = field(default_factory=dict)
     """File name per modality, as the uploader called it."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """Reason per modality (or ``item``) why that part is not searchable."""
+    notes: Mapping[str, Sequence[Note]] = field(default_factory=dict)
+    """What is to be known of each part that is searchable. (Of a stored item each is a pair.)"""
     place: Place | None = None
     size: int = 0
     """Bytes of its media and text."""
@@ -82,6 +92,18 @@ class Item:
             plain={**self.plain, name: words.plain},
         )
 
+    def noted(self, part: str, notes: Sequence[Note]) -> Self:
+        """A copy with these notes on a part, after those that it has."""
+        if not notes:
+            return self
+        return replace(self, notes={**self.notes, part: [*self.notes.get(part, ()), *notes]})
+
     def failing(self, part: str, reason: str) -> Self:
         """A copy that records why a part can't be used."""
         return replace(self, errors={**self.errors, part: reason})
+
+
+def reasons(document: Mapping[str, Any]) -> str:
+    """Why a document is not searchable, or not all of it, part by part."""
+    told = [*document.get("errors", {}).items(), *document.get("notes", {}).items()]
+    return "; ".join(f"{part}: {reason}" for part, reason in told)

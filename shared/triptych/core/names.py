@@ -1,11 +1,14 @@
 """Names that users choose: what is accepted, and how it is stored and shown.
 
 Everything that is stored is valid UTF-8. JSON and file names may hold lone surrogates, which
-are not, so they are refused.
+are not, so they are refused. Ids, and names that are looked up, have one form: NFC. A Mac writes
+"é" as two characters, other systems as one.
 """
 
 import hashlib
+import posixpath
 import re
+import unicodedata
 from collections.abc import Sequence
 
 _MAX_ID_BYTES = 512
@@ -31,8 +34,27 @@ def check_file_name(value: str) -> str:
     return value
 
 
+def composed(value: str) -> str:
+    """A name in the one form in which names are compared: NFC."""
+    return unicodedata.normalize("NFC", value)
+
+
+def folded(value: str) -> str:
+    """A label in the one form in which labels are compared: NFC, without differences of case.
+
+    https://www.unicode.org/versions/latest/core-spec/chapter-3/#G53513: caseless matching.
+    """
+    return composed(composed(value).casefold())
+
+
+def same_file(name: str) -> str:
+    """The name of a file in the one form of all ways to write it: with dots, with backslashes."""
+    return posixpath.normpath(composed(name).replace("\\", "/"))
+
+
 def check_id(value: str) -> str:
-    """Return an item's id that fits the index and a URL. Raises ValueError."""
+    """Return an item's id, in NFC, that fits the index and a URL. Raises ValueError."""
+    value = composed(value)
     size = len(check_file_name(value).encode())
     if not 1 <= size <= _MAX_ID_BYTES:
         raise ValueError(f"{size} bytes of UTF-8; 1 to {_MAX_ID_BYTES} are accepted")
@@ -51,6 +73,7 @@ def is_id(value: object) -> bool:
 
 def derive_id(name: str) -> str:
     """An id derived from a name: the name if it is valid, else 32 hex digits of its SHA-256."""
+    name = composed(name)
     if is_id(name):
         return name
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]

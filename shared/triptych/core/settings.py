@@ -6,6 +6,7 @@ Each field is an environment variable with the prefix ``TRIPTYCH_`` (``redis_url
 
 import base64
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -14,8 +15,15 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+LOCAL_URL = "http://127.0.0.1:8080"
+"""Where the gateway of a local stack is, unless somebody says otherwise."""
+BROWSER_MARK = "tt_"
+"""What search tokens begin with."""
 _LEAST_KEY, _MOST_KEY = 24, 64
 """How many bytes the key of a webhook has, by its specification."""
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
+_LEAST_ADMIN_KEY = 32
+"""Characters. It is kept by its digest, which a guess can be compared with fast."""
 
 
 def data_home() -> Path:
@@ -49,9 +57,15 @@ class Limits(BaseSettings):
     json_bytes: int = Field(64 * 2**20, gt=0, description="one HTTP request body that is JSON")
     file_bytes: int = Field(64 * 2**20, gt=0, description="one image, text or sound")
     image_pixels: int = Field(64_000_000, gt=0, description="width × height of an image")
+    image_bytes: int = Field(
+        448 * 2**20, gt=0, description="memory that decoding an image takes, by its size and format"
+    )
     text_chars: int = Field(100_000, gt=0, description="characters of an item's text")
     audio_seconds: int = Field(3600, gt=0, description="length of a sound")
     batch_items: int = Field(100_000, gt=0, description="lines of one manifest")
+    collection_items: int = Field(
+        0, ge=0, description="items of one collection, above which it takes no more; 0 for any"
+    )
     archive_bytes: int = Field(4 * 2**30, gt=0, description="one ZIP or TAR")
     archive_content_bytes: int = Field(16 * 2**30, gt=0, description="what it holds, in all")
     archive_members: int = Field(300_000, gt=0, description="files and folders in it")
@@ -130,10 +144,24 @@ def _key(secret: str) -> bytes:
     )
 
 
+def _checked(admin_key: str) -> str:
+    if len(admin_key) < _LEAST_ADMIN_KEY:
+        raise ValueError(
+            f"TRIPTYCH_ADMIN_KEY: {_LEAST_ADMIN_KEY} random characters or more are accepted"
+        )
+    if admin_key.startswith(BROWSER_MARK):
+        raise ValueError(f"TRIPTYCH_ADMIN_KEY: search tokens begin with {BROWSER_MARK}, no key may")
+    return admin_key
+
+
 class Settings(BaseSettings):
     """The settings of a process: where the other parts are, and how it works."""
 
-    model_config = SettingsConfigDict(env_prefix="TRIPTYCH_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TRIPTYCH_",
+        frozen=True,
+        hide_input_in_errors=True,  # errors are logged
+    )
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     index_url: str | None = Field(
@@ -155,8 +183,30 @@ class Settings(BaseSettings):
     )
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="hosts that the gateway answers to, separated by ','; any by default",
+        description="host names that the gateway answers to beside localhost, separated by ','; "
+        "'.example.org' includes all below it, '*' is any; addresses always",
     )
+    admin_key: SecretStr = Field(
+        SecretStr(""), description="a key that may do everything, and can make others"
+    )
+    admin_key_file: Path | None = Field(None, description="a file that has it instead")
+    open: bool = Field(
+        False, description="whether everybody who reaches the gateway is let in while it has no key"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="origins of pages that may use the API with a key or a token, as "
+        "https://example.org, separated by ','; '*' is any; none by default",
+    )
+    proxies: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="how many proxies stand before the gateway, of which it believes from where a "
+        "request comes (X-Forwarded-For) and whether by TLS (X-Forwarded-Proto)",
+    )
+    tls_cert: Path | None = Field(None, description="a certificate with its chain, in PEM")
+    tls_key: Path | None = Field(None, description="its key, in PEM")
     fetch_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="hosts that media may be fetched from, separated by ','; none by default",
@@ -167,6 +217,12 @@ class Settings(BaseSettings):
         description="what shows through transparent pictures; it changes their vectors",
     )
     gateway_threads: int = Field(16, ge=1, description="requests that one gateway works on at once")
+    body_memory: int = Field(
+        512 * 2**20, ge=2**20, description="bytes of bodies of requests that are in memory at once"
+    )
+    query_memory: int = Field(
+        512 * 2**20, ge=2**26, description="bytes in which the pictures of queries are decoded"
+    )
     index_prefix: str = Field("triptych", pattern=r"^[a-z][a-z0-9]*$")
     chunk_items: int = Field(32, ge=1, le=256, description="items that travel together")
     plan_ahead_items: int = Field(
@@ -214,10 +270,40 @@ class Settings(BaseSettings):
         return cls(media_url=media_folder(home).as_uri(), index_url=index_folder(home).as_uri())
 
     @property
+    def admin_secret(self) -> str:
+        """``admin_key``, wherever it is; empty for none. Raises OSError, ValueError."""
+        if self.admin_key_file is not None:
+            return _checked(self.admin_key_file.read_text().strip())
+        return self.admin_key.get_secret_value()
+
+    @property
     def background(self) -> tuple[int, int, int]:
         """``image_background`` as red, green and blue."""
         red, green, blue = bytes.fromhex(self.image_background[1:])
         return red, green, blue
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"TRIPTYCH_CORS_ORIGINS: {origin}: scheme and host, as https://example.org, "
+                    "are accepted"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if (self.tls_cert is None) is not (self.tls_key is None):
+            raise ValueError("TRIPTYCH_TLS_CERT and TRIPTYCH_TLS_KEY belong together")
+        return self
+
+    @model_validator(mode="after")
+    def _check_admin_key(self) -> Self:
+        if self.admin_key_file is None and self.admin_key.get_secret_value():
+            _checked(self.admin_key.get_secret_value())
+        return self
 
     @field_validator("import_roots", mode="before")
     @classmethod
@@ -226,7 +312,7 @@ class Settings(BaseSettings):
             value = tuple(Path(part).resolve() for part in value.split(":") if part)
         return value
 
-    @field_validator("import_urls", "trusted_hosts", "fetch_hosts", mode="before")
+    @field_validator("import_urls", "trusted_hosts", "cors_origins", "fetch_hosts", mode="before")
     @classmethod
     def _split_hosts(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -59,6 +59,10 @@ class Encoder(ABC, Generic[Media]):
         """Pixels along the longer edge of a picture beyond which the encoder sees no more."""
         return 0
 
+    def reach(self, text: str, /) -> int:
+        """How many characters of a text, from its beginning, it reads: at least one; else all."""
+        return len(text)
+
     @abstractmethod
     def encode(self, batch: Sequence[Media], /) -> Vectors:
         """Return float32 of shape (len(batch), card.dims), in the order of the batch.

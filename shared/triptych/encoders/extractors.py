@@ -12,6 +12,7 @@ from triptych.core.item import MODALITIES, Modality
 from triptych.core.settings import Encoders
 from triptych.encoders.cards import Vectors
 from triptych.encoders.encoder import Batch, Encoder
+from triptych.encoders.passages import InPassages
 from triptych.encoders.registry import card_of, entry_for, open_encoder
 from triptych.encoders.roles import assigned
 from triptych.encoders.weights import WeightsError
@@ -100,7 +101,7 @@ def load_extractor(
         encoder = open_encoder(reference, threads=threads, store=store, text=space)
         if encoder.card != card_of(reference, store, text=space and space.card):
             raise WeightsError(f"the card of {reference} in the store is not that of the encoder")
-        loaded[role.block] = encoder
+        loaded[role.block] = InPassages(encoder) if modality == "text" else encoder
     keywords: Keywords | None = None
     if modality == "text" and encoders.keywords:
         entry_for("keywords", encoders.keywords)

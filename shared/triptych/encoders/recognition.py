@@ -4,7 +4,7 @@ A recogniser makes no vectors. Speech and writing become fields of their own, an
 turns them into vectors, which compare with those of every other text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -13,9 +13,7 @@ import numpy as np
 
 from triptych.encoders.cards import Card, Vectors, unit_rows
 from triptych.encoders.encoder import Batch, Description, Encoder, Media, Media_contra
-
-_PASSAGE_WORDS = 128
-"""Some 170 to 250 tokens."""
+from triptych.encoders.passages import InPassages
 
 Corner = tuple[float, float]
 """Fractions of the picture's width and height, so that it holds at any size of the picture."""
@@ -116,7 +114,7 @@ class Embedded(Encoder[Media]):
     def __init__(self, recogniser: Recogniser[Media], text: Encoder[str]) -> None:
         self.card = recogniser.card.in_space_of(text.card)
         self._recogniser = recogniser
-        self._text = text
+        self._text = InPassages(text)
 
     @property
     def side(self) -> int:
@@ -136,23 +134,15 @@ class Embedded(Encoder[Media]):
     def embed(self, texts: Sequence[Recognised | None]) -> Vectors:
         """Encode what was recognised to float32 (n, card.dims); zeros for None.
 
-        A text encoder reads the beginning of a text only, so a long one is encoded in passages,
-        whose mean is taken, as is that of several readings.
+        Where there are several readings it is their mean.
         """
-        passages = [
-            (row, passage)
+        readings = [
+            (row, reading)
             for row, recognised in enumerate(texts)
             if recognised is not None
             for reading in recognised.readings
-            for passage in _passages(reading)
         ]
         vectors = np.zeros((len(texts), self.card.dims), np.float32)
-        encoded = self._text.encode([passage for _, passage in passages])
-        np.add.at(vectors, np.array([row for row, _ in passages], np.intp), encoded)
+        encoded = self._text.encode([reading for _, reading in readings])
+        np.add.at(vectors, np.array([row for row, _ in readings], np.intp), encoded)
         return unit_rows(vectors)
-
-
-def _passages(text: str) -> Iterator[str]:
-    words = text.split()
-    for start in range(0, len(words), _PASSAGE_WORDS):
-        yield " ".join(words[start : start + _PASSAGE_WORDS])

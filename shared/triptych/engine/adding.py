@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triptych.core.errors import InvalidInput
+from triptych.core.item import reasons
 from triptych.ingest.accepting import Accepted
 from triptych.ingest.planning import BEGINNING, Position
 from triptych.ingest.uploads import Upload, find_sources, only_unknown, uploads_of
@@ -33,9 +34,11 @@ class Failure:
 
     id: str
     status: str
-    """``failed``, or ``partial`` where other parts are searchable."""
+    """``failed``, or ``partial`` where the rest is searchable."""
     errors: Mapping[str, str]
-    """Reason per part."""
+    """Reason per part that is not searchable."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What is missing of a part that is."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,10 @@ class Report:
         """The counts, and a line for each failure and each skipped file."""
         counts = f"{self.done} of {self.total} items in {self.seconds:.1f} s"
         lines = [f"{counts}: {self.failed} failed, {self.partial} partial"]
-        for failure in self.failures:
-            reasons = "; ".join(f"{part}: {reason}" for part, reason in failure.errors.items())
-            lines.append(f"  {failure.id} ({failure.status}): {reasons}")
+        lines += [
+            f"  {failure.id} ({failure.status}): {reasons(vars(failure))}"
+            for failure in self.failures
+        ]
         lines += [f"  {skip.name} (skipped): {skip.reason}" for skip in self.skips.listed]
         if self.skips.counts:
             lines.append(f"left out: {self.skips}")
@@ -131,7 +135,10 @@ def adding(
             position = plan.after
         engine.settle(manifest.batch)
         documents = engine.index.failures(collection, manifest.batch, _MAX_FAILURES).documents
-        failures = [Failure(body["id"], body["status"], body["errors"]) for body in documents]
+        failures = [
+            Failure(body["id"], body["status"], body.get("errors", {}), body.get("notes", {}))
+            for body in documents
+        ]
         report = replace(report, failures=(*report.failures, *failures))
     if report.total:
         engine.index.refresh(collection)
@@ -156,8 +163,9 @@ def _batches_of_files(
 ) -> Iterator[Accepted]:
     """Batches of what the collection does not have already."""
     sources = find_sources(paths, walk)
-    sources.leave_out_large(engine.settings.limits.file_bytes)
-    outgoing = sources.items()
+    limits = engine.settings.limits
+    sources.leave_out_large(limits.file_bytes)
+    outgoing = sources.items(limits.text_chars)
     if not again:
         outgoing = only_unknown(outgoing, walk, partial(engine.known, collection))
     for upload in uploads_of(outgoing):

@@ -13,9 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import orjson
 import structlog
 
-from triptych.core.errors import NotFound, Unavailable
+from triptych.core.errors import MediaError, NotFound, Unavailable
+from triptych.core.gallery import Gallery
 from triptych.core.item import Item, Modality
 from triptych.core.settings import Settings
 from triptych.encoders.cards import Vectors
@@ -28,18 +30,21 @@ from triptych.engine.collections import (
     describe,
     summaries,
 )
-from triptych.engine.holdings import Holdings
+from triptych.engine.holdings import Holdings, Medium, digest_of, medium
 from triptych.engine.learning import LearntModel, TrainingState, training_state
 from triptych.engine.waiting import await_document
 from triptych.fusion.blocks import Layout
 from triptych.fusion.layout import make_layout
 from triptych.index import SearchIndex, open_index
 from triptych.index.documents import public
+from triptych.index.ids import known_as
 from triptych.index.item_document import ItemDocument
 from triptych.index.model import Page
+from triptych.index.within import Within, is_within
 from triptych.ingest import indexing
 from triptych.ingest.accepting import Accepted, AcceptedOne, Acceptor, Target
 from triptych.ingest.activating import Comparing
+from triptych.ingest.changing import Changer
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.clock import Clock, StoreClock
 from triptych.ingest.collecting import ERASED, THINNED, Collected, Collector
@@ -60,21 +65,28 @@ from triptych.ingest.manifest import (
 from triptych.ingest.planning import BEGINNING, Plan, Planner, Position
 from triptych.ingest.rebuilding import Rebuilder
 from triptych.ingest.resumable import ResumableUploads
-from triptych.ingest.sent import ItemFields
+from triptych.ingest.sent import ItemChange, ItemFields
 from triptych.ingest.steps import Step, Stepped
 from triptych.ingest.trainings import TrainingRequests
 from triptych.media.store import MediaStore
 
 if TYPE_CHECKING:  # a worker does not search, and has no library for it
     from triptych.engine.adding import Report, Source
+    from triptych.engine.deleting import Deleted
+    from triptych.engine.mapping import CollectionMap
     from triptych.engine.rebuilding import Progress
     from triptych.engine.searchers import Searchers
+    from triptych.media.previews import Previews
     from triptych.search.answer import Answer
+    from triptych.search.filtering import Filter
     from triptych.search.request import SearchRequest, SimilarRequest
     from triptych.search.searcher import Searcher
 
 
 log = structlog.get_logger(__name__)
+
+_SHOWN_SIDE = 256
+"""Pixels of a picture in a notebook."""
 
 
 class Engine:
@@ -220,6 +232,12 @@ class Engine:
     def collection(self, name: str) -> Collection:
         """The items of a collection, and the encoders and weights that it is searched with."""
         return describe(self._situation, name)
+
+    def map(self, name: str) -> "CollectionMap":
+        """The items of a collection that were added last, on a plane. Raises NotFound."""
+        from triptych.engine.mapping import map_of
+
+        return map_of(self.index, name)
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection with everything in it. Raises NotFound.
@@ -369,6 +387,29 @@ class Engine:
             StoreUnavailable: nothing is accepted.
         """
         return self._acceptor.single(self._target(collection, key), fields, files, names)
+
+    def change_item(
+        self, collection: str, item: str, change: ItemChange | Mapping[str, Any]
+    ) -> AcceptedOne:
+        """Accept a change of an item without its media; ``process`` takes the steps of its chunk.
+
+        Args:
+            collection: its name.
+            item: the id.
+            change: by field what it becomes, or None to remove it; of values by key only those that
+                are given change, as a JSON merge patch has it (RFC 7396).
+
+        Raises:
+            NotFound: there is no such item.
+            InvalidInput: nothing would be left of the item, or the change can't be made.
+            MediaError: its new text can't be used.
+            StoreUnavailable, IndexUnavailable: nothing is accepted.
+        """
+        change = change if isinstance(change, ItemChange) else ItemChange.model_validate(change)
+        known = known_as(self.index, collection, item)
+        self.store.begin()
+        target = Target(collection, self.index.identity(collection))
+        return Changer(self.store, self.index, self._acceptor).change(target, known, change)
 
     def intake(self) -> Intake:
         """What takes the files of an upload, one by one, before they are accepted."""
@@ -626,7 +667,22 @@ class Engine:
 
     def item(self, collection: str, item: str) -> ItemDocument:
         """The document of an item. Raises NotFound."""
-        return public(self.index.get(collection, item))
+        return public(self.index.get(collection, known_as(self.index, collection, item)))
+
+    def medium(self, collection: str, item: str, modality: Modality) -> Medium:
+        """A part of an item as it was sent. Raises NotFound, also where it has none."""
+        known = known_as(self.index, collection, item)
+        return medium(self.store, self.index.get(collection, known), modality)
+
+    def digest(self, collection: str, item: str, modality: Modality) -> str:
+        """The sha256 of the image or sound of an item. Raises NotFound, also where it has none."""
+        known = known_as(self.index, collection, item)
+        return digest_of(self.index.get(collection, known), modality)
+
+    @property
+    def previews(self) -> "Previews":
+        """Thumbnails and waveforms, by the digests of pictures and sounds."""
+        return self.searcher.previews
 
     def await_item(self, chunk: Chunk, seconds: float) -> ItemDocument | None:
         """The document of a single item as soon as it is indexed, or None if that takes longer."""
@@ -635,16 +691,47 @@ class Engine:
 
     def delete_item(self, collection: str, item: str) -> None:
         """Delete an item. Raises NotFound. Its media go with the next ``collect``."""
-        self.index.delete(collection, item, self.clock.next())
+        known = known_as(self.index, collection, item)
+        self.index.delete(collection, known, self.clock.next())
         self.store.write_document(THINNED, collection, b"")
+
+    def delete_items(self, collection: str, wanted: "Filter | Mapping[str, Any]") -> "Deleted":
+        """Delete up to 1,000 items that a filter finds; call it again while there are more.
+
+        Args:
+            collection: its name.
+            wanted: the filter, as a search has it.
+
+        Raises:
+            InvalidInput: naming the field; also for an empty filter.
+            NotFound: no collection of that name.
+        """
+        from triptych.engine import deleting
+        from triptych.engine.asking import search_request
+
+        asked = search_request(filter=wanted).filter if isinstance(wanted, Mapping) else wanted
+        conditions = deleting.conditions_of(self.searcher, collection, asked)
+        deleted = deleting.delete_matching(self.index, collection, conditions, self.clock.next)
+        if deleted.deleted:
+            self.store.write_document(THINNED, collection, b"")
+        return deleted
 
     def known(self, collection: str, contents: Mapping[str, str]) -> set[str]:
         """Of at most 1,000 ids with the digests of their content: those that need not be sent."""
         return holdings.known(self.index, collection, contents)
 
-    def holdings(self, collection: str, prefix: str = "", after: str = "") -> Holdings:
+    def holdings(
+        self, collection: str, prefix: str = "", after: str = "", within: Within = ()
+    ) -> Holdings:
         """The next 1,000 items whose ids begin with a prefix. Raises NotFound."""
-        return holdings.holdings(self.index, collection, prefix, after)
+        return holdings.holdings(self.index, collection, prefix, after, within)
+
+    def sees(self, collection: str, item: str, within: Within) -> bool:
+        """Whether an item is there, and in a part of the collection."""
+        try:
+            return is_within(self.index, collection, known_as(self.index, collection, item), within)
+        except NotFound:
+            return False
 
     def manifest(self, batch: str) -> Manifest:
         """A batch that was accepted. Raises NotFound."""
@@ -660,13 +747,19 @@ class Engine:
     # Ask
 
     def search(
-        self, collection: str, request: "SearchRequest | None" = None, **query: Any
+        self,
+        collection: str,
+        request: "SearchRequest | None" = None,
+        *,
+        within: Within = (),
+        **query: Any,
     ) -> "Answer":
         """Answer a query, or list items where nothing is searched for.
 
         Args:
             collection: its name.
             request: the query; or give its fields by name.
+            within: the part of the collection that is seen; what is outside is not there.
             query: ``text``, ``image`` and ``audio``, one or several; ``not_``, a dict of
                 negative parts; ``filter``, ``limit`` and the other fields of a search. An image
                 or sound is bytes, a path, ``item:ID``, or a URL of an allowed host.
@@ -682,7 +775,7 @@ class Engine:
 
         asked = search_request(**query) if request is None else request
         return self.searchers.ask(
-            collection, lambda searcher: searching.search(searcher, collection, asked)
+            collection, lambda searcher: searching.search(searcher, collection, asked, within)
         )
 
     def similar(
@@ -690,6 +783,8 @@ class Engine:
         collection: str,
         item: str,
         request: "SimilarRequest | None" = None,
+        *,
+        within: Within = (),
         **options: Any,
     ) -> "Answer":
         """Find items by every part that one of the collection has. Takes options as ``search``."""
@@ -698,5 +793,20 @@ class Engine:
 
         asked = similar_request(**options) if request is None else request
         return self.searchers.ask(
-            collection, lambda searcher: searching.similar(searcher, collection, item, asked)
+            collection,
+            lambda searcher: searching.similar(
+                searcher, collection, known_as(self.index, collection, item), asked, within
+            ),
         )
+
+    def gallery(self, collection: str, answer: "Answer") -> Gallery:
+        """An answer with the pictures of its hits, as a notebook shows it."""
+
+        def thumbnail(item: str) -> bytes | None:
+            try:
+                digest = self.digest(collection, item, "image")
+                return self.previews.thumbnail(digest, _SHOWN_SIDE)
+            except (NotFound, MediaError):  # it has none, or is gone
+                return None
+
+        return Gallery(orjson.loads(answer.to_json()), thumbnail)

@@ -49,7 +49,7 @@ class Product:
             if not signal.name.startswith(AGAINST)
         }
         """By signal ``u``, float64 (candidates,)."""
-        worded = np.array([bool(candidate.parts & WORDED) for candidate in candidates])
+        worded = np.array([bool(candidate.shared & WORDED) for candidate in candidates])
         self._weights: dict[str, Floats] = {}
         for signal in signals:
             if signal.name in self.values:

@@ -32,7 +32,9 @@ from triptych.fusion.blocks import JOINT, Block, Layout
 KEYWORD = "keyword"
 """The name of the one signal that is no vector: BM25 over the terms of the text."""
 
-WORDED = frozenset({"text", "speech", "writing"})
+NAMED = "named"
+"""Stands among the parts of an item that has words of the query, be it in its tags or names."""
+WORDED = frozenset({"text", "speech", "writing", NAMED})
 """The parts of an item that have words."""
 
 ALPHA = 0.5
@@ -203,6 +205,18 @@ class FusedQuery:
             if self.layout.modalities.get(term.block) in present
         }
         return self.scale(frozenset(compared & set(present) or compared or present))
+
+
+def compared_blocks(classes: Sequence[PresenceClass], layout: Layout) -> list[str]:
+    """The blocks that a query compares with items of its classes, in the order of the layout."""
+    present = {part for entry in classes for part in entry.present}
+    modalities = layout.modalities
+    return [
+        name
+        for name, where in layout.slices.items()
+        if (not present or modalities.get(name) is None or modalities[name] in present)
+        and any(entry.vector[where].any() for entry in classes)
+    ]
 
 
 def bounds(query: Block, item: Block) -> Bounds:

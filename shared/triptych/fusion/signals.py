@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.encoders.cards import Vectors
-from triptych.fusion.query import AGAINST, KEYWORD, FusedQuery
+from triptych.fusion.query import AGAINST, KEYWORD, NAMED, FusedQuery
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +25,11 @@ class Candidate:
     """What each word that matched adds to it, by the labels of the query."""
     features: NDArray[np.floating]
     """The item's fused vector (layout.dims,), float16 as the index keeps it."""
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """Its parts; words that match are one also where it has them in its tags or names alone."""
+        return self.parts if self.keyword is None else self.parts | {NAMED}
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,9 @@ class Signal:
 
 def measure(query: FusedQuery, candidates: Sequence[Candidate]) -> list[Signal]:
     """The keyword signal and one signal per query part, over all candidates."""
-    scale = {present: query.scale(present) for present in {c.parts for c in candidates}}
-    scales = np.array([scale[candidate.parts] for candidate in candidates])
+    shared = [candidate.shared for candidate in candidates]
+    scale = {present: query.scale(present) for present in set(shared)}
+    scales = np.array([scale[present] for present in shared])
     matrix = np.stack([candidate.features for candidate in candidates]).astype(np.float32)
     found = [_vector_signal(name, query, candidates, matrix, scales) for name in _parts(query)]
     if query.keyword_weight > 0:

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict  # pydantic needs this one below Python 
 
 from triptych.core import fields
 from triptych.core.fields import FIELDS, Kind
+from triptych.core.values import Place
 
 
 class Segment(TypedDict):
@@ -54,8 +55,11 @@ _TYPES: Mapping[Kind, Any] = {
     Kind.KEYWORD: str,
     Kind.TEXT: str,
     Kind.WHOLE: int,
+    Kind.NUMBER: float,
+    Kind.INSTANT: str,
     Kind.SCALARS: Mapping[str, str | bool | int | float | None],
     Kind.OBJECT: Mapping[str, str],
+    Kind.PLACE: Place,
 }
 
 

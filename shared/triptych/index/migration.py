@@ -13,7 +13,7 @@ from typing import Any
 
 from triptych.core.errors import NotFound
 from triptych.core.names import named
-from triptych.index.documents import Document, is_tombstone, with_digests
+from triptych.index.documents import Document, is_tombstone, kept
 from triptych.index.model import Listing, Outcome, SearchIndex
 from triptych.index.origin import mismatch
 
@@ -104,7 +104,8 @@ def compare(
 ) -> Difference:
     """Compare the counts, the ids, and a sample of the documents, spread evenly over the ids.
 
-    Digests are those of the media: a collection that was made before there were any lacks them.
+    What is looked up beside what is shown is made of it: a collection that was made before there
+    was any lacks it.
 
     ``sample`` is at least 1. A document is compared in all its fields but the float32 vector: the
     bits that every score is made of, its float16 ``features``, are among them.
@@ -137,7 +138,7 @@ def prune(target: SearchIndex, collection: str, ids: Iterable[str], *, version: 
 
 def _get(index: SearchIndex, collection: str, item: str) -> Document | None:
     try:
-        return with_digests(index.get(collection, item))
+        return kept(index.get(collection, item))
     except NotFound:
         return None
 

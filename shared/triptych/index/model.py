@@ -20,7 +20,11 @@ Value = str | float | bool
 
 @dataclass(frozen=True)
 class Range:
-    """Between these bounds, of numbers or of strings (in the order of their code points)."""
+    """Between these bounds, of numbers or of strings.
+
+    Values by key that are dates are compared with dates as instants, other strings in the order of
+    their code points.
+    """
 
     gte: float | str | None = None
     gt: float | str | None = None
@@ -29,8 +33,34 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Box:
+    """Between two parallels and two meridians, in degrees, the edges included.
+
+    Where ``west`` is the larger longitude, it lies across the date line.
+    """
+
+    north: float
+    south: float
+    west: float
+    east: float
+
+
+@dataclass(frozen=True)
+class Circle:
+    """All that is ``within`` so many metres of a point, along the surface."""
+
+    latitude: float
+    longitude: float
+    within: float
+
+
+@dataclass(frozen=True)
 class Condition:
-    """What the values of a field must be: all that is set must hold. They may be none."""
+    """What the values of a field must be: all that is set must hold. They may be none.
+
+    Numbers are compared exactly, dates among values by key as instants, and labels (a field that
+    is ``folded_in`` another) regardless of case.
+    """
 
     field: str
     """One of the filterable fields of the catalogue; of metadata with a key, ``metadata.year``."""
@@ -38,6 +68,24 @@ class Condition:
     all_of: tuple[Value, ...] = ()
     none_of: tuple[Value, ...] = ()
     within: Range | None = None
+    area: Box | Circle | None = None
+    """Of places."""
+    exists: bool | None = None
+    """Whether there is a value at all."""
+    prefix: str | None = None
+    """What a string begins with."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Conditions that must all hold (``and``), one of which must (``or``), or not all (``not``)."""
+
+    join: Literal["and", "or", "not"]
+    members: tuple["Condition | Group", ...]
+
+
+Conditions = Sequence[Condition | Group]
+"""All of which must hold."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +102,8 @@ class Sort:
     """An order by a field; items without it come last, equals by id."""
 
     field: str
-    """One of the sortable fields; of metadata, numbers come before strings before booleans."""
+    """One of the sortable fields; of metadata, numbers come before dates before other strings
+    before booleans."""
     descending: bool = False
 
 
@@ -70,7 +119,8 @@ class Clause:
     """One word, phrase, prefix or fuzzy word.
 
     An item's score for a ``word`` or ``phrase`` is BM25 as Lucene has it (k1 1.2, b 0.75), the
-    best of its fields and, for a word, of its stems; for ``prefix`` and ``fuzzy`` it is 1.
+    best of its fields, by their weights, and, for a word, of its stems and of ``plain``; for
+    ``prefix`` and ``fuzzy`` it is 1.
     """
 
     label: str
@@ -83,6 +133,8 @@ class Clause:
     edits: int = 0
     """``fuzzy``: how many letters may be wrong, left out, added or swapped with the next; the
     first letter must be right."""
+    plain: tuple[str, ...] = ()
+    """``word``: what is as good as its stems, if there is something: a phrase."""
 
 
 @dataclass(frozen=True)
@@ -134,11 +186,13 @@ class IndexQuery:
 
     words: Words = field(default_factory=Words)
     classes: Sequence[PresenceClass] = ()
-    filter: Sequence[Condition] = ()
+    filter: Conditions = ()
     candidates: int = 100
     """How many items the words contribute at most, and each presence class at least."""
     facets: Sequence[Facet] = ()
-    """Over the items that ``total`` counts."""
+    """Over the items that match a word or are among the best by vectors."""
+    exact_total: bool = False
+    """Whether the total has to be exact, where that takes more time."""
     fields: Sequence[str] | None = None
     """The fields of the documents that are needed; all that are public by default."""
     fingerprint: str | None = None
@@ -147,6 +201,9 @@ class IndexQuery:
     """If there is one, the items that have all the words by their inner product with it, too."""
     blocks: Collection[str] | None = None
     """Those that are scored, or None for all. The features of a match may lack the others."""
+    of_one_part: bool = False
+    """Whether all vectors are of one part of the query, such as its text: then the items that are
+    near by one block are mostly those that are near by another."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +224,8 @@ class Results:
 
     matches: Sequence[Match] = ()
     total: int = 0
-    """Items that match a word or are among the best by vectors."""
+    """Items within the filter that have a word of the query or a block that it is compared with,
+    however many candidates are asked for; if it is not exact, at least so many."""
     total_is_exact: bool = True
     took_ms: int = 0
     facets: Mapping[str, Counts] = field(default_factory=dict)
@@ -178,7 +236,7 @@ class Results:
 class Listing:
     """Items by a filter alone, in an order that does not depend on a query."""
 
-    filter: Sequence[Condition] = ()
+    filter: Conditions = ()
     sort: Sequence[Sort] = ()
     limit: int = 10
     after: Sequence[Any] | None = None
@@ -302,13 +360,19 @@ class SearchIndex(Protocol):
         """Return a document, as written by the latest ``bulk``. Raises NotFound."""
         ...
 
-    def fetch(
-        self, collection: str, ids: Collection[str], *, searched: bool = False
-    ) -> dict[str, Versioned]:
+    def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
         """The documents of items with their features, as written by the latest ``bulk``.
 
-        Nothing for the others; vectors may be left out. ``searched``: as searches see them, which
-        may be some moments older.
+        Nothing for the others; vectors may be left out.
+        """
+        ...
+
+    def shown(
+        self, collection: str, ids: Collection[str], fields: Sequence[str] | None
+    ) -> dict[str, Document]:
+        """What hits show of items: some fields, or all that clients see (None), and always the id.
+
+        As searches see them, which may be some moments older. Nothing for items that are gone.
         """
         ...
 

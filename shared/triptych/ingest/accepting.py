@@ -14,13 +14,14 @@ from pydantic import ValidationError
 
 from triptych.core.errors import Conflict, InvalidInput, KeyReused, MediaError, NotFound, TooLarge
 from triptych.core.item import MEDIA, Item, Modality
-from triptych.core.names import derive_id, is_id, printable
+from triptych.core.names import derive_id, is_id, printable, same_file
 from triptych.core.settings import Limits
 from triptych.core.values import describe
 from triptych.ingest.archives import Refused
 from triptych.ingest.chunk import Chunk, common, route
 from triptych.ingest.clock import Clock
 from triptych.ingest.content import content_digest, content_id
+from triptych.ingest.found import news
 from triptych.ingest.grouping import group_files
 from triptych.ingest.intake import Intake, Kept, Oversized, Uploaded
 from triptych.ingest.ledger import closed_manifest, stored_manifest
@@ -32,7 +33,9 @@ from triptych.ingest.manifest import (
     write_manifest,
 )
 from triptych.ingest.sent import FILE_FIELDS, ItemFields, ItemLine, Rejection
-from triptych.ingest.single import make_item, read_text
+from triptych.ingest.sidecars import objection, read_sidecar, sidecars
+from triptych.ingest.single import make_item, read_part
+from triptych.ingest.words import with_words
 from triptych.media.store import MediaStore
 
 
@@ -60,6 +63,8 @@ class Accepted:
     rejected: Sequence[Rejection]
     repeated: bool = False
     """Whether it was accepted before, under the same key."""
+    left_out: int = 0
+    """Files that nobody misses: hidden ones, and what systems keep beside the files of people."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,12 @@ class Acceptor:
         manifest, (entry,), repeated = self._stored(target, [Entry(item)], single=True)
         return AcceptedOne(_chunk(entry.item, manifest), repeated)
 
+    def changed(self, target: Target, item: Item) -> AcceptedOne:
+        """Accept an item whose media are stored. Raises StoreUnavailable."""
+        self.store.keep({digest for digest in (item.image, item.audio) if digest})
+        manifest, (entry,), _ = self._stored(target, [Entry(item)], single=True)
+        return AcceptedOne(_chunk(entry.item, manifest))
+
     def intake(self) -> Intake:
         """What takes the files of an upload."""
         return Intake(self.store, self.limits)
@@ -118,6 +129,7 @@ class Acceptor:
         """
         rejected: list[Rejection] = []
         lines = read_lines(data, form)
+        names, about = _names(uploads or {}), sidecars(uploads or {})
 
         def entries() -> Iterator[Entry]:
             for number, line in lines:
@@ -129,7 +141,9 @@ class Acceptor:
                 if uploads is None:
                     yield _of_server_files(item, line)
                 else:
-                    yield Entry(self._with_files(item, line.files, uploads))
+                    files = {part: _called(name, names) for part, name in line.files.items()}
+                    item = self._with_sidecars(item, files.values(), about, uploads)
+                    yield Entry(self._with_files(item, files, uploads))
 
         return self._accepted(target, entries(), rejected)
 
@@ -141,14 +155,19 @@ class Acceptor:
         rejected: list[Rejection] = []
 
         def entries() -> Iterator[Entry]:
-            named: set[str] = set()
+            about = sidecars(uploads)
+            named = {name for each in about.values() for name in each}
+            names = _names(uploads)
             for name, data in uploads.manifests.items():
-                yield from self._lines_of(name, data, uploads, named, rejected)
+                yield from self._lines_of(
+                    name, data, uploads, named, rejected, names=names, about=about
+                )
             groups, unknown = group_files(name for name in uploads if name not in named)
             for group in groups:
-                yield Entry(self._with_files(Item(id=group.id), group.files, uploads))
-            reason = "it is of no known kind by its extension"
-            refused = [*uploads.refused, *(Refused(name, reason) for name in unknown)]
+                item = Item(id=group.id)
+                item = self._with_sidecars(item, group.files.values(), about, uploads)
+                yield Entry(self._with_files(item, group.files, uploads))
+            refused = [*uploads.refused, *(Refused(name, objection(name)) for name in unknown)]
             taken = {group.id for group in groups}
             for one in refused:
                 item_id = derive_id(one.name)
@@ -157,7 +176,8 @@ class Acceptor:
                 rejected.append(rejection)
                 yield _rejected_entry(rejection, one.name)
 
-        return self._accepted(target, entries(), rejected)
+        accepted = self._accepted(target, entries(), rejected)
+        return replace(accepted, left_out=uploads.left_out)
 
     def _lines_of(
         self,
@@ -166,6 +186,9 @@ class Acceptor:
         uploads: Intake,
         named: set[str],
         rejected: list[Rejection],
+        *,
+        names: Mapping[str, str],
+        about: Mapping[str, Sequence[str]],
     ) -> Iterator[Entry]:
         """The items of a manifest among the files, whose names are relative to it."""
         try:
@@ -179,10 +202,11 @@ class Acceptor:
                 rejected.append(told)
                 yield _rejected_entry(told)
                 continue
-            files = {part: posixpath.normpath(folder / name) for part, name in line.files.items()}
-            names = {FILE_FIELDS.get(part, part): name for part, name in files.items()}
-            item = _item(line.model_copy(update=names), number, self.limits.text_chars)
+            files = {part: _called(str(folder / name), names) for part, name in line.files.items()}
+            renamed = {FILE_FIELDS.get(part, part): name for part, name in files.items()}
+            item = _item(line.model_copy(update=renamed), number, self.limits.text_chars)
             named |= set(files.values())
+            item = self._with_sidecars(item, files.values(), about, uploads)
             yield Entry(self._with_files(item, files, uploads))
 
     def items(self, target: Target, items: Iterable[Mapping[str, Any]]) -> Accepted:
@@ -271,7 +295,7 @@ class Acceptor:
             return earlier, entries, True
         manifest = replace(self._manifest(target, len(entries), single=single), content=content)
         try:
-            placed = write_manifest(self.store, manifest, entries)
+            placed = write_manifest(self.store, manifest, map(with_words, entries))
         except Conflict:
             # Another request under the key, at whatever gateway, was faster.
             if content is None or (earlier := self._earlier(target, content)) is None:
@@ -302,6 +326,22 @@ class Acceptor:
             single=single,
         )
 
+    def _with_sidecars(
+        self,
+        item: Item,
+        files: Iterable[str],
+        about: Mapping[str, Sequence[str]],
+        uploads: Mapping[str, Uploaded],
+    ) -> Item:
+        """The item with what sidecars say of its files, where its sender does not say it."""
+        for sidecar in (one for name in files for one in about.get(name, ())):
+            given = uploads[sidecar]
+            if isinstance(given, Oversized):
+                continue
+            data = self.store.get(given.digest) if isinstance(given, Kept) else given
+            item = item.noting(news(item.fields, read_sidecar(sidecar, data)))
+        return item
+
     def _with_files(
         self, item: Item, files: Mapping[Modality, str], uploads: Mapping[str, Uploaded]
     ) -> Item:
@@ -314,6 +354,16 @@ class Acceptor:
             else:
                 item = self._with_part(item, part, uploads[name])
         return item
+
+
+def _names(uploads: Iterable[str]) -> dict[str, str]:
+    """What uploads are called, by what all ways to write a name have in common."""
+    return {same_file(name): name for name in uploads}
+
+
+def _called(name: str, names: Mapping[str, str]) -> str:
+    """What the upload is called that a line means, if there is one."""
+    return names.get(same_file(name), posixpath.normpath(name))
 
 
 def _checked(fields: Mapping[str, Any], number: int) -> ItemLine | Rejection:
@@ -396,7 +446,8 @@ def _item(line: ItemLine, number: int, max_chars: int) -> Item:
 def _with_text(item: Item, given: str | bytes, max_chars: int) -> Item:
     """A copy with this text; one that can't be used is a failure, and goes no further."""
     try:
-        text = read_text(given, max_chars)
-        return replace(item, text=text, size=item.size + len(text.encode()))
-    except (MediaError, TooLarge) as error:
+        text, notes = read_part(given, max_chars, item.names.get("text", ""))
+        size = item.size + len(text.encode())
+        return replace(item, text=text, size=size).noted("text", notes)
+    except MediaError as error:
         return item.failing("text", error.reason)

@@ -20,13 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Self
 
 from triptych.core.errors import BadArchive, MediaError, TooLarge
 from triptych.core.names import printable
 from triptych.core.settings import Limits
-from triptych.ingest.grouping import is_archive
+from triptych.ingest.grouping import is_archive, is_companion, is_hidden
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -38,12 +37,13 @@ _MOST_AT_ONCE = 8 * 2**20
 """Bytes that a header of a TAR may have; a longer one is made to fill the memory."""
 _UNREADABLE = {0x41: "it is encrypted", 0x20: "it is a patch for another file"}
 """Flags of a member of a ZIP (APPNOTE.TXT 4.4.4): bits 0 and 6, and bit 5."""
+_UTF8 = 0x800
+"""The flag of a name in UTF-8: bit 11. Without it, it is in code page 437, by the specification."""
 _MOST_OF_DIRECTORY = 64 * 2**20
 """Bytes of the directory of a ZIP."""
 _REWIND = 1024
 _RATIO_FROM = 16 * 2**20
 """Bytes up to which any ratio is accepted: a drawing, or silence, compresses well."""
-_HIDDEN = "__MACOSX"
 
 
 _DAMAGE = (
@@ -97,8 +97,15 @@ class Refused:
     reason: str
 
 
-def members(stream: BinaryIO, limits: Limits) -> Iterator[Member | Refused]:
-    """The members of an archive, whatever its form; hidden ones and folders are left out.
+@dataclass(frozen=True)
+class LeftOut:
+    """A member that nobody misses: hidden, or what a system keeps beside the files of people."""
+
+    name: str
+
+
+def members(stream: BinaryIO, limits: Limits) -> Iterator[Member | Refused | LeftOut]:
+    """The members of an archive, whatever its form, without folders.
 
     Args:
         stream: of the archive; a file is read from its beginning.
@@ -117,8 +124,8 @@ def members(stream: BinaryIO, limits: Limits) -> Iterator[Member | Refused]:
             name = _clean(member.name)
             if reason := _objection(member.name, name, seen):
                 yield Refused(name, reason)
-            elif _is_hidden(name):
-                continue
+            elif is_hidden(name) or is_companion(name):
+                yield LeftOut(name)
             elif isinstance(member, Refused):
                 yield Refused(name, member.reason)
             else:
@@ -143,11 +150,6 @@ def _clean(name: str) -> str:
     while text.startswith("./"):
         text = text[2:]
     return printable(text, 4096)
-
-
-def _is_hidden(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return any(part.startswith(".") for part in parts) or _HIDDEN in parts[:1]
 
 
 def _objection(raw: str, name: str, seen: set[str]) -> str | None:
@@ -224,9 +226,19 @@ def _zip_members(file: BinaryIO, limits: Limits) -> Iterator[Member | Refused]:
                 raise TooLarge(_too_much(limits))
             reason = _zip_objection(info, limits)
             if reason is None:
-                yield Member(info.filename, info.file_size, partial(archive.open, info), alone=True)
+                opened = partial(archive.open, info)
+                yield Member(_zip_name(info), info.file_size, opened, alone=True)
             else:
-                yield Refused(info.filename, reason)
+                yield Refused(_zip_name(info), reason)
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """A name; without a mark it may be UTF-8 all the same, as the archives of a Mac have it."""
+    try:
+        marked = info.flag_bits & _UTF8
+        return info.filename if marked else info.filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
 
 
 def _zip_objection(info: zipfile.ZipInfo, limits: Limits) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from triptych.core.errors import NotFound
 from triptych.index import SearchIndex
+from triptych.ingest.changing import collect_links
 from triptych.ingest.collection_models import CollectionModels
 from triptych.ingest.derived import digests
 from triptych.ingest.ledger import ANNOUNCED, CLOSED, ClosedBatch, Ledger, closed_name
@@ -62,6 +63,7 @@ class Collector:
             StoreUnavailable, IndexUnavailable: some of it stays for the next time.
         """
         now = self.clock()
+        collect_links(self.store, now - self.grace, self._is_open)
         settled = now - min(self.grace, _SETTLED)
         notes = [note for note in self.store.documents(ERASED) if note.modified <= settled]
         erased = {note.name for note in notes}
@@ -88,6 +90,13 @@ class Collector:
             CollectionModels(self.store, self.index).forget(note.name)
             self.store.delete_document(ERASED, note.name)
         return Collected(media, derived, tombstones, batches)
+
+    def _is_open(self, batch: str) -> bool:
+        try:
+            read_manifest(self.store, batch)
+        except NotFound:
+            return False
+        return True
 
     def _kept(self) -> tuple[set[str], int | None]:
         """What open batches refer to, and the lowest number of any of them."""

@@ -3,19 +3,33 @@
 The libraries of a modality are imported where it is decoded: a worker has those of its own alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from triptych.core.item import Item, Modality
+from triptych.core.item import Item, Modality, Note
 from triptych.core.settings import Settings
+from triptych.media.previews import Previews, read_picture
 from triptych.media.store import MediaStore
 
-Decode = Callable[[Item], tuple[Mapping[str, Any], Any]]
-"""From an item to what decoding tells of it (fields), and its decoded media."""
+
+@dataclass(frozen=True)
+class Decoded:
+    """One modality of an item."""
+
+    media: Any
+    """An array, or a text."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the item that decoding tells."""
+    notes: Sequence[Note] = ()
+    """What was mended, or is missing."""
+
+
+Decode = Callable[[Item], Decoded]
 
 
 def decoder(modality: Modality, settings: Settings, store: MediaStore, *, side: int) -> Decode:
-    """What loads and decodes one modality of an item.
+    """What loads and decodes one modality of an item, and keeps a preview of it.
 
     Args:
         modality: which.
@@ -37,15 +51,16 @@ def decoder(modality: Modality, settings: Settings, store: MediaStore, *, side: 
 
 
 def _image(settings: Settings, store: MediaStore, side: int) -> Decode:
-    from triptych.media.image import decode_image
+    from triptych.media.image import fit_within
+    from triptych.media.packets import picture_details
 
-    def decode(item: Item) -> tuple[Mapping[str, Any], Any]:
-        return {}, decode_image(
-            store.get(str(item.image)),
-            side=side,
-            max_pixels=settings.limits.image_pixels,
-            background=settings.background,
-        )
+    previews = Previews(store, settings)
+
+    def decode(item: Item) -> Decoded:
+        picture = read_picture(store.get(str(item.image)), settings, side)
+        previews.keep_picture(str(item.image), picture.pixels)
+        pixels = fit_within(picture.pixels, side)
+        return Decoded(pixels, picture_details(picture.origin), picture.notes)
 
     return decode
 
@@ -54,18 +69,27 @@ def _text(settings: Settings) -> Decode:
     from triptych.media.text import clean_text
     from triptych.text.languages import detect
 
-    def decode(item: Item) -> tuple[Mapping[str, Any], str]:
+    def decode(item: Item) -> Decoded:
         cleaned = clean_text(str(item.text), max_chars=settings.limits.text_chars)
-        return {"language": item.language or detect(cleaned)}, cleaned
+        return Decoded(cleaned, {"language": item.language or detect(cleaned)})
 
     return decode
 
 
 def _audio(settings: Settings, store: MediaStore) -> Decode:
-    from triptych.media.audio import decode_audio
+    from triptych.media.audio import decode_sound
+    from triptych.media.sound_tags import sound_details
 
-    def decode(item: Item) -> tuple[Mapping[str, Any], Any]:
+    previews = Previews(store, settings)
+
+    def decode(item: Item) -> Decoded:
         seconds = settings.limits.audio_seconds
-        return {}, decode_audio(store.get(str(item.audio)), max_seconds=seconds)
+        data = store.get(str(item.audio))
+        sound = decode_sound(data, max_seconds=seconds)
+        previews.keep_sound(str(item.audio), sound.samples)
+        fields = {**sound_details(data, sound.said), "duration": round(sound.seconds, 3)}
+        if sound.format:
+            fields["format"] = [sound.format]
+        return Decoded(sound.samples, fields, sound.notes)
 
     return decode

@@ -19,14 +19,15 @@ import numpy as np
 import orjson
 
 from triptych.core.errors import Unavailable
-from triptych.core.item import MODALITIES, Item, Modality, Words
+from triptych.core.item import MODALITIES, Item, Modality, Note, Words
 from triptych.core.settings import Settings
 from triptych.encoders.cards import Vectors, fingerprint
 from triptych.fusion.blocks import Layout
 from triptych.ingest.chunk import Chunk
+from triptych.ingest.found import adopting
 from triptych.media.store import MediaStore
 
-_VERSION = 1
+_VERSION = 6
 """Goes up when analysis, decoding or this format changes what a step makes."""
 _HEAD = struct.Struct("<II")
 
@@ -38,9 +39,11 @@ class Derived:
     blocks: Mapping[str, Vectors] = field(default_factory=dict)
     """Block name to a float32 unit vector (dims,), or zeros."""
     fields: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the item: language, keywords, transcript, writing."""
+    """Fields of the item: language, keywords, transcript, writing; what the file says of itself."""
     words: Mapping[str, Words] = field(default_factory=dict)
     """The words of each searchable field that it filled."""
+    notes: tuple[Note, ...] = ()
+    """What was mended in the medium, or is missing."""
 
     def to_bytes(self) -> bytes:
         """As it is stored."""
@@ -49,6 +52,7 @@ class Derived:
                 "blocks": [[name, vector.size] for name, vector in self.blocks.items()],
                 "fields": self.fields,
                 "words": {name: list(words) for name, words in self.words.items()},
+                "notes": [list(note) for note in self.notes],
             }
         )
         vectors = b"".join(vector.astype("<f4").tobytes() for vector in self.blocks.values())
@@ -71,7 +75,8 @@ class Derived:
             blocks[name] = vectors[start : start + size]
             start += size
         words = {name: Words(*pair) for name, pair in header["words"].items()}
-        return cls(blocks, header["fields"], words)
+        notes = tuple(Note(*pair) for pair in header["notes"])
+        return cls(blocks, header["fields"], words, notes)
 
 
 @dataclass(frozen=True)
@@ -165,10 +170,9 @@ def _parts(
 
 def _described(item: Item, parts: Mapping[Modality, Derived]) -> tuple[Item, Mapping[str, Vectors]]:
     blocks: dict[str, Vectors] = {}
-    for derived in parts.values():
-        item = item.noting(derived.fields)
-        for name, words in derived.words.items():
-            item = item.with_words(name, words)
+    item = adopting(item, ((derived.fields, derived.words) for derived in parts.values()))
+    for modality, derived in parts.items():
+        item = item.noted(modality, derived.notes)
         blocks |= derived.blocks
     return item, blocks
 

@@ -1,14 +1,15 @@
 """The document of an item, assembled from what the steps made of it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from triptych.core.fields import FIELDS
-from triptych.core.item import MEDIA, MODALITIES, Item
+from triptych.core.item import MEDIA, MODALITIES, Item, Note
 from triptych.encoders.cards import Vectors
 from triptych.fusion.classifier import Prediction
-from triptych.index.documents import facts, pack_features
+from triptych.index.documents import pack_features
 from triptych.ingest.chunk import Chunk
 from triptych.ingest.derived import digests
 
@@ -28,12 +29,15 @@ def document(
         "batch": _batch(chunk),
         "sequence": chunk.sequence,
         "text": item.text,
-        "words": dict(item.words),
-        "plain": dict(item.plain),
+        # Of a failed item nothing is found, not even by its file name.
+        "words": dict(item.words) if modalities else {},
+        "plain": dict(item.plain) if modalities else {},
         "media": media,
         "names": dict(item.names),
         "errors": dict(item.errors),
+        "notes": {part: joined(notes) for part, notes in item.notes.items()},
         "fingerprint": chunk.fingerprint,
+        "size": item.size or None,
         **item.fields,
     }
     return completed(body, fused, prediction)
@@ -42,13 +46,13 @@ def document(
 def completed(
     body: dict[str, Any], fused: Vectors, prediction: Prediction | None
 ) -> dict[str, Any]:
-    """A document with its vector and prediction, and how its values by key are looked up."""
+    """A document with its vector and prediction."""
     if body.get("modalities") and fused.any():  # silence has no vector, and is near to nothing
         body |= {"vector": fused, "features": pack_features(fused)}
         if prediction is not None:
             predicted = {"label": prediction.label, "probability": prediction.probability}
             body |= {"predictions": predicted}
-    return _ordered({**body, "facts": facts(body)})
+    return _ordered(body)
 
 
 def _ordered(body: dict[str, Any]) -> dict[str, Any]:
@@ -65,10 +69,15 @@ def _without_empty(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def status(item: Item) -> str:
-    """indexed, partial (a part failed, others are searchable), or failed."""
-    if not item.errors:
+    """indexed, partial (a part, or some of one, is not searchable), or failed."""
+    if not item.errors and not any(lost for notes in item.notes.values() for _, lost in notes):
         return "indexed"
     return "partial" if any(item.has(modality) for modality in MODALITIES) else "failed"
+
+
+def joined(notes: Iterable[Note]) -> str:
+    """The notes on a part as a document has them."""
+    return "; ".join(text for text, _ in notes)
 
 
 def _batch(chunk: Chunk) -> str | None:

@@ -6,8 +6,16 @@ from typing import Any
 
 from triptych.core.errors import MediaError, TooLarge
 from triptych.core.settings import Limits
-from triptych.ingest.archives import Member, Refused, members
-from triptych.ingest.grouping import is_archive, is_manifest, modality_of, without_archive
+from triptych.ingest.archives import LeftOut, Member, Refused, members
+from triptych.ingest.grouping import (
+    is_archive,
+    is_companion,
+    is_hidden,
+    is_manifest,
+    modality_of,
+    without_archive,
+)
+from triptych.ingest.sidecars import MOST_BYTES, may_be_sidecar
 from triptych.media.store import MediaStore
 
 _BLOCK = 2**20
@@ -31,6 +39,11 @@ Uploaded = bytes | Kept | Oversized
 """A file of an upload; of a text, or one of no known kind, the bytes."""
 
 
+def _is_small(member: Member) -> bool:
+    """Whether it may be a sidecar."""
+    return may_be_sidecar(member.name) and member.size <= MOST_BYTES
+
+
 @dataclass
 class Intake(Mapping[str, Uploaded]):
     """Puts pictures and sounds into the media store as they come, and remembers texts.
@@ -42,6 +55,8 @@ class Intake(Mapping[str, Uploaded]):
     limits: Limits
     manifests: dict[str, bytes] = field(default_factory=dict)
     """Manifests among the files, by name."""
+    left_out: int = 0
+    """Files that nobody misses: hidden ones, and what systems keep beside the files of people."""
     _refused: list[Refused] = field(default_factory=list)
     _files: dict[str, Uploaded] = field(default_factory=dict)
     _held: int = 0
@@ -64,7 +79,9 @@ class Intake(Mapping[str, Uploaded]):
             BadArchive, TooLarge: the archive can't be read, or holds too much.
             StoreUnavailable: nothing can be stored now.
         """
-        if is_archive(name):
+        if is_companion(name) or is_hidden(name):
+            self.left_out += 1
+        elif is_archive(name):
             self.take_archive(file, f"{without_archive(name)}/")
         else:
             self._take(name, _read(file, self.limits.file_bytes + 1))
@@ -73,9 +90,11 @@ class Intake(Mapping[str, Uploaded]):
         """All files of an archive, whose names get this prefix. Raises as ``take``."""
         for member in members(stream, self.limits):
             name = prefix + member.name
-            if isinstance(member, Refused):
+            if isinstance(member, LeftOut):
+                self.left_out += 1
+            elif isinstance(member, Refused):
                 self._refused.append(Refused(name, member.reason))
-            elif modality_of(name) is None and not is_manifest(name):
+            elif modality_of(name) is None and not is_manifest(name) and not _is_small(member):
                 reason = "it is of no known kind by its extension"
                 self._refused.append(Refused(name, reason))
             else:
@@ -94,6 +113,8 @@ class Intake(Mapping[str, Uploaded]):
         elif is_manifest(name):
             self._hold(size)
             self.manifests[name] = data
+        elif may_be_sidecar(name):
+            self._files[name] = Kept(self.store.put(data), size)
         elif modality_of(name) in {None, "text"}:
             self._hold(size)
             self._files[name] = data

@@ -191,7 +191,9 @@ class Ledger:
                 if settlement.outcomes.get(entry.item.ordinal) in _KEPT
             ]
             closed = ClosedBatch(manifest, settlement.counts, time.time(), kept)
-            self.store.write_document(CLOSED, closed_name(manifest.batch), closed.to_json())
+            name = closed_name(manifest.batch)
+            if not self.store.create_document(CLOSED, name, closed.to_json()):
+                closed = self.closed(manifest.batch)  # another process was faster, or died here
             tell(closed)
         delete_manifest(self.store, manifest.batch)
 

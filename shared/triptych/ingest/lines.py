@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from triptych.core.errors import InvalidInput
-from triptych.core.fields import FIELDS, Kind
+from triptych.core.fields import FIELDS, Field, Kind
 from triptych.core.names import is_id, printable
 from triptych.core.strict_json import read_object
 from triptych.core.values import describe
@@ -50,6 +50,10 @@ _ARRAY = re.compile(rb"\[\s*([{\]]|$)")
 _HTML = re.compile(rb"<!doctype html|<html", re.IGNORECASE)
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _COLUMNS = ("text_file", "image", "audio")
+_PARTS = {
+    field.name: field.kinds_of_values for field in FIELDS.sendable if field.kind is Kind.PLACE
+}
+"""The fields of which each number has a column, such as ``place.latitude``."""
 
 
 def read_lines(data: bytes, form: Form = "jsonl") -> Lines:
@@ -158,7 +162,8 @@ def _rows(reader: Any, header: Sequence[str]) -> Lines:
 def _check_header(header: Sequence[str]) -> None:
     """Raise InvalidInput for a header row with a column that means nothing, or one twice."""
     fields = FIELDS.sendable
-    plain = {field.name for field in fields if not field.keyed} | set(_COLUMNS)
+    plain = {field.name for field in fields if not _has_parts(field)} | set(_COLUMNS)
+    plain |= {f"{name}.{part}" for name, parts in _PARTS.items() for part in parts}
     keyed = {field.name for field in fields if field.keyed}
     for position, name in enumerate(header):
         base, dot, key = name.partition(".")
@@ -173,6 +178,11 @@ def _check_header(header: Sequence[str]) -> None:
             )
 
 
+def _has_parts(field: Field) -> bool:
+    """Whether a column has one of its values, and not the whole field."""
+    return field.keyed or field.name in _PARTS
+
+
 def _values(cells: Mapping[str, str]) -> dict[str, Any]:
     """The values of a row; an empty cell is none."""
     values: dict[str, Any] = {}
@@ -182,7 +192,7 @@ def _values(cells: Mapping[str, str]) -> dict[str, Any]:
             continue
         if name in _COLUMNS:
             values[name] = cell
-        elif (field := FIELDS[name]).keyed:
+        elif _has_parts(field := FIELDS[name]):
             values.setdefault(name, {})[key] = _scalar(cell)
         elif field.many:
             values[name] = [part for value in cell.split(MANY) if (part := value.strip())]

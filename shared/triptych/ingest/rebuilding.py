@@ -29,6 +29,7 @@ from triptych.core.errors import (
     ModelUnavailable,
     NotFound,
 )
+from triptych.core.fields import FIELDS
 from triptych.core.item import MODALITIES, Item, Modality
 from triptych.core.settings import Settings
 from triptych.encoders.weights import WeightsError
@@ -74,9 +75,9 @@ _SEEN = " seen"
 """How a note ends that a pass has seen, which completes the items that it is about."""
 _OF_ENCODERS = frozenset(
     {"fingerprint", "features", "vector", "words", "plain", "language", "keywords", "transcript",
-     "writing", "errors", "status", "modalities", "predictions", "facts"}
+     "writing", "errors", "notes", "status", "modalities", "predictions"}
 )  # fmt: skip
-"""The fields that other encoders or models may change; ``facts`` are made of others."""
+"""The fields that other encoders or models may change."""
 
 log = structlog.get_logger(__name__)
 
@@ -691,8 +692,9 @@ def _is_settled(here: Held, there: Held | None, fingerprint: str) -> bool:
 
 
 def _differences(one: Document, other: Document) -> set[str]:
-    """The fields that two documents do not share, but for what encoders make."""
-    return {name for name in {*one, *other} - _OF_ENCODERS if one.get(name) != other.get(name)}
+    """The fields that two documents do not share, but for what encoders and indexes make."""
+    names = {*one, *other} - _OF_ENCODERS - FIELDS.looked_up
+    return {name for name in names if one.get(name) != other.get(name)}
 
 
 def _ids(index: SearchIndex, name: str, step: int) -> Iterator[str]:

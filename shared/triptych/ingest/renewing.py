@@ -20,7 +20,8 @@ from triptych.fusion.extended import Learnt
 from triptych.index.documents import Document, unpack_features
 from triptych.index.origin import Origin
 from triptych.ingest.derived import Derived, text_digest
-from triptych.ingest.documents import completed
+from triptych.ingest.documents import completed, joined
+from triptych.ingest.found import news
 
 _FOUND: Mapping[Modality, tuple[str, ...]] = {
     "image": ("writing",),
@@ -86,7 +87,7 @@ class Renewal:
             if part in missing and part in media:
                 item = item.with_media(part, media[part])
         if "text" in missing and (text := document.get("text")) is not None:
-            language = _sent_language(document, text)
+            language = sent_language(document, text)
             item = item.with_text(text).noting({"language": language} if language else {})
         return item
 
@@ -115,9 +116,14 @@ class Renewal:
         for modality, one in derived.items():
             for name in _FOUND[modality]:
                 body.pop(name, None)
-            body |= one.fields
+            fresh = news(body, one.fields)
+            body |= fresh
+            if one.notes:
+                body["notes"] = {**body.get("notes", {}), modality: joined(one.notes)}
             _forget_words(body, _WORDS[modality])
             for name, words in one.words.items():
+                if name in one.fields and name not in fresh:
+                    continue
                 body["words"] = {**body.get("words", {}), name: words.stems}
                 body["plain"] = {**body.get("plain", {}), name: words.plain}
             blocks.update(one.blocks)
@@ -161,7 +167,7 @@ class Renewal:
         body["status"] = "partial" if body["modalities"] else "failed"
 
 
-_VECTORS = frozenset({"vector", "features", "predictions", "facts"})
+_VECTORS = frozenset({"vector", "features", "predictions"})
 _NOT_ANEW = "can't be made anew: "
 """Stands in the error of a part of which a rebuild could not make all vectors."""
 
@@ -181,7 +187,7 @@ def _restore(body: dict[str, Any], derived: Iterable[Modality]) -> None:
     parts = {*body.get("modalities", ()), *again}
     body["modalities"] = [part for part in MODALITIES if part in parts]
     body["errors"] = {part: error for part, error in errors.items() if part not in again}
-    body["status"] = "partial" if body["errors"] else "indexed"
+    body["status"] = "partial" if body["errors"] or body.get("notes") else "indexed"
     if not body["errors"]:
         del body["errors"]
 
@@ -192,7 +198,7 @@ def _forget_words(body: dict[str, Any], name: str) -> None:
             body[kind] = {other: words for other, words in body[kind].items() if other != name}
 
 
-def _sent_language(document: Document, text: str) -> str | None:
+def sent_language(document: Document, text: str) -> str | None:
     """The language of a text if its sender said it; None if it was detected, and will be again."""
     digests, language = document.get("digests", ()), document.get("language")
     return None if text_digest(text, None) in digests else language

@@ -24,6 +24,7 @@ USED = "used"
 """The folder of what became of uploads that were used."""
 PART_BYTES = 8 * 2**20
 """The most that a part has; so much of each upload that is under way is in the memory."""
+ANY = ("*",)
 _ID = re.compile(r"[0-9a-f]{32}-([0-9]{1,15})")
 _ABOUT = "about.json"
 _NAME_BYTES = 1024
@@ -58,6 +59,9 @@ class ResumableUpload:
     parts: tuple[Part, ...]
     expires: float
     """Seconds since 1970."""
+    collections: tuple[str, ...] = ANY
+    """Those that its sender may fill, by names and beginnings that end with ``*``: the upload is
+    for nobody who may fill less."""
 
     @property
     def offset(self) -> int:
@@ -80,13 +84,16 @@ class ResumableUploads:
     """Seconds that an upload waits for its next bytes."""
     clock: Callable[[], float] = time.time
 
-    def create(self, size: int, name: str = "", kind: str = "") -> ResumableUpload:
+    def create(
+        self, size: int, name: str = "", kind: str = "", collections: tuple[str, ...] = ANY
+    ) -> ResumableUpload:
         """Begin one.
 
         Args:
             size: bytes that it will have.
             name: what the file is called.
             kind: its media type.
+            collections: those that its sender may fill.
 
         Raises:
             InvalidInput, TooLarge: no upload can be like this.
@@ -97,14 +104,15 @@ class ResumableUploads:
         if len(name.encode()) > _NAME_BYTES:
             raise InvalidInput(f"the name of an upload has at most {_NAME_BYTES} bytes")
         upload_id = f"{uuid.uuid4().hex}-{size}"
-        about = json.dumps({"name": name, "kind": kind}).encode()
+        about = json.dumps({"name": name, "kind": kind, "collections": collections}).encode()
         self.store.write_document(_folder(upload_id), _ABOUT, about)
         # It is there before it is counted: two that see each other may both be refused, but
         # never are both let in where there is room for one.
         if self._taken() > (limit := self.limits.uploads_bytes):
             self.delete(upload_id)
             raise NoRoom(f"uploads that are not used have {limit} bytes already: try again later")
-        return ResumableUpload(upload_id, size, name, kind, (), self.clock() + self.ttl)
+        expires = self.clock() + self.ttl
+        return ResumableUpload(upload_id, size, name, kind, (), expires, collections)
 
     def find(self, upload_id: str) -> ResumableUpload:
         """One that is not used and has not expired. Raises NotFound."""
@@ -115,7 +123,10 @@ class ResumableUploads:
         if expires <= self.clock():
             raise NotFound(f"upload {upload_id} has expired")
         parts = tuple(_connected(found))
-        return ResumableUpload(upload_id, size, about["name"], about["kind"], parts, expires)
+        collections = tuple(about.get("collections", ANY))  # begun before there were keys
+        return ResumableUpload(
+            upload_id, size, about["name"], about["kind"], parts, expires, collections
+        )
 
     def append(self, upload: ResumableUpload, stream: Any) -> ResumableUpload:
         """Keep more bytes; what arrived before the stream broke off is kept, too.

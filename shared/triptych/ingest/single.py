@@ -1,15 +1,15 @@
 """A single item, whose media are stored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from triptych.core.errors import InvalidInput, MediaError, TooLarge
-from triptych.core.item import MEDIA, Item, Modality
+from triptych.core.errors import InvalidInput, MediaError
+from triptych.core.item import MEDIA, Item, Modality, Note
 from triptych.core.names import printable
 from triptych.ingest.content import content_digest, content_id
 from triptych.ingest.sent import ItemFields
 from triptych.media.store import MediaStore
-from triptych.media.text import clean_text, decode_text
+from triptych.media.text import CleanText, decode_text, read_text
 
 
 def make_item(
@@ -27,23 +27,20 @@ def make_item(
         fields: what is known of the item.
         files: the bytes of its parts; a text may be a file, too.
         names: what the uploader called these files.
-        max_chars: the limit of a text.
+        max_chars: the limit of a text; what is longer is cut.
 
     Raises:
         InvalidInput: the item has no part.
-        TooLarge: the text is above the limit.
         StoreUnavailable: the item is not accepted.
     """
     if not files and fields.text is None:
         raise InvalidInput("item has no image, text or audio")
     text, errors = None, {}
+    notes: Sequence[Note] = ()
     raw = files.get("text", fields.text)
     if raw is not None:
         try:
-            text = read_text(raw, max_chars)
-        except TooLarge as error:
-            error.field = "text"
-            raise
+            text, notes = read_part(raw, max_chars, names.get("text", ""))
         except MediaError as error:
             errors["text"] = error.reason
     digests = {part: store.put(files[part]) for part in MEDIA if part in files}
@@ -57,13 +54,14 @@ def make_item(
         audio=digests.get("audio"),
         size=sum(len(files[part]) for part in digests) + len((text or "").encode()),
     )
+    item = item.noted("text", notes)
     if not item.id:
         item = replace(item, id=content_id(item))
     return item if errors else item.noting({"content": content_digest(item)})
 
 
-def read_text(given: str | bytes, max_chars: int) -> str:
-    """The clean text of a field or a file. Raises MediaError, TooLarge."""
+def read_part(given: str | bytes, max_chars: int, name: str = "") -> CleanText:
+    """The clean text of a field, or of a file of this name. Raises MediaError."""
     if isinstance(given, bytes):
-        return decode_text(given, max_chars=max_chars)
-    return clean_text(given, max_chars=max_chars)
+        return decode_text(given, max_chars=max_chars, name=name)
+    return read_text(given, max_chars=max_chars)

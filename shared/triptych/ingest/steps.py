@@ -12,15 +12,19 @@ from typing import Any
 import structlog
 
 from triptych.core.errors import InvalidInput, NotFound, Unavailable, internal
+from triptych.core.fields import FIELDS, Kind, strings
 from triptych.core.item import Item, Modality, Words
 from triptych.encoders.extractors import Extract
 from triptych.fusion.blocks import Layout
 from triptych.ingest.chunk import Chunk
-from triptych.ingest.decoding import Decode
+from triptych.ingest.decoding import Decode, Decoded
 from triptych.ingest.derived import Derived, DerivedStore, part_digest
-from triptych.text.analysis import analyse
+from triptych.ingest.words import LANGUAGE
+from triptych.text.analysis import analyse, analyse_each
 
 _DECODED_BYTES = 64 * 2**20
+_DECODED_CHARS = 2**16
+"""Of texts: encoding them takes seconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -85,26 +89,27 @@ class Step:
     ) -> list[int]:
         """Describe these rows and keep what is made; returns those for which there was no time.
 
-        Decoded media is dropped before too much of it is there: an hour of sound is 300 MB.
+        Decoded media is dropped before too much of it is there: an hour of sound is 300 MB. Long
+        texts are encoded a few at a time, so that there is a look at the clock in between.
         """
         started = self.clock()
-        media: dict[int, tuple[Mapping[str, Any], Any]] = {}
-        size = 0
+        media: dict[int, Decoded] = {}
+        full = 0.0
         waiting = list(rows)
         while waiting and (waiting[0] == rows[0] or self.clock() - started < self.seconds):
             row = waiting.pop(0)
             if (decoded := self._decoded(items, row)) is None:
                 continue
             media[row] = decoded
-            size += getattr(decoded[1], "nbytes", len(decoded[1]))
+            full += _share(decoded.media)
             del decoded  # nothing else holds what may be large
-            if size >= _DECODED_BYTES:
+            if full >= 1:
                 self._keep(items, kind, digests, media)
-                media, size = {}, 0
+                media, full = {}, 0.0
         self._keep(items, kind, digests, media)
         return waiting
 
-    def _decoded(self, items: list[Item], row: int) -> tuple[Mapping[str, Any], Any] | None:
+    def _decoded(self, items: list[Item], row: int) -> Decoded | None:
         item = items[row]
         try:
             return self.decode(item)
@@ -122,25 +127,22 @@ class Step:
         items: list[Item],
         kind: str,
         digests: Mapping[int, str],
-        media: dict[int, tuple[Mapping[str, Any], Any]],
+        media: dict[int, Decoded],
     ) -> None:
         made = dict(self._extract(items, media))
         self.kept.write(kind, {digests[row]: derived for row, derived in made.items()})
 
     def _extract(
-        self, items: list[Item], media: Mapping[int, tuple[Mapping[str, Any], Any]]
+        self, items: list[Item], media: Mapping[int, Decoded]
     ) -> Iterator[tuple[int, Derived]]:
         """Encode some media together; if that fails, one by one, to find which it is."""
         if not media:
             return
         try:
-            extracted = self.extract([decoded for _, decoded in media.values()])
-            fields = [
-                {**known, **note}
-                for (known, _), note in zip(media.values(), extracted.notes, strict=True)
-            ]
+            extracted = self.extract([decoded.media for decoded in media.values()])
             words = [
-                self._words(items[row], known) for row, known in zip(media, fields, strict=True)
+                self._words(items[row], decoded, found)
+                for (row, decoded), found in zip(media.items(), extracted.notes, strict=True)
             ]
         except Exception as error:
             if len(media) > 1:
@@ -151,15 +153,35 @@ class Step:
             log.exception("item can't be encoded", id=items[row].id, modality=self.modality)
             items[row] = items[row].failing(self.modality, internal(error))
             return
-        for position, row in enumerate(media):
+        for position, (row, decoded) in enumerate(media.items()):
             blocks = {name: vectors[position] for name, vectors in extracted.blocks.items()}
-            yield row, Derived(blocks, fields[position], words[position])
+            fields = {**decoded.fields, **extracted.notes[position]}
+            yield row, Derived(blocks, fields, words[position], tuple(decoded.notes))
 
-    def _words(self, item: Item, fields: Mapping[str, Any]) -> dict[str, Words]:
-        """The words of its text, or of the text that was recognised in its media."""
+    def _words(self, item: Item, decoded: Decoded, found: Mapping[str, Any]) -> dict[str, Words]:
+        """The words of its text, or of what its media say and of the text recognised in them."""
         if self.modality == "text":
-            return {"text": analyse(str(item.text), fields["language"])}
-        return {
-            name: analyse(recognised["text"], recognised.get("language"))
-            for name, recognised in fields.items()
+            return {"text": analyse(str(item.text), decoded.fields["language"])}
+        said = {
+            name: _words_of(name, value)
+            for name, value in decoded.fields.items()
+            if FIELDS[name].searchable
         }
+        recognised = {
+            name: analyse(each["text"], each.get("language")) for name, each in found.items()
+        }
+        return said | recognised
+
+
+def _words_of(name: str, value: Any) -> Words:
+    """The words of what a file says of itself; only a text is long enough to tell its language."""
+    if FIELDS[name].kind is Kind.TEXT:
+        return analyse(value)
+    return analyse_each(strings(value), LANGUAGE)
+
+
+def _share(media: Any) -> float:
+    """How much of what is encoded together one medium is."""
+    if isinstance(media, str):
+        return len(media) / _DECODED_CHARS
+    return float(getattr(media, "nbytes", len(media))) / _DECODED_BYTES

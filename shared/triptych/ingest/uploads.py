@@ -6,7 +6,8 @@ else is sent with it.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -19,15 +20,14 @@ from triptych.ingest.content import content_digest, content_id
 from triptych.ingest.grouping import group_files, is_archive, is_manifest
 from triptych.ingest.lines import form_of, read_lines
 from triptych.ingest.sent import FILE_FIELDS, ItemLine, Rejection
-from triptych.ingest.walking import Found, Walk
-from triptych.media.text import clean_text, decode_text
+from triptych.ingest.sidecars import MOST_BYTES, as_sent, objection, read_sidecar, sidecars
+from triptych.ingest.walking import Found, Walk, as_it_is_called
+from triptych.media.text import decode_text, read_text
 
 _MAX_ITEMS = 200
 _MAX_BYTES = 32 * 2**20
 _ASKED = 1000
 """Items of which a collection is asked at once whether it has them."""
-_NO_LIMIT = 2**62
-
 Known = Callable[[Mapping[str, str]], set[str]]
 """Of ids with the digests of their content: those that a collection has just so."""
 
@@ -65,6 +65,8 @@ class Sources:
     manifests: list[Found]
     files: dict[str, Found]
     """Pictures, texts and sounds by name, but for those that a manifest names."""
+    sidecars: Mapping[str, Sequence[Found]]
+    """By the name of the picture or sound that they are about."""
 
     @property
     def is_empty(self) -> bool:
@@ -79,15 +81,37 @@ class Sources:
                 self.walk.skips.add(name, "too large", reason)
                 del self.files[name]
 
-    def items(self) -> Iterator[Outgoing]:
-        """Every item: those of manifests, and files of one stem."""
+    def items(self, text_chars: int) -> Iterator[Outgoing]:
+        """Every item: those of manifests, and files of one stem.
+
+        ``text_chars`` is the limit of a text, which its receiver cuts.
+        """
         for manifest in self.manifests:
-            yield from _lines(manifest, self.walk)
+            for number, line, found in _lines(manifest, self.walk):
+                try:
+                    yield _outgoing(self._with_sidecars(line), found, text_chars)
+                except InvalidInput as error:
+                    self.walk.skips.add(f"{manifest.name}:{number}", "bad line", error.reason)
         groups, _ = group_files(self.files)
         for group in groups:
             named = {FILE_FIELDS.get(part, part): name for part, name in group.files.items()}
             found = {name: self.files[name] for name in group.files.values()}
-            yield _outgoing(ItemLine(id=group.id, **named), found)
+            line = self._with_sidecars(ItemLine(id=group.id, **named))
+            yield _outgoing(line, found, text_chars)
+
+    def _with_sidecars(self, line: ItemLine) -> ItemLine:
+        """A line with what sidecars say of its files, where it does not say it."""
+        for found in (one for name in line.files.values() for one in self.sidecars.get(name, ())):
+            try:
+                with found.path.open("rb") as file:
+                    said = as_sent(read_sidecar(found.name, file.read(MOST_BYTES + 1)))
+            except OSError as error:
+                reason = error.strerror or str(error)
+                self.walk.skips.add(found.name, "unreadable", reason)
+                continue
+            fresh = {name: value for name, value in said.items() if not getattr(line, name)}
+            line = line.model_copy(update=fresh)
+        return line
 
 
 def find_sources(paths: Iterable[Path], walk: Walk) -> Sources:
@@ -112,12 +136,15 @@ def find_sources(paths: Iterable[Path], walk: Walk) -> Sources:
             manifests.append(found)
         else:
             media[found.name] = found
+    about = {
+        medium: [media.pop(name) for name in names] for medium, names in sidecars(media).items()
+    }
     for name in group_files(media)[1]:
-        walk.skips.add(name, "unknown extension", "of no known kind by its extension")
+        walk.skips.add(name, "unknown extension", objection(name).removeprefix("it is "))
         del media[name]
     named = {path for manifest in manifests for path in _named_by(manifest)}
     rest = {name: found for name, found in media.items() if found.path not in named}
-    return Sources(walk, archives, manifests, rest)
+    return Sources(walk, archives, manifests, rest, about)
 
 
 def only_unknown(items: Iterable[Outgoing], walk: Walk, known: Known) -> Iterator[Outgoing]:
@@ -164,7 +191,7 @@ def uploads_of(items: Iterable[Outgoing]) -> Iterator[Upload]:
         yield upload
 
 
-def _lines(manifest: Found, walk: Walk) -> Iterator[Outgoing]:
+def _lines(manifest: Found, walk: Walk) -> Iterator[tuple[int, ItemLine, Mapping[str, Found]]]:
     """The lines of a manifest; the files that they name are relative to it."""
     try:
         lines = read_lines(manifest.path.read_bytes(), form_of(manifest.name))
@@ -180,17 +207,16 @@ def _lines(manifest: Found, walk: Walk) -> Iterator[Outgoing]:
             continue
         named, found = {}, {}
         for part, file in line.files.items():
-            path = manifest.path.parent / file
+            path = _beside(manifest, file)
             name = walk.name(path) or file
             named[FILE_FIELDS.get(part, part)] = name
+            if not walk.lets(path):
+                continue  # as if it were not there
             try:
                 found[name] = Found(name, path, path.stat().st_size)
             except OSError:
                 continue  # its receiver says that it is not there
-        try:
-            yield _outgoing(line.model_copy(update=named), found)
-        except InvalidInput as error:
-            walk.skips.add(f"{manifest.name}:{number}", "bad line", error.reason)
+        yield number, line.model_copy(update=named), found
 
 
 def _named_by(manifest: Found) -> Iterator[Path]:
@@ -202,14 +228,22 @@ def _named_by(manifest: Found) -> Iterator[Path]:
     for _, line in lines:
         if isinstance(line, ItemLine):
             for name in line.files.values():
-                yield manifest.path.parent / name
+                yield _beside(manifest, name)
 
 
-def _outgoing(line: ItemLine, found: Mapping[str, Found]) -> Outgoing:
+def _beside(manifest: Found, name: str) -> Path:
+    """A file that a manifest names, in whatever form: it may come from another system."""
+    path = manifest.path.parent / name
+    if "\\" in name and not path.exists():
+        path = manifest.path.parent / name.replace("\\", "/")
+    return as_it_is_called(Path(os.path.normpath(path)))
+
+
+def _outgoing(line: ItemLine, found: Mapping[str, Found], text_chars: int) -> Outgoing:
     """An item under the id that its receiver would give it, if it has none."""
     if line.id is None:
         names = "+".join(line.files.values())
-        text = clean_text(line.text or "", max_chars=_NO_LIMIT) if not names else None
+        text = read_text(line.text or "", max_chars=text_chars).text if not names else None
         item = Item("", text=text, fields=line.values())
         item_id = derive_id(names) if names else content_id(item)
         line = line.model_copy(update={"id": item_id})
@@ -219,15 +253,15 @@ def _outgoing(line: ItemLine, found: Mapping[str, Found]) -> Outgoing:
         str(line.id),
         files={name: file.path for name, file in found.items()},
         size=len(body) + sum(file.size for file in found.values()),
-        content=partial(_content, line, found),
+        content=partial(_content, line, found, text_chars),
     )
 
 
-def _content(line: ItemLine, found: Mapping[str, Found]) -> str | None:
+def _content(line: ItemLine, found: Mapping[str, Found], text_chars: int) -> str | None:
     item = Item(line.id or "", fields=line.values())
     try:
         if line.text is not None:
-            item = item.with_text(clean_text(line.text, max_chars=_NO_LIMIT))
+            item = item.with_text(read_text(line.text, max_chars=text_chars).text)
         for part, name in line.files.items():
             if name not in found:
                 return None
@@ -236,7 +270,8 @@ def _content(line: ItemLine, found: Mapping[str, Found]) -> str | None:
                     item = item.with_media(part, hashlib.file_digest(file, "sha256").hexdigest())
             else:
                 data = found[name].path.read_bytes()
-                item = item.with_text(decode_text(data, max_chars=_NO_LIMIT))
+                decoded = decode_text(data, max_chars=text_chars, name=name)
+                item = item.with_text(decoded.text)
     except InvalidInput:
         return None  # its receiver says why
     return content_digest(item)

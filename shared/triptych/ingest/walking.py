@@ -1,29 +1,36 @@
 """The files of this machine that are to be added: what each is called, and what is left out.
 
-A file is called by its path relative to a root, by default the working folder; one that is not
-below the root by its whole path without the first slash. So the same file has the same name
-however it is given (``photos``, ``./photos/``, ``../here/photos``), and two files have two names.
+A file is called by its path relative to a root, by default the working folder. So the same file has
+the same name however it is given (``photos``, ``./photos/``, ``../here/photos``). One that is not
+below the root is called by its path in the folder that was given; of several, in the nearest one
+that holds them all. So two files of one run have two names.
 """
 
 import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from triptych.core.names import printable
+from triptych.core.names import composed, printable
+from triptych.ingest.grouping import is_companion
 
 Kind = Literal[
-    "unchanged", "hidden", "excluded", "unknown extension", "too large", "unreadable", "refused",
-    "not a file", "bad line", "nested archive", "link to a folder", "same name",
+    "unchanged", "hidden", "system file", "excluded", "not there", "unknown extension",
+    "too large", "unreadable", "refused", "not a file", "bad line", "nested archive",
+    "link to a folder", "same name",
 ]  # fmt: skip
 """Why a file is left out."""
 
-LOST: frozenset[Kind] = frozenset({"too large", "unreadable", "refused", "bad line", "same name"})
+LOST: frozenset[Kind] = frozenset(
+    {"too large", "not there", "unreadable", "refused", "bad line", "same name"}
+)
 """What a user would have wanted to have: it makes a run end as one that failed."""
 
 
@@ -39,7 +46,7 @@ class Skip:
 
 @dataclass
 class Skips:
-    """What is left out: counts by kind, and every file but the hidden and unchanged ones."""
+    """What is left out: counts by kind, and every file that a user may miss."""
 
     counts: Counter[Kind] = field(default_factory=Counter)
     listed: list[Skip] = field(default_factory=list)
@@ -47,7 +54,7 @@ class Skips:
     def add(self, name: str, kind: Kind, reason: str = "") -> None:
         """One more."""
         self.counts[kind] += 1
-        if kind not in {"hidden", "unchanged", "excluded"}:
+        if kind not in {"hidden", "system file", "unchanged", "excluded"}:
             self.listed.append(Skip(name, kind, reason or kind))
 
     @property
@@ -82,32 +89,47 @@ class Walk:
         exclude: patterns as shells have them. One without a slash is compared with the name of
             each file and folder, one with a slash with the whole name.
         skips: is told of what is left out.
+        inside: folders that every file must lie in, links followed; none: it may lie anywhere.
     """
 
     root: Path = field(default_factory=Path.cwd)
     exclude: tuple[str, ...] = ()
     skips: Skips = field(default_factory=Skips)
+    inside: tuple[Path, ...] = ()
     present: set[str] = field(default_factory=set)
     """The names of all files that are there, also of those that are left out."""
     closed: list[str] = field(default_factory=list)
     """The names of folders that can't be read, or are left out: nothing is known of their files."""
     _taken: dict[str, Path] = field(default_factory=dict)
+    _elsewhere: Path | None = None
+    """What the names of files are relative to that are not below the root."""
 
     def files(self, paths: Iterable[Path]) -> Iterator[Found]:
         """The files that are given, and those in folders that are given, sorted within each.
 
         Raises:
-            FileNotFoundError: a path is not there; known before the first file is given out.
+            FileNotFoundError: none of the paths is there; known before the first file is given out.
         """
         given = [_absolute(path) for path in paths]
-        for path in given:
-            if not os.path.lexists(path):
-                raise FileNotFoundError(f"{printable(str(path))} is not there")
-        for path in given:
+        missing = [printable(str(path)) for path in given if not os.path.lexists(path)]
+        if missing and len(missing) == len(given):
+            raise FileNotFoundError(f"{', '.join(missing)} is not there")
+        for name in missing:
+            self.skips.add(name, "not there")
+        there = [path for path in given if os.path.lexists(path)]
+        self._elsewhere = self._common(there)
+        for path in there:
             if path.is_dir():
                 yield from self._folder(path)
             else:
                 yield from self._file(path, given=True)
+
+    def lets(self, path: Path) -> bool:
+        """Whether a file may be read, by where it really is."""
+        if not self.inside:
+            return True
+        real = path.resolve()
+        return any(real.is_relative_to(one.resolve()) for one in self.inside)
 
     def may_have(self, names: Iterable[str]) -> bool:
         """Whether one of these files is there, or may be in a folder that was not looked into."""
@@ -119,12 +141,19 @@ class Walk:
     def name(self, path: Path) -> str:
         """What a path is called."""
         absolute = _absolute(path)
-        try:
-            relative = str(absolute.relative_to(_absolute(self.root)))
-        except ValueError:
-            relative = str(absolute).lstrip("/")
+        roots = [_absolute(self.root), self._elsewhere]
+        root = next((one for one in roots if one and absolute.is_relative_to(one)), Path("/"))
+        relative = str(absolute.relative_to(root))
         raw = os.fsencode(relative).decode("utf-8", "backslashreplace")
         return "" if raw == "." else printable(raw, len(raw))
+
+    def _common(self, given: Iterable[Path]) -> Path | None:
+        """The nearest folder that holds what is given outside of the root, if anything is."""
+        root = _absolute(self.root)
+        if outside := [path for path in given if not path.is_relative_to(root)]:
+            common = Path(os.path.commonpath(outside))
+            return common if common.is_dir() else common.parent
+        return None
 
     def _folder(self, folder: Path) -> Iterator[Found]:
         try:
@@ -136,8 +165,7 @@ class Walk:
             return
         for entry in entries:
             path = folder / entry.name
-            kind: Kind | None = "hidden" if entry.name.startswith(".") else None
-            kind = kind or ("excluded" if self._is_excluded(path) else None)
+            kind = self._objection(path)
             if kind is None and entry.is_dir(follow_symlinks=False):
                 yield from self._folder(path)
             elif kind is None and not entry.is_dir():
@@ -146,6 +174,14 @@ class Walk:
                 is_folder = entry.is_dir()
                 (self.closed.append if is_folder else self.present.add)(self.name(path))
                 self.skips.add(self.name(path), kind or "link to a folder")
+
+    def _objection(self, path: Path) -> Kind | None:
+        """Why a file of a folder, or a folder in it, is left out by its name."""
+        if path.name.startswith("."):
+            return "hidden"
+        if is_companion(path.name):
+            return "system file"
+        return "excluded" if self._is_excluded(path) else None
 
     def _is_excluded(self, path: Path) -> bool:
         whole = self.name(path)
@@ -167,7 +203,9 @@ class Walk:
             except OSError as error:
                 self.skips.add(name, "unreadable", error.strerror or str(error))
                 return
-            if not stat.S_ISREG(status.st_mode):
+            if not self.lets(path):
+                self.skips.add(name, "unreadable", "it is not in a folder that may be read")
+            elif not stat.S_ISREG(status.st_mode):
                 self.skips.add(name, "not a file")
             elif not os.access(path, os.R_OK):
                 self.skips.add(name, "unreadable", os.strerror(errno.EACCES))
@@ -178,3 +216,20 @@ class Walk:
 def _absolute(path: Path) -> Path:
     """Without dots and trailing slashes, links as they are."""
     return Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
+
+
+def as_it_is_called(path: Path) -> Path:
+    """A path as the disk writes it, where that is another form of the same name (NFC, NFD)."""
+    if os.path.lexists(path) or path == path.parent:
+        return path
+    folder, name = as_it_is_called(path.parent), path.name
+    with suppress(OSError):
+        name = _names(folder, folder.stat().st_mtime_ns).get(composed(name), name)
+    return folder / name
+
+
+@lru_cache(64)
+def _names(folder: Path, _changed: int) -> Mapping[str, str]:
+    """The names in a folder by their one form, read once until it changes: a list may name all."""
+    names = sorted((one.name for one in folder.iterdir()), reverse=True)
+    return {composed(name): name for name in names}

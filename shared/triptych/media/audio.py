@@ -1,99 +1,133 @@
 """Sounds: untrusted bytes to mono float32 samples at one rate."""
 
-import io
 import mmap
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from dataclasses import dataclass, field
+from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from triptych.core.errors import MediaError, StoreUnavailable, TooLarge
-from triptych.media.mp3 import with_length
-from triptych.media.sound_files import FORMATS, KNOWN, foreign, is_truncated
+from triptych.core.item import Note
+from triptych.media.downmix import Downmix
+from triptych.media.sources import Samples, Source
 
-Samples = NDArray[np.float32]
+__all__ = ["RATE", "Samples", "Sound", "decode_audio", "decode_sound"]
 
 RATE = 22_050
 _RATES = range(1_000, 768_001)
-_UNKNOWN = 2**62
-_NO_FORMAT = 1
-"""libsndfile's code for bytes in which it recognises no container."""
-_BLOCK_VALUES = 2**20
-"""Samples of all channels together that one read returns."""
 _IN_MEMORY_BYTES = 8 * 2**20
 """A minute and a half; longer sounds go into a file."""
+_TRIFLE = 0.1
+"""Seconds by which statements of a length are wrong in files that are whole."""
+_LEAST = 0.5
+"""The share of a sound that is worth indexing."""
 
 
-class _Stream(io.BytesIO):
-    """Bytes in which libsndfile may seek to wherever a damaged header sends it."""
+@dataclass(frozen=True)
+class Sound:
+    """A decoded sound."""
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        try:
-            return super().seek(offset, whence)
-        except (
-            ValueError,
-            OverflowError,
-        ):  # before the start: stay; the next read shows the damage
-            return self.tell()
+    samples: Samples
+    """Mono, 22,050 Hz, of shape (samples,); read-only, and not normalised."""
+    notes: tuple[Note, ...] = ()
+    """What of it is missing."""
+    format: str = ""
+    """What the file is, as the field `format` has it."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What a reader has found of titles and the like, by the reader's names."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.samples) / RATE
 
 
 def decode_audio(data: bytes, *, max_seconds: int) -> Samples:
-    """Decode a sound to float32 of shape (samples,), mono, 22,050 Hz, not yet normalised.
+    """The samples of ``decode_sound``."""
+    return decode_sound(data, max_seconds=max_seconds).samples
 
-    The samples are read-only. Those of a sound of more than a minute and a half are a map of an
-    unnamed temporary file (in the folder ``TMPDIR``), so that the kernel can reclaim their memory.
+
+def decode_sound(data: bytes, *, max_seconds: int) -> Sound:
+    """Decode a sound.
+
+    What is there of a sound that is cut or damaged is decoded, with a note, if it is half of it at
+    least. The samples of a sound of more than a minute and a half are a map of an unnamed
+    temporary file (in the folder ``TMPDIR``), so that the kernel can reclaim their memory.
 
     Raises:
-        MediaError: empty, truncated, corrupt, or in a container that is not known.
+        MediaError: empty, no sound, damaged, or less than half of it is there.
         TooLarge: longer than ``max_seconds``, checked before and while decoding.
         StoreUnavailable: no room for the temporary file.
     """
-    import soundfile as sf
+    from triptych.media.opening import sources
 
     if not data:
         raise MediaError("audio is empty")
-    if is_truncated(data):
-        raise MediaError("audio is truncated: the file ends too early")
-    try:
-        with sf.SoundFile(_Stream(data)) as file:
-            if file.format not in FORMATS:
-                what = file.format_info
-                raise MediaError(f"audio can't be decoded: it is {what}; known are {KNOWN}")
-            if file.format != "MP3":
-                return _read(file, max_seconds, exact=True)
-        data, stated = with_length(data)
-        with sf.SoundFile(_Stream(data)) as file:
-            return _read(file, max_seconds, exact=stated)
-    except sf.LibsndfileError as error:
-        if error.code != _NO_FORMAT:
-            raise MediaError(f"audio can't be decoded: {error.error_string}") from error
-        what = foreign(data) or "in a container that is not known"
-        raise MediaError(f"audio can't be decoded: it is {what}; known are {KNOWN}") from error
-
-
-def _read(file: Any, max_seconds: int, *, exact: bool) -> Samples:
-    rate, frames = int(file.samplerate), int(file.frames)
-    if rate not in _RATES:
-        raise MediaError(f"audio has {rate} samples a second, not {_RATES[0]} to {_RATES[-1]}")
-    if frames >= _UNKNOWN:
-        raise MediaError("audio does not say how long it is, as one written to a pipe")
-    if frames > max_seconds * rate:
-        raise TooLarge(f"audio lasts {frames / rate:.0f} s, the limit is {max_seconds} s")
+    length = _Length(max_seconds)
+    first: Source | None = None
     with _room(), tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as spool:
-        for block in _resampled(file, rate):
-            if not np.isfinite(block).all():
-                raise MediaError("audio has samples that are not numbers")
-            spool.write(block.data)
-        # A header may lie about the length.
-        read = file.tell()
-        if read == 0:
+        for source in sources(data):
+            first = first or source
+            for block in _resampled(source, length.counted(source)):
+                if not np.isfinite(block).all():
+                    raise MediaError("audio has samples that are not numbers")
+                spool.write(block.data)
+        notes = length.notes()
+        said = (first.format, first.said) if first is not None else ()
+        return Sound(_contents(spool), notes, *said)
+
+
+class _Length:
+    """How much of a sound there is, should be, and may be, in seconds."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._there = self._stated = 0.0
+        self._is_cut = False
+
+    def counted(self, source: Source) -> Iterator[Samples]:
+        """The blocks of a source. Raises MediaError and TooLarge."""
+        if source.rate not in _RATES:
+            raise MediaError(
+                f"audio has {source.rate} samples a second, not {_RATES[0]} to {_RATES[-1]}"
+            )
+        before = self._there
+        self._check(before + (source.seconds or 0))
+        frames = 0
+        for block in source.blocks:
+            frames += len(block)
+            self._there = before + frames / source.rate
+            self._check(self._there)
+            yield block
+        self._stated += max(source.seconds or 0, self._there - before)
+        self._is_cut |= source.is_cut
+
+    def _check(self, seconds: float) -> None:
+        if seconds > self._limit:
+            raise TooLarge(
+                f"audio lasts {seconds:.0f} s or more, the limit is {self._limit} s: cut it, or "
+                "raise TRIPTYCH_MAX_AUDIO_SECONDS"
+            )
+
+    def notes(self) -> tuple[Note, ...]:
+        """What is missing. Raises MediaError where that is more than what is there."""
+        if not self._there:
             raise MediaError("audio has no samples")
-        if read < frames and exact:
-            raise MediaError(f"audio is truncated: {read} of {frames} frames are there")
-        return _contents(spool)
+        there, stated = self._there, self._stated
+        if there < _LEAST * stated:
+            raise MediaError(
+                f"audio is cut or damaged: {there:.1f} of {stated:.1f} s are there, less than half"
+            )
+        if there < stated - _TRIFLE:
+            what = f"{there:.1f} of {stated:.1f} s are there"
+        elif self._is_cut:
+            what = "something is missing"
+        else:
+            return ()
+        return (Note(f"audio is cut or damaged: {what}", lost=True),)
 
 
 @contextmanager
@@ -105,15 +139,15 @@ def _room() -> Iterator[None]:
         raise StoreUnavailable(f"no room for a decoded sound: {error.strerror}") from error
 
 
-def _resampled(file: Any, rate: int) -> Iterator[Samples]:
-    """The mean of the channels at 22,050 Hz, in blocks that keep many channels bounded."""
+def _resampled(source: Source, blocks: Iterator[Samples]) -> Iterator[Samples]:
+    """One channel at 22,050 Hz."""
     import soxr
 
-    resampler = soxr.ResampleStream(rate, RATE, 1, dtype="float32", quality="HQ")
-    size = max(1, _BLOCK_VALUES // file.channels)
-    while len(block := file.read(size, dtype="float32", always_2d=True)):
+    resampler = soxr.ResampleStream(source.rate, RATE, 1, dtype="float32", quality="HQ")
+    downmix = Downmix(source.channels, source.rate)
+    for block in blocks:
         with np.errstate(all="ignore"):  # samples that are not numbers are refused
-            yield resampler.resample_chunk(block.mean(axis=1))
+            yield resampler.resample_chunk(downmix(block))
     yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
 

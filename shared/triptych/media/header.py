@@ -1,18 +1,25 @@
 """The header of a picture, read before a single pixel is decoded."""
 
 import io
-import re
 import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from typing import Any
 
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from triptych.core.errors import MediaError, TooLarge
+from triptych.media.jpeg import SIGNATURE as JPEG_SIGNATURE
+from triptych.media.jpeg import Jpeg, read_jpeg
+from triptych.media.kinds import kind_of
+from triptych.media.netpbm import Netpbm, read_netpbm
+from triptych.media.packets import NO_PACKETS, Packets
+from triptych.media.png import SIGNATURE as PNG_SIGNATURE
+from triptych.media.png import XMP as PNG_XMP
+from triptych.media.png import Png, read_png
 
 # A build of Pillow may come without AVIF.
 _FORMATS = tuple(
@@ -20,23 +27,19 @@ _FORMATS = tuple(
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
     if kind != "AVIF" or AvifImagePlugin.SUPPORTED
 )
-_ORIENTED = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})  # Pillow turns a TIFF as it decodes it
+_ORIENTED = frozenset({"WEBP", "AVIF"})  # Pillow turns a TIFF as it decodes it
+_ANIMATED = frozenset({"GIF", "WEBP", "AVIF"})  # of a TIFF, Pillow would read every page
 _ORIENTATION = 0x0112  # EXIF 2.32, tag 274
 _ORIENTATIONS = range(1, 9)
+SIDEWAYS = 5
+"""Orientations from here on exchange width and height."""
 _TIFF_TILE = (322, 323)  # width and height of a tile, TIFF 6.0
 _TIFF_PARTS = (273, 324)  # offsets of strips and of tiles
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BMP_OLD = 12  # bytes of the header of OS/2
 _BMP_RUN_LENGTHS = (1, 2)  # RLE8 and RLE4
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_FRAME = 12  # bytes of a chunk around its content: length, type and checksum
-# A marker with a length behind it, or the end; not a stuffed byte or a restart marker.
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])", re.DOTALL)
-_JPEG_SIGNATURE, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xd9", b"\xda"
-_MOST_SCANS = 500
-"""Of a JPEG. Programs write about ten; each takes few bytes, but a pass over all pixels."""
 _MOST_PARTS = 2**17
-"""Chunks of a PNG, segments of a JPEG, strips of a TIFF: Pillow makes Python objects of each."""
+"""Strips of a TIFF: Pillow makes Python objects of each."""
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 Image.MAX_IMAGE_PIXELS = None  # the limit of the settings is always checked instead
@@ -44,16 +47,28 @@ Image.MAX_IMAGE_PIXELS = None  # the limit of the settings is always checked ins
 
 @dataclass(frozen=True)
 class Header:
-    """Format, size and orientation of a picture, before a single pixel is decoded."""
+    """What is known of a picture before a single pixel is decoded."""
 
     format: str
     width: int
     height: int
     orientation: int
+    profile: bytes = b""
+    """Its ICC profile, if it has one."""
+    bits: int = 24
+    """Of a pixel, as decoders hold it."""
+    animated: bool = False
+    jpeg: Jpeg | None = None
+    png: Png | None = None
+    netpbm: Netpbm | None = None
+    shown: tuple[int, int] = (0, 0)
+    """Width and height of the whole picture, upright."""
+    packets: Packets = NO_PACKETS
+    """Its metadata, which nobody has looked into."""
 
 
 def read_header(data: bytes) -> Header:
-    """Read format, size and orientation.
+    """Read format, size, orientation and profile; other metadata are given as they lie there.
 
     Raises:
         MediaError: no picture.
@@ -61,33 +76,98 @@ def read_header(data: bytes) -> Header:
     """
     if not data:
         raise MediaError("image is empty")
-    _check_parts(data)
+    if data.startswith(JPEG_SIGNATURE):
+        return _of_jpeg(read_jpeg(data))
+    if data.startswith(PNG_SIGNATURE):
+        return _of_png(read_png(data))
+    if (plain := read_netpbm(data)) is not None:
+        size = (plain.width, plain.height)
+        return Header("Netpbm", *size, 1, bits=plain.bits, shown=size, netpbm=plain)
+    if _tiff_parts(data) > _MOST_PARTS:
+        raise TooLarge("image has more parts than a picture has")
     try:
         with open_picture(data) as image:
-            # A photograph followed by others (MPO) is a JPEG followed by more.
-            kind = "JPEG" if image.format == "MPO" else str(image.format)
-            return Header(kind, *_extent(image), _orientation(image, data))
+            profile = image.info.get("icc_profile") or b""
+            turn = _turn(image.getexif) if image.format in _ORIENTED else 1
+            return Header(
+                str(image.format),
+                *_extent(image),
+                turn,
+                profile if isinstance(profile, bytes) else b"",
+                bits=_bits(image),
+                animated=image.format in _ANIMATED and getattr(image, "is_animated", False),
+                shown=_upright(image.size, turn),
+                packets=_packets(image, data),
+            )
     except UnidentifiedImageError as error:
         if data.startswith(_TIFF_SIGNATURES):
             raise MediaError("image is a TIFF with a kind of pixels that is not known") from error
-        known = ", ".join((*_FORMATS, "SVG"))
+        known = ", ".join((*_FORMATS, "Netpbm", "SVG"))
+        if kind := kind_of(data):
+            raise MediaError(f"is {kind}, not an image that is known ({known})") from error
         raise MediaError(f"image is none of {known}, or its header is damaged") from error
     except Exception as error:  # hostile bytes: Pillow promises no list of what it raises
         raise MediaError(f"image header is damaged: {error}") from error
 
 
-def _check_parts(data: bytes) -> None:
-    """Refuse what is cheap to send and expensive to read."""
-    if data.startswith(_PNG_SIGNATURE):
-        parts = sum(1 for _ in islice(png_chunks(data), _MOST_PARTS + 1))
-        scans = 0
-    elif data.startswith(_JPEG_SIGNATURE):
-        markers = list(islice(_jpeg_markers(data), _MOST_PARTS + 1))
-        parts, scans = len(markers), markers.count(_JPEG_SCAN)
-    else:
-        parts, scans = _tiff_parts(data), 0
-    if parts > _MOST_PARTS or scans > _MOST_SCANS:
-        raise TooLarge("image has more parts than a picture has")
+def _of_jpeg(found: Jpeg) -> Header:
+    turn = _exif_turn(found.exif)
+    return Header(
+        "JPEG", found.width, found.height, turn, found.profile,
+        shown=_upright((found.width, found.height), turn),
+        jpeg=found, packets=Packets(found.exif, found.xmp, found.photoshop),
+    )  # fmt: skip
+
+
+def _of_png(found: Png) -> Header:
+    # OpenCV widens what is less than a byte, and grey with transparency to colours.
+    channels = {0: 1, 2: 3, 3: 4, 4: 4, 6: 4}[found.colour]
+    turn = _exif_turn(found.exif)
+    return Header(
+        "PNG", found.width, found.height, turn, found.profile,
+        shown=_upright((found.width, found.height), turn),
+        bits=max(8, found.bits) * channels, animated=found.animated, png=found,
+        packets=Packets(found.exif, found.texts.get(PNG_XMP, "").encode(), texts=found.texts),
+    )  # fmt: skip
+
+
+def _upright(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    return size[::-1] if orientation >= SIDEWAYS else size
+
+
+def _packets(image: Image.Image, data: bytes) -> Packets:
+    """What Pillow knows of the metadata; a TIFF is EXIF itself."""
+    if image.format == "TIFF":
+        return Packets(data)
+    exif, xmp = (image.info.get(name) for name in ("exif", "xmp"))
+    return Packets(exif if isinstance(exif, bytes) else b"", xmp if isinstance(xmp, bytes) else b"")
+
+
+def _bits(image: Image.Image) -> int:
+    """Of a pixel, as Pillow or OpenCV holds it."""
+    if image.mode in {"1", "L", "P"}:
+        return 8
+    return 16 if image.mode.startswith("I;16") else 32
+
+
+def _exif_turn(exif: bytes) -> int:
+    def read() -> Image.Exif:
+        found = Image.Exif()
+        found.load(exif)
+        return found
+
+    return _turn(read) if exif else 1
+
+
+def _turn(read: Any) -> int:
+    """The orientation that EXIF says; upright where it can't be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = read().get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001  # junk in the place of metadata does not decide about pixels
+        return 1
+    return value if value in _ORIENTATIONS else 1
 
 
 def _tiff_parts(data: bytes) -> int:
@@ -128,67 +208,7 @@ def _extent(image: Image.Image) -> tuple[int, int]:
     return width, height
 
 
-def _orientation(image: Image.Image, data: bytes) -> int:
-    if image.format == "PNG":
-        # PngImageFile.getexif would decode the picture, before its size is checked, to reach an
-        # eXIf chunk behind the pixels.
-        exif = next((body for kind, body in png_chunks(data) if kind == b"eXIf"), b"")
-        image.info.setdefault("exif", bytes(exif))
-    elif image.format not in _ORIENTED:
-        return 1
-    value = Image.Image.getexif(image).get(_ORIENTATION, 1)
-    return value if value in _ORIENTATIONS else 1
-
-
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Type and content of each whole chunk of a PNG."""
-    at, view = len(_PNG_SIGNATURE), memoryview(data)
-    while at + _PNG_FRAME <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        at += _PNG_FRAME + length
-        if at <= len(data):
-            yield kind, view[at - 4 - length : at - 4]
-
-
-def grey_key(data: bytes) -> int | None:
-    """The value that a grey PNG declares transparent, widened to 8 or 16 bits.
-
-    OpenCV makes such a value transparent in colour pictures, but not in grey ones.
-    """
-    for kind, body in png_chunks(data) if data.startswith(_PNG_SIGNATURE) else ():
-        if kind == b"IHDR":
-            bits = body[8]
-        elif kind == b"tRNS" and len(body) == 2:  # noqa: PLR2004
-            value = int.from_bytes(body)
-            return value if bits > 8 else value * 255 // (2**bits - 1)  # noqa: PLR2004
-    return None
-
-
 def is_run_length_bmp(data: bytes) -> bool:
     """Whether a BMP is compressed; the short header of OS/2 has no field for that."""
     header, compression = (int.from_bytes(data[at : at + 4], "little") for at in (14, 30))
     return data.startswith(b"BM") and header > _BMP_OLD and compression in _BMP_RUN_LENGTHS
-
-
-def is_truncated(data: bytes, kind: str) -> bool:
-    """Whether the end marker is missing: OpenCV fills the rest of such a picture with grey."""
-    if kind == "JPEG":
-        return not _jpeg_ends(data)
-    if kind == "PNG":
-        return all(name != b"IEND" for name, _ in png_chunks(data))
-    return False
-
-
-def _jpeg_ends(data: bytes) -> bool:
-    """Whether a JPEG has its own end marker; one of a thumbnail in a segment does not count."""
-    return _JPEG_END in _jpeg_markers(data)
-
-
-def _jpeg_markers(data: bytes) -> Iterator[bytes]:
-    """The second byte of each marker up to the end of the picture, segments left out."""
-    at = 2
-    while marker := _JPEG_MARKER.search(data, at):
-        yield marker[1]
-        if marker[1] == _JPEG_END:
-            return
-        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])

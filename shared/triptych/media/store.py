@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -134,6 +134,18 @@ class MediaStore:
         """Return the bytes of a sha256. Raises NotFound, MediaUnreadable, StoreUnavailable."""
         return self._read(self._media_path(digest), f"no media {digest}")
 
+    def open(self, digest: str) -> tuple[BinaryIO, int]:
+        """A file that can be sought in, and its bytes. Raises NotFound, StoreUnavailable."""
+        path = self._media_path(digest)
+        try:
+            size = int(self._fs.size(path))
+            return self._fs.open(path, "rb"), size
+        except FileNotFoundError as error:
+            self.check()
+            raise NotFound(f"no media {digest}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"media store can't read: {_reason(error)}") from error
+
     def media(self, start: str = "") -> Iterator[Stored]:
         """The media whose digests begin with these two hex digits, or all.
 
@@ -215,6 +227,10 @@ class MediaStore:
         except OSError:
             return None
         return data
+
+    def has_derived(self, kind: str, digest: str) -> bool:
+        """Whether there is derived data, readable or not."""
+        return self._has(self._derived_path(kind, digest))
 
     def delete_derived(self, kind: str, digest: str) -> None:
         """Remove derived data, if it is there. Raises StoreUnavailable."""

@@ -22,8 +22,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
-from PIL import Image
-
 from triptych.core.errors import MediaError, TooLarge
 
 if TYPE_CHECKING:
@@ -33,8 +31,9 @@ _SHA256 = "d78769152d1697e0186d23c553175e53b122daec8aeca46057986ed9db0aa4d1"
 _SVG = re.compile(rb"<(\w+:)?svg[\s>]", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
 _PNG = b"\x89PNG\r\n\x1a\n"
-_INSTRUCTIONS, _INSTRUCTIONS_A_PIXEL = 2 * 10**9, 60_000
-"""Of WebAssembly, about a second at 224 pixels; the most laborious of 248 stamps takes a third."""
+_INSTRUCTIONS, _INSTRUCTIONS_A_PIXEL = 16 * 10**9, 60_000
+"""Of WebAssembly: about a second at 224 pixels, three at 512. Wallpapers with blurred shadows take
+a third of that."""
 _MEMORY = 256 * 2**20
 _MOST_WORDS = 200
 _BAD_DESCRIPTOR = 8  # errno of WASI
@@ -78,6 +77,8 @@ def draw_svg(data: bytes, *, side: int) -> bytes:
             raise MediaError(f"image is an SVG that can't be drawn: {host.complaint}") from trap
         except _Exited as exit_:
             raise MediaError(f"image is an SVG that can't be drawn: {host.complaint}") from exit_
+    from PIL import Image  # which workers that only ask for types lack
+
     # resvg prints remarks about its arguments before the picture.
     picture = bytes(host.output[host.output.index(_PNG) :])
     with Image.open(io.BytesIO(picture)) as image:

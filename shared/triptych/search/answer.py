@@ -57,7 +57,7 @@ class Hit(Described):
 
 @dataclass(frozen=True)
 class Total(Described):
-    """The number of items that match."""
+    """The number of items that match: of a search, those that the query ranks."""
 
     value: int
     relation: Literal["eq", "gte"]

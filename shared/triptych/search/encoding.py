@@ -14,7 +14,8 @@ from triptych.fusion.query import AGAINST, KEYWORD, FusedQuery, fuse_query
 from triptych.index.model import Words
 from triptych.media.audio import decode_audio
 from triptych.media.fetching import fetch, is_url
-from triptych.media.image import decode_image
+from triptych.media.image import fit_within
+from triptych.media.previews import read_picture
 from triptych.media.text import clean_text
 from triptych.search.parts import (
     EncodedPart,
@@ -92,9 +93,11 @@ def encode(searcher: Searcher, items: Items, request: SearchRequest) -> EncodedR
 
     Raises:
         InvalidInput: naming the part.
+        TooLarge: the texts together, or one of the media.
         NotFound: no item of that id.
         Busy: all slots of the encoders are taken.
     """
+    _check_texts(request, searcher.settings.limits.text_chars)
     encoder = _Encoder(searcher, items, request)
     positive = encoder.parts(request)
     negative = encoder.parts(request.against or Parts(), f"{AGAINST}.")
@@ -104,6 +107,15 @@ def encode(searcher: Searcher, items: Items, request: SearchRequest) -> EncodedR
     if not encoded.vectors and not words.should:
         raise InvalidInput("the query has only negative parts: add others", field="text")
     return encoded
+
+
+def _check_texts(request: SearchRequest, limit: int) -> None:
+    """Raise TooLarge where the texts are longer together than one may be."""
+    texts = (*request.text, *(request.against.text if request.against else ()))
+    if (length := sum(map(len, texts))) > limit:
+        raise TooLarge(
+            f"the texts of the query have {length} characters, the limit is {limit}", field="text"
+        )
 
 
 class _Encoder:
@@ -206,11 +218,10 @@ class _Encoder:
     def _decoded(self, modality: Modality, data: bytes) -> Any:
         if modality == "audio":
             return decode_audio(data, max_seconds=self._limits.audio_seconds)
-        return decode_image(
-            data,
-            side=self._searcher.extractors[modality].side,
-            max_pixels=self._limits.image_pixels,
-            background=self._searcher.settings.background,
+        # As it is decoded when it is indexed, so that a picture finds itself exactly.
+        side = self._searcher.extractors[modality].side
+        return fit_within(
+            read_picture(data, self._searcher.settings, side, self._searcher.room).pixels, side
         )
 
     def _blocks(self, modality: Modality, decoded: Any) -> Mapping[str, Vectors]:

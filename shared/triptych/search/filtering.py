@@ -3,195 +3,40 @@
 The JSON Schema of these models is what ``/openapi.json`` publishes.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import or_
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    GetJsonSchemaHandler,
-    Tag,
-    ValidationError,
-    create_model,
-    model_validator,
-)
-from pydantic_core import CoreSchema
+from pydantic import ConfigDict, Field, ValidationError, create_model, model_validator
 
 from triptych.core import fields
 from triptych.core.errors import InvalidInput
 from triptych.core.fields import FIELDS, Kind
-from triptych.core.names import printable
-from triptych.core.values import Keyword, Whole, describe, position_of
-from triptych.index.model import Condition, Facet, Range, Sort, Value
-from triptych.search.operands import (
-    KEY_PATTERN,
-    BoundString,
-    Instant,
-    Named,
-    Number,
-    Scalar,
-    Strict,
-    microseconds,
+from triptych.core.instants import microseconds
+from triptych.core.names import composed
+from triptych.core.values import describe, position_of
+from triptych.index.model import Box, Circle, Condition, Facet, Group, Range, Sort, Value
+from triptych.search.comparisons import (
+    Bounds,
+    Comparisons,
+    InBox,
+    InCircle,
+    InstantRange,
+    NumberRange,
+    Ranged,
+    WholeRange,
+    condition,
+    unset,
 )
+from triptych.search.operands import KEY_PATTERN, Named, Strict
 
 SCORE = "score"
 """What only the hits of a search can be sorted by."""
 
-_MAX_VALUES = 1000
-_MAX_CONDITIONS = 32
-
-B = TypeVar("B")
-
-
-def _unset() -> Any:
-    """The default of what may be left out but not be null."""
-    return None
-
-
-class Comparisons(Strict):
-    """What a field is compared with; at least one."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_names(cls, value: Any) -> Any:
-        names = [field.alias or name for name, field in cls.model_fields.items()]
-        if not isinstance(value, dict):
-            raise ValueError(f"an object of {', '.join(names)} is accepted")  # noqa: TRY004
-        if unknown := [name for name in value if name not in names]:
-            raise ValueError(
-                f"{printable(unknown[0])} is unknown here; {', '.join(names)} are accepted"
-            )
-        if not value:
-            raise ValueError(f"one of {', '.join(names)} is missing")
-        return value
-
-    def given(self) -> dict[str, Any]:
-        """Those that the request has, by attribute."""
-        names = [name for name in type(self).model_fields if name in self.model_fields_set]
-        return {name: getattr(self, name) for name in names}
-
-
-class Bounds(Comparisons, Generic[B]):
-    """Bounds of the values of a field; all must hold."""
-
-    gte: B = Field(default_factory=_unset)
-    gt: B = Field(default_factory=_unset)
-    lte: B = Field(default_factory=_unset)
-    lt: B = Field(default_factory=_unset)
-
-
-class NumberRange(Bounds[Number]):
-    """Between numbers."""
-
-
-class StringRange(Bounds[BoundString]):
-    """Between strings, in the order of their code points."""
-
-
-class InstantRange(Bounds[Instant]):
-    """Between dates or times; UTC without a zone, midnight without a time."""
-
-
-class WholeRange(Bounds[Whole]):
-    """Between whole numbers."""
-
-
-class _OneOrMore:
-    """Annotates a discriminated union of which a value may fit two branches equally well."""
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        found = handler(schema)
-        return {**{key: found[key] for key in found if key != "oneOf"}, "anyOf": found["oneOf"]}
-
-
-def _shape(value: Any) -> str:
-    """The branch of a union that a value, or a model that was made of it, belongs to."""
-    match value:
-        case StringRange():
-            return "(strings)"
-        case Comparisons():
-            return "(object)"
-        case list():
-            return "(list)"
-        case dict() if any(isinstance(value.get(name), str) for name in Bounds.model_fields):
-            return "(strings)"
-        case dict():
-            return "(object)"
-    return "(value)"
-
-
-Ranged = Annotated[
-    Annotated[NumberRange, Tag("(object)")] | Annotated[StringRange, Tag("(strings)")],
-    Discriminator(lambda value: "(strings)" if _shape(value) == "(strings)" else "(object)"),
-]
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
-def _list(value: Any, least: int) -> Any:
-    return Annotated[list[value], Field(min_length=least, max_length=_MAX_VALUES)]
-
-
-def _several(value: Any, least: int) -> Any:
-    """A list, or one value that stands for a list of it."""
-    many = _list(value, least)
-    return Annotated[many, BeforeValidator(_as_list, json_schema_input_type=value | many)]
-
-
-def _lists(value: Any) -> dict[str, Any]:
-    return {
-        "any_of": (_several(value, 1), Field(alias="any", default_factory=_unset)),
-        "all_of": (_several(value, 0), Field(alias="all", default_factory=_unset)),
-        "none_of": (_several(value, 0), Field(alias="none", default_factory=_unset)),
-    }
-
-
-def _comparisons(name: str, value: Any, base: type[Comparisons] = Comparisons) -> Any:
-    return create_model(f"{name}Comparisons", __base__=base, **_lists(value))
-
-
-_KEYWORDS = _comparisons("Keyword", Keyword)
-_WHOLES = _comparisons("Whole", Whole, WholeRange)
-_NUMBERS = _comparisons("Number", Scalar, NumberRange)
-_STRINGS = _comparisons("String", Scalar, StringRange)
-
-
-def _condition(field: fields.Field) -> Any:
-    """What a filter may ask of a field: a value, a list, or comparisons."""
-    match field.kind:
-        case Kind.INSTANT:
-            return InstantRange
-        case Kind.KEYWORD if field.choices:
-            value: Any = Literal[field.choices]
-            comparisons = [_comparisons(field.name.capitalize(), value)]
-        case Kind.KEYWORD:
-            value, comparisons = Keyword, [_KEYWORDS]
-        case Kind.WHOLE:
-            value, comparisons = Whole, [_WHOLES]
-        case _:
-            value, comparisons = Scalar, [_NUMBERS, _STRINGS]
-    tags = ("(object)", "(strings)")[: len(comparisons)]
-    branches = [
-        Annotated[value, Tag("(value)")],
-        Annotated[_list(value, 0 if field.many else 1), Tag("(list)")],
-        *(Annotated[model, Tag(tag)] for model, tag in zip(comparisons, tags, strict=True)),
-    ]
-
-    def shape(value: Any) -> str:
-        tag = _shape(value)
-        return "(object)" if tag == "(strings)" and tag not in tags else tag
-
-    return Annotated[reduce(or_, branches), Discriminator(shape), _OneOrMore()]
+_MAX_FIELDS = 32
+_MAX_CONDITIONS = 256
+"""Of a filter, with all that is in its groups."""
+_MAX_DEPTH = 8
+"""Of groups within groups."""
 
 
 def _only_keys(schema: dict[str, Any]) -> None:
@@ -202,61 +47,151 @@ def _only_keys(schema: dict[str, Any]) -> None:
     schema["propertyNames"] = {
         "anyOf": [{"enum": [*schema["properties"]]}, {"pattern": KEY_PATTERN}]
     }
-    schema["maxProperties"] = _MAX_CONDITIONS
+    schema["maxProperties"] = _MAX_FIELDS
 
 
 _FILTERABLE: dict[str, Any] = {
-    field.name: (_condition(field), Field(default_factory=_unset))
+    field.name: (condition(field), Field(default_factory=unset))
     for field in FIELDS.filterable
     if not field.keyed
 }
 _Filterable: Any = create_model("_Filterable", **_FILTERABLE)
-_ByKey: Any = _condition(FIELDS["metadata"])
+_ByKey: Any = condition(FIELDS["metadata"])
+
+
+_GROUPS = ("and", "or", "not")
 
 
 class Filter(_Filterable):
-    """What an item must be, by field: a value, a list, or comparisons. All must hold."""
+    """What an item must be, by field: null, a value, a list, or comparisons. All must hold.
+
+    So must all filters of ``and``, one of those of ``or``, and not all of the one of ``not``.
+    """
 
     model_config = ConfigDict(extra="allow", json_schema_extra=_only_keys)
     __pydantic_extra__: dict[Annotated[str, Named("filter by", FIELDS.filterable)], _ByKey]
 
+    every: "list[Filter]" = Field(
+        alias="and", default_factory=unset, min_length=1, max_length=_MAX_CONDITIONS
+    )
+    either: "list[Filter]" = Field(
+        alias="or", default_factory=unset, min_length=1, max_length=_MAX_CONDITIONS
+    )
+    negated: "Filter" = Field(alias="not", default_factory=unset)
+
     @model_validator(mode="before")
     @classmethod
     def _check_size(cls, value: Any) -> Any:
-        if isinstance(value, dict) and len(value) > _MAX_CONDITIONS:
-            raise ValueError(f"at most {_MAX_CONDITIONS} fields are accepted")
+        if isinstance(value, dict):
+            _check_size(value)
         return value
+
+    @property
+    def groups(self) -> dict[str, "list[Filter]"]:
+        """The filters of each group that the request has."""
+        found = {"and": self.every, "or": self.either, "not": self.negated and [self.negated]}
+        return {name: filters for name, filters in found.items() if filters}
 
     def given(self) -> dict[str, Any]:
         """What is asked of each field, in an order that does not depend on the request's."""
-        names = [name for name in type(self).model_fields if name in self.model_fields_set]
+        names = [name for name in _FILTERABLE if name in self.model_fields_set]
         return {name: getattr(self, name) for name in names} | dict(self.model_extra or {})
 
 
-def read_filter(requested: Filter) -> tuple[Condition, ...]:
+def _check_size(value: Mapping[str, Any]) -> None:
+    """Raise ValueError for too much, before any of it is looked at more closely."""
+    conditions, waiting = 0, [(value, 0)]
+    while waiting:
+        group, depth = waiting.pop()
+        conditions += len(group.keys() - set(_GROUPS))
+        if len(group) > _MAX_FIELDS:
+            raise ValueError(f"at most {_MAX_FIELDS} fields are accepted")
+        if conditions > _MAX_CONDITIONS or len(waiting) > _MAX_CONDITIONS:
+            raise ValueError(f"at most {_MAX_CONDITIONS} conditions in all are accepted")
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"groups are nested more than {_MAX_DEPTH} deep")
+        for name in group.keys() & set(_GROUPS):
+            inner = group[name] if isinstance(group[name], list) else [group[name]]
+            waiting += [(one, depth + 1) for one in inner if isinstance(one, dict)]
+
+
+def fields_of(requested: Filter, position: str = "filter") -> Iterator[tuple[str, str]]:
+    """The fields that a filter names, and where."""
+    yield from ((name, f"{position}.{name}") for name in requested.given())
+    for group, filters in requested.groups.items():
+        for number, one in enumerate(filters):
+            where = f"{position}.{group}" if group == "not" else f"{position}.{group}.{number}"
+            yield from fields_of(one, where)
+
+
+def read_filter(requested: Filter) -> tuple[Condition | Group, ...]:
     """The conditions of a filter."""
-    return tuple(_read_condition(name, value) for name, value in requested.given().items())
+    inner = {name: tuple(map(read_filter, filters)) for name, filters in requested.groups.items()}
+    return (
+        *(_read_condition(name, value) for name, value in requested.given().items()),
+        *(one for conditions in inner.get("and", ()) for one in conditions),
+        *([Group("or", tuple(Group("and", one) for one in inner["or"]))] if "or" in inner else []),
+        *(Group("not", conditions) for conditions in inner.get("not", ())),
+    )
+
+
+def limits(requested: Filter) -> tuple[Condition | Group, ...]:
+    """The conditions of a filter on which much depends, every part of which has to ask something.
+
+    Raises InvalidInput for one that is empty, or has an empty list or group: it would find all, as
+    where a program fills in a list that has nothing.
+    """
+    conditions = read_filter(requested)
+    if not conditions or _has_gaps(requested) or not all(map(_asks, conditions)):
+        raise InvalidInput(
+            "the filter, or a list or group in it, is empty, so it finds all", field="filter"
+        )
+    return conditions
+
+
+def _has_gaps(requested: Filter) -> bool:
+    """Whether a group in it has a filter that asks nothing."""
+    inner = [one for filters in requested.groups.values() for one in filters]
+    return any(not read_filter(one) or _has_gaps(one) for one in inner)
+
+
+def _asks(one: Condition | Group) -> bool:
+    if isinstance(one, Group):
+        return bool(one.members) and all(map(_asks, one.members))
+    return one != Condition(one.field)
 
 
 def _read_condition(name: str, requested: Any) -> Condition:
     field = FIELDS.target(name).field
-    if not isinstance(requested, Comparisons):
-        if not isinstance(requested, list):
-            return Condition(name, any_of=(_compared(field, requested),))
-        values = _all_compared(field, requested)
-        return Condition(name, all_of=values) if field.many else Condition(name, any_of=values)
-    lists = {
-        attribute: _all_compared(field, values)
-        for attribute, values in requested.given().items()
-        if attribute not in Bounds.model_fields
+    match requested:
+        case None:
+            return Condition(name, exists=False)
+        case InBox():
+            return Condition(name, area=Box(**requested.given()))
+        case InCircle():
+            return Condition(name, area=Circle(**requested.given()))
+        case list():
+            values = _all_compared(field, requested)
+            return Condition(name, all_of=values) if field.many else Condition(name, any_of=values)
+        case Comparisons():
+            return _read_comparisons(name, field, requested)
+    return Condition(name, any_of=(_compared(field, requested),))
+
+
+def _read_comparisons(name: str, field: fields.Field, requested: Comparisons) -> Condition:
+    given = requested.given()
+    lists: dict[str, Any] = {
+        attribute: _all_compared(field, given[attribute])
+        for attribute in ("any_of", "all_of", "none_of")
+        if attribute in given
     }
     bounds = _range(field, requested)
     return Condition(
         name,
-        any_of=lists.get("any_of"),
-        all_of=lists.get("all_of", ()),
-        none_of=lists.get("none_of", ()),
+        **lists,
         within=None if bounds == Range() else bounds,
+        exists=given.get("exists"),
+        prefix=_compared(field, given["prefix"]) if "prefix" in given else None,
     )
 
 
@@ -278,6 +213,8 @@ def _compared(field: fields.Field, value: Any) -> Any:
     """A value of a request as indexes compare it."""
     if field.kind is Kind.INSTANT:
         return microseconds(value)
+    if field.name == "id":
+        return composed(value)
     return value.casefold() if field.case_folded else value
 
 
@@ -330,7 +267,11 @@ def read_facets(requested: Sequence[FacetRequest]) -> tuple[Facet, ...]:
 
 
 def _facet_range(field: fields.Field, requested: Comparisons, position: str) -> Range:
-    models: dict[Kind, type[Comparisons]] = {Kind.INSTANT: InstantRange, Kind.WHOLE: WholeRange}
+    models: dict[Kind, type[Comparisons]] = {
+        Kind.INSTANT: InstantRange,
+        Kind.WHOLE: WholeRange,
+        Kind.NUMBER: NumberRange,
+    }
     model = models.get(field.kind)
     if model is None:
         return _range(field, requested)

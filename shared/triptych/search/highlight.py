@@ -2,19 +2,16 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import chain, islice
 
-from triptych.core.fields import FIELDS
+from triptych.core.fields import FIELDS, strings
 from triptych.index.documents import Document
 from triptych.index.fuzzy import is_near
 from triptych.index.model import LABELLED, Clause, Words
 from triptych.search.answer import Snippet
-from triptych.text.analysis import only_stop_words, plain_words, spans, worded
+from triptych.search.regions import regions
+from triptych.text.analysis import Placed, placed
 
-_MAX_CHARS = 20_000
-"""Of a longer text the beginning is looked at."""
 _SNIPPET = 160
 """Characters."""
 _SNIPPETS = 3
@@ -24,49 +21,50 @@ Mark = tuple[int, int]
 """Beginning and end, in code points."""
 
 
-class _Token(NamedTuple):
-    """A word of a text, or a character of a script without spaces."""
-
-    start: int
-    end: int
-    plain: tuple[str, ...]
-    """Those of ``plain_words``: one, mostly."""
-    terms: frozenset[str]
-
-
 def highlights(document: Document, words: Words) -> dict[str, list[Snippet]]:
     """What of a document matches the words: snippets by field, in the order of the text.
 
     A snippet has about 160 characters, and the spans of the words and phrases that a clause with a
-    label matches. There are up to three of a field, those with the most different words, from its
-    first 20,000 characters. A field without any is left out.
+    label matches. There are up to three of a field: of a text those with the most different words,
+    as far as its ``regions`` are looked at; of tags, names and metadata the first ones, each of
+    one value. A field without any is left out.
     """
     snippets = {}
     for field in FIELDS.searchable:
         clauses = [clause for clause in words.should[:LABELLED] if field in clause.fields]
-        text, language = _text(document, field)
-        if not (clauses and text):
-            continue
-        tokens = _tokens(text, language)
-        if marks := _marks(tokens, clauses):
-            snippets[field] = list(_snippets(text, tokens, marks))
+        if clauses and (found := list(islice(_in_field(document, field, clauses), _SNIPPETS))):
+            snippets[field] = found
     return snippets
 
 
-def _text(document: Document, field: str) -> tuple[str, str | None]:
-    """The beginning of a field, and the language of its words."""
-    value = document.get(field) or ""
-    if isinstance(value, Mapping):
-        return value["text"][:_MAX_CHARS], value.get("language")
-    return value[:_MAX_CHARS], document.get("language")
+def _in_field(document: Document, field: str, clauses: Sequence[Clause]) -> Iterator[Snippet]:
+    texts, language = _texts(document, field)
+    for text in texts:
+        looked_at = regions(text, clauses)
+        found = [placed(text, language, region) for region in looked_at]
+        if marks := [mark for places in found for mark in _marks(places, clauses)]:
+            yield from _snippets(text, list(chain.from_iterable(found)), marks)
 
 
-def _marks(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> list[Mark]:
+def _texts(document: Document, field: str) -> tuple[list[str], str | None]:
+    """The texts of a field, and the language of their words."""
+    value, language = document.get(field), document.get("language")
+    if field in _RECOGNISED and isinstance(value, Mapping):
+        value, language = value["text"], value.get("language")
+    elif not isinstance(value, str):
+        language = language or "en"
+    return strings(value), language
+
+
+_RECOGNISED = ("transcript", "writing")
+
+
+def _marks(places: Sequence[Placed], clauses: Sequence[Clause]) -> list[Mark]:
     """Everything that matches, without overlaps, in order."""
     matches = {
-        *_by_stems(tokens, clauses),
-        *_by_letters(tokens, clauses),
-        *_phrases(tokens, clauses),
+        *_by_stems(places, clauses),
+        *_by_letters(places, clauses),
+        *_by_phrases(places, clauses),
     }
     marks: list[Mark] = []
     for start, end in sorted(matches):
@@ -77,87 +75,60 @@ def _marks(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> list[Mark]:
     return marks
 
 
-def _tokens(text: str, language: str | None) -> list[_Token]:
-    """Every word, with what the index knows it by."""
-    all_count = only_stop_words(text, language)
-    within = None if language else text
-    positions = list(spans(text))
-    # What follows without a space is of one token with it, which is no stop word as a whole.
-    joined = {
-        token for one, other in pairwise(positions) if one[1] == other[0] for token in (one, other)
-    }
-    return [
-        _Token(
-            *token,
-            *_looked_up(
-                text[slice(*token)], language, within, all_count=all_count or token in joined
-            ),
-        )
-        for token in positions
-    ]
-
-
-@lru_cache(16_384)
-def _looked_up(
-    word: str, language: str | None, within: str | None, *, all_count: bool
-) -> tuple[tuple[str, ...], frozenset[str]]:
-    plain = tuple(plain_words(word))
-    if not all_count and only_stop_words(word, language, within=within):
-        return plain, frozenset()
-    stems = worded(word, language, within=within)
-    return plain, frozenset(term for _, terms in stems for term in terms)
-
-
-def _by_stems(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> Iterator[Mark]:
-    """Words; in scripts without spaces characters, and pairs of them."""
+def _by_stems(places: Sequence[Placed], clauses: Sequence[Clause]) -> Iterator[Mark]:
+    """Words, their parts, and what they are together."""
     wanted = {term for clause in clauses if clause.kind == "word" for term in clause.terms}
-    if not wanted:
-        return
-    yield from ((token.start, token.end) for token in tokens if wanted & token.terms)
-    for one, other in pairwise(tokens):
-        if one.end == other.start and "".join(one.plain[-1:] + other.plain[:1]) in wanted:
-            yield one.start, other.end
+    if wanted:
+        yield from (
+            (place.start, place.end) for place in places if not wanted.isdisjoint(place.stems)
+        )
 
 
-def _by_letters(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> Iterator[Mark]:
+def _by_letters(places: Sequence[Placed], clauses: Sequence[Clause]) -> Iterator[Mark]:
     """Prefixes and fuzzy words."""
     starts = tuple(clause.terms[0] for clause in clauses if clause.kind == "prefix")
     fuzzy = [(clause.terms[0], clause.edits) for clause in clauses if clause.kind == "fuzzy"]
     if not (starts or fuzzy):
         return
     known: dict[str, bool] = {}
-    for token in tokens:
-        for word in token.plain:
+    for place in places:
+        for word in (*place.plain, *place.others):
             if word not in known:
                 known[word] = word.startswith(starts) or any(
                     is_near(word, term, edits) for term, edits in fuzzy
                 )
             if known[word]:
-                yield token.start, token.end
+                yield place.start, place.end
 
 
-def _phrases(tokens: Sequence[_Token], clauses: Sequence[Clause]) -> Iterator[Mark]:
+def _by_phrases(places: Sequence[Placed], clauses: Sequence[Clause]) -> Iterator[Mark]:
     phrases: dict[str, list[tuple[str, ...]]] = {}
     for clause in clauses:
-        if clause.kind == "phrase":
-            phrases.setdefault(clause.terms[0], []).append(clause.terms)
+        phrase = clause.terms if clause.kind == "phrase" else clause.plain
+        if phrase:
+            phrases.setdefault(phrase[0], []).append(phrase)
     if not phrases:
         return
-    stream = [(word, token) for token in tokens for word in token.plain]
+    stream = [(word, place) for place in places for word in place.plain]
     words = tuple(word for word, _ in stream)
     for first, word in enumerate(words):
         for phrase in phrases.get(word, ()):
             last = first + len(phrase)
             if words[first:last] == phrase:
                 yield stream[first][1].start, stream[last - 1][1].end
+    # Other forms are looked up like words, though none has a neighbour.
+    for place in places:
+        if any((form,) in phrases.get(form, ()) for form in place.others):
+            yield place.start, place.end
 
 
-def _snippets(text: str, tokens: Sequence[_Token], marks: Sequence[Mark]) -> Iterator[Snippet]:
+def _snippets(text: str, places: Sequence[Placed], marks: Sequence[Mark]) -> Iterator[Snippet]:
     """The groups of marks with the most different words, each in its surroundings."""
     groups = _groups(marks)
     different = [len({text[start:end].casefold() for start, end in group}) for group in groups]
     best = sorted(range(len(groups)), key=lambda number: -different[number])[:_SNIPPETS]
-    starts, ends = [token.start for token in tokens], [token.end for token in tokens]
+    words = [place for place in places if place.plain]
+    starts, ends = [word.start for word in words], [word.end for word in words]
     done = 0
     for number in sorted(best):
         group = groups[number]
@@ -166,7 +137,8 @@ def _snippets(text: str, tokens: Sequence[_Token], marks: Sequence[Mark]) -> Ite
         start = max(done, min(group[0][0] - room // 2, len(text) - _SNIPPET))
         end = min(next_one, start + _SNIPPET)
         if start > 0:
-            start = starts[bisect_left(starts, start)]
+            following = bisect_left(starts, start)
+            start = min([*starts[following : following + 1], group[0][0]])
         if end < len(text):
             whole = bisect_right(ends, end)  # words that end before
             end = max(ends[whole - 1] if whole else 0, group[-1][1])

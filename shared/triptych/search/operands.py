@@ -5,7 +5,6 @@ Types and annotations for Pydantic models, which check a request and describe it
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -18,17 +17,15 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainValidator,
     Tag,
-    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
 
 from triptych.core import fields
 from triptych.core.fields import FIELDS
-from triptych.core.names import printable
+from triptych.core.names import composed, printable
 from triptych.core.values import Keyword
 from triptych.index.model import Value
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KEY_PATTERN = "|".join(
     rf"^{field.name}\.({'|'.join(field.keys)})$" if field.keys else rf"^{field.name}\..+"
     for field in FIELDS
@@ -58,7 +55,8 @@ class Named:
         return [*(field.name for field in self.declared if not field.keyed), *self.others]
 
     def check(self, name: str) -> str:
-        """Return the name. Raises ValueError that says which there are."""
+        """Return the name, in NFC. Raises ValueError that says which there are."""
+        name = composed(name)
         if name in self.names or (is_key(name) and FIELDS.target(name).field in self.declared):
             return name
         *labels, last = [
@@ -88,27 +86,6 @@ def is_key(name: str) -> bool:
         return bool(FIELDS.target(name).key)
     except KeyError:
         return False
-
-
-def microseconds(value: str) -> int:
-    """Since 1970, of an ISO 8601 date or time; UTC without a zone, midnight without a time.
-
-    Raises:
-        TypeError, ValueError: it is none.
-    """
-    when = datetime.fromisoformat(value)
-    since = (when if when.tzinfo else when.replace(tzinfo=UTC)) - _EPOCH
-    return since // timedelta(microseconds=1)
-
-
-def _instant(value: Any) -> str:
-    try:
-        microseconds(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            "a date or time such as 2026-01-31 or 2026-01-31T12:00:00Z is accepted"
-        ) from error
-    return str(value)
 
 
 def _number(value: Any) -> float:
@@ -144,14 +121,6 @@ Number = Annotated[
     PlainValidator(_number, json_schema_input_type=Annotated[float, Field(ge=-(2**63), lt=2**63)]),
 ]
 BoundString = Annotated[Keyword, BeforeValidator(_is_string, json_schema_input_type=Keyword)]
-Instant = Annotated[
-    str,
-    PlainValidator(_instant),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
-    ),
-]
-"""Kept as the request has it; ``microseconds`` is what indexes compare."""
 Scalar = Annotated[
     Annotated[Keyword, Tag("(string)")]
     | Annotated[

@@ -14,18 +14,18 @@ from triptych.core.errors import InvalidInput
 from triptych.core.values import Scalar, Text
 from triptych.fusion.scores import Fused
 from triptych.index.model import Counts
+from triptych.media.signing import MAC_BYTES, Secret
 from triptych.search.answer import PackedReasons
 
 BEGIN = "*"
 """The cursor that begins paging."""
 _INVALID = f'cursor is invalid: use "{BEGIN}", or the cursor of the previous answer'
-_CHECKSUM = 8
-"""Bytes of it, before the JSON."""
+_PURPOSE = "cursor"
 
 _Number = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 _Keys = Annotated[list[Scalar | Annotated[list[Scalar], Field(max_length=2)]], Field(max_length=32)]
 _CONTENT = TypeAdapter(tuple[Text, Text, _Number | _Keys, Text])
-"""Of a cursor, which may be forged: no index gets a position that can't be one of its own."""
+"""Of a cursor: no index gets a position that can't be one of its own."""
 
 
 @dataclass(frozen=True)
@@ -72,34 +72,34 @@ class Cursor:
     ranking: str = ""
     """Of a search the digest of the ranking that the pages are cut from."""
 
-    def write(self) -> str:
-        """As clients have it."""
+    def write(self, secret: Secret) -> str:
+        """As clients have it, signed: what a snapshot has may be hidden from them by now."""
         body = orjson.dumps(list(vars(self).values()))
-        return base64.urlsafe_b64encode(_checksum(body) + body).decode().rstrip("=")
+        return base64.urlsafe_b64encode(secret.mac(_PURPOSE, body) + body).decode().rstrip("=")
 
 
-def read_cursor(value: str, query: str) -> Cursor:
-    """Read a cursor. Raises InvalidInput for one that is invalid, or of another query."""
+def read_cursor(value: str, query: str, secret: Secret) -> Cursor:
+    """Read a cursor.
+
+    Raises:
+        InvalidInput: it was not made here, or is of another query.
+        StoreUnavailable: that can't be found out now.
+    """
     try:
         data = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
-        checksum, body = data[:_CHECKSUM], data[_CHECKSUM:]
-        if checksum != _checksum(body):
+        mac, body = data[:MAC_BYTES], data[MAC_BYTES:]
+        if not secret.is_of(mac, _PURPOSE, body):
             raise InvalidInput("cursor is damaged", field="cursor")
         cursor = Cursor(*_CONTENT.validate_json(body))
     except (binascii.Error, ValueError) as error:  # pydantic's errors are such, too
         raise InvalidInput(_INVALID, field="cursor") from error
     if cursor.query != query:
         raise InvalidInput(
-            "cursor belongs to another query: between pages only limit, fields, highlight, facets "
-            "and explain may change",
+            "cursor belongs to another query: between pages only limit, fields, highlight, facets, "
+            "exact_total and explain may change",
             field="cursor",
         )
     return cursor
-
-
-def _checksum(body: bytes) -> bytes:
-    """Detects typing errors. It hides nothing: a cursor shows no more than a search does."""
-    return hashlib.sha256(body).digest()[:_CHECKSUM]
 
 
 def digest_of(*parts: Any) -> str:

@@ -15,7 +15,9 @@ from triptych.encoders.cards import Vectors
 from triptych.fusion.blocks import Layout
 from triptych.fusion.extended import Learnt
 from triptych.index.documents import Document, unpack_features
+from triptych.index.ids import known_as
 from triptych.index.model import MAX_CLAUSES, Clause, SearchIndex, Words
+from triptych.index.within import Within, is_within
 from triptych.search.syntax import parse
 
 PREFIX = "item:"
@@ -104,10 +106,21 @@ class Items:
         layout: Layout,
         collection: str,
         learnt: Learnt | None = None,
+        within: Within = (),
     ) -> None:
+        self._index = index
         self._layout = layout
+        self._collection = collection
         self._learnt = learnt
-        self._get = cache(lambda item: index.get(collection, item))
+        self._within = within
+        self._get = cache(self._read)
+
+    def _read(self, item: str) -> Document:
+        known = known_as(self._index, self._collection, item)
+        # One that is outside is looked up like one that is not there: the answers are the same.
+        if self._within and not is_within(self._index, self._collection, known, self._within):
+            raise NotFound(f"no item {printable(item)!r} in collection {self._collection!r}")
+        return self._index.get(self._collection, known)
 
     def document(self, item: str, field: str) -> Document:
         """The document of an item. Raises NotFound with the field, FingerprintMismatch."""

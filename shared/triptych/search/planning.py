@@ -5,8 +5,15 @@ from dataclasses import dataclass
 
 from triptych.core.errors import InvalidInput
 from triptych.core.fields import FIELDS
-from triptych.index.model import Condition, Facet, Sort
-from triptych.search.filtering import SCORE, SortRequest, read_facets, read_filter, read_sort
+from triptych.index.model import Condition, Facet, Group, Sort
+from triptych.search.filtering import (
+    SCORE,
+    SortRequest,
+    fields_of,
+    read_facets,
+    read_filter,
+    read_sort,
+)
 from triptych.search.request import SearchRequest
 
 _VERIFIED_FIELDS = ("media", "modalities")
@@ -19,19 +26,20 @@ _METADATA = "metadata."
 class Plan:
     """The checked conditions, facets, orders and fields of a request."""
 
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Condition | Group, ...] = ()
     facets: tuple[Facet, ...] = ()
     sorts: tuple[Sort, ...] = ()
     shown: tuple[str, ...] | None = None
     """The fields of items that hits show; None for all."""
     fields: tuple[str, ...] | None = None
     """The fields of documents that the index has to return; None for all."""
+    exact_total: bool = False
 
 
 def plan(
     request: SearchRequest,
     metadata_keys: Callable[[Collection[str]], Collection[str]],
-    excluded: tuple[Condition, ...] = (),
+    beside: tuple[Condition | Group, ...] = (),
 ) -> Plan:
     """Check everything in a request that is not searched for.
 
@@ -39,25 +47,28 @@ def plan(
         request: the request.
         metadata_keys: the keys in the metadata of the collection, those that it is called with
             among them if there are such.
-        excluded: conditions beside those of the request's filter.
+        beside: conditions beside those of the request's filter.
 
     Raises:
         InvalidInput: naming the field of the request.
     """
     _check_combination(request)
     checked = Plan(
-        (*read_filter(request.filter), *excluded),
+        (*read_filter(request.filter), *beside),
         read_facets(request.facets),
         read_sort(request.sort, scored=bool(request.by_modality)),
         *_fields(request),
+        request.exact_total,
     )
-    _check_metadata(checked, metadata_keys)
+    _check_metadata(request, metadata_keys)
     return checked
 
 
 def _check_combination(request: SearchRequest) -> None:
     if not request.by_modality and request.against is not None and request.against.by_modality:
         raise InvalidInput("the query has only negative parts: add others", field="not")
+    if request.min_score is not None and not request.by_modality:
+        raise InvalidInput("nothing is searched for, so there is no score", field="min_score")
     if request.verify and not request.by_modality:
         raise InvalidInput("only a search by one image can be verified", field="verify")
     if request.verify and (request.sort or request.cursor):
@@ -86,7 +97,7 @@ def sort_fields(sorts: Iterable[Sort | SortRequest]) -> set[str]:
 
 
 def _check_metadata(
-    checked: Plan, metadata_keys: Callable[[Collection[str]], Collection[str]]
+    request: SearchRequest, metadata_keys: Callable[[Collection[str]], Collection[str]]
 ) -> None:
     """Refuse a key of the metadata that no item has: it is probably misspelt.
 
@@ -94,7 +105,7 @@ def _check_metadata(
     """
     positions = {
         name.partition(".")[2]: position
-        for name, position in _positions(checked)
+        for name, position in _positions(request)
         if name.startswith(_METADATA)
     }
     if not positions:
@@ -108,8 +119,8 @@ def _check_metadata(
             )
 
 
-def _positions(checked: Plan) -> Iterator[tuple[str, str]]:
+def _positions(request: SearchRequest) -> Iterator[tuple[str, str]]:
     """Each field in use, and where in the request."""
-    yield from ((condition.field, f"filter.{condition.field}") for condition in checked.conditions)
-    yield from ((facet.field, f"facets.{number}") for number, facet in enumerate(checked.facets))
-    yield from ((sort.field, f"sort.{number}") for number, sort in enumerate(checked.sorts))
+    yield from fields_of(request.filter)
+    yield from ((facet.field, f"facets.{number}") for number, facet in enumerate(request.facets))
+    yield from ((sort.field, f"sort.{number}") for number, sort in enumerate(request.sort))

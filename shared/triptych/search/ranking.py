@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from triptych.core.fields import FIELDS
+from triptych.core.instants import instant
 from triptych.fusion.query import PresenceClass
 from triptych.fusion.scores import Method, Scored, score
 from triptych.index.documents import Document, kind
@@ -32,8 +33,8 @@ _AMONG = frozenset({"rrf", "dbsf"})
 """Methods by which the score of a candidate depends on which others there are."""
 _MOST_HITS = 10_000
 """Elasticsearch returns no more."""
-_KINDS = FIELDS["metadata"].kinds_of_values
-"""The kinds of metadata values, in the order in which they are sorted."""
+_ORDER = ("number", "instant", "string", "boolean", "")
+"""The kinds of metadata values, in the order in which they are sorted; in the end there is none."""
 
 
 def candidates_for(request: SimilarRequest) -> int:
@@ -52,8 +53,11 @@ def retrieve(
     *,
     limit: int | None = None,
     explain: bool,
+    least: float | None = None,
 ) -> tuple[Results, list[Scored]]:
     """Ask an index for candidates and rank them: what it returned, and the best ``limit``.
+
+    Those below the ``least`` score are left out.
 
     The lists of the index are those of a sum. A product of the parts of a query needs others, for
     which the index is asked as soon as it is known that the parts add to each other.
@@ -66,7 +70,12 @@ def retrieve(
     ranked = rank(query, results.matches, method, plan.sorts, limit, explain=explain)
     if method == "auto" and ranked and ranked[0].fused == "product":
         results = search(product_query(query, plan, candidates))
-        ranked = rank(query, results.matches, "product", plan.sorts, limit, explain=explain)
+        method = "product"
+        ranked = rank(query, results.matches, method, plan.sorts, limit, explain=explain)
+    if least is not None:
+        ranked = rank(
+            query, results.matches, method, plan.sorts, limit, explain=explain, least=least
+        )
     return results, ranked
 
 
@@ -108,8 +117,10 @@ def index_query(query: Query, plan: Plan, candidates: int) -> IndexQuery:
         filter=plan.conditions,
         candidates=candidates,
         facets=plan.facets,
+        exact_total=plan.exact_total,
         fields=plan.fields,
         blocks=sorted({term.block for term in query.fused.terms}),
+        of_one_part=len({term.signal for term in query.fused.terms}) == 1,
     )
 
 
@@ -138,13 +149,17 @@ def rank(
     limit: int | None = None,
     *,
     explain: bool,
+    least: float | None = None,
 ) -> list[Scored]:
-    """The best ``limit`` results: by score, or by the fields that are to be sorted by."""
+    """The best ``limit`` results: by score, or by the fields that are to be sorted by.
+
+    Those below the ``least`` score are left out.
+    """
     candidates = [result.candidate for result in results]
-    if not sorts:
-        return score(query.fused, candidates, method, limit, explain=explain)
-    scored = score(query.fused, candidates, method, explain=explain)
-    return sort_hits(scored, results, sorts)[:limit]
+    scored = score(query.fused, candidates, method, None if sorts else limit, explain=explain)
+    if least is not None:
+        scored = [hit for hit in scored if hit.score >= least]
+    return sort_hits(scored, results, sorts)[:limit] if sorts else scored
 
 
 def sort_hits(
@@ -153,19 +168,30 @@ def sort_hits(
     """By the first order, equals by the next ones, in the end by id.
 
     Items without a field come last, whichever way it is sorted; of the metadata numbers come
-    before strings before booleans, as in every index.
+    before dates before other strings before booleans, as in every index.
     """
     ordered = sorted(scored, key=lambda hit: results[hit.index].candidate.id)
     for sort in reversed(sorts):
         read = _reader(sort.field)
-        groups: dict[str, list[tuple[Any, Scored]]] = {name: [] for name in (*_KINDS, "")}
+        groups: dict[str, list[tuple[Any, Scored]]] = {name: [] for name in _ORDER}
         for hit in ordered:
-            value = read(hit, results[hit.index].document)
-            groups["" if value is None else kind(value)].append((value, hit))
-        for name in _KINDS:
+            name, value = _placed(read(hit, results[hit.index].document), sort.field)
+            groups[name].append((value, hit))
+        for name in _ORDER[:-1]:
             groups[name].sort(key=lambda pair: pair[0], reverse=sort.descending)
         ordered = [hit for group in groups.values() for _, hit in group]
     return ordered
+
+
+def _placed(value: Any, field: str) -> tuple[str, Any]:
+    """One of ``_ORDER``, and what is compared there."""
+    if value is None:
+        return "", None
+    if field != SCORE and FIELDS.target(field).field.keyed:
+        when = instant(value)
+        if when is not None:
+            return "instant", when
+    return kind(value), value
 
 
 def _reader(name: str) -> Callable[[Scored, Document], Any]:

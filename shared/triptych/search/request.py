@@ -150,6 +150,12 @@ class SimilarRequest(Strict):
         False, description="near-duplicates of the image first, by its keypoints"
     )
     limit: int = Field(10, ge=1, le=100, strict=True)
+    exact_total: StrictBool = Field(
+        False, description="whether the total is exact, where that takes more time"
+    )
+    min_score: float | None = Field(
+        None, strict=True, allow_inf_nan=False, description="hits have at least this score"
+    )
 
 
 class SearchRequest(SimilarRequest, Parts):

@@ -5,18 +5,22 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from triptych.core.errors import Busy
 from triptych.core.item import MODALITIES, Modality
+from triptych.core.memory import Budget
 from triptych.core.settings import Settings
 from triptych.core.threads import usable_cpus
 from triptych.encoders.extractors import Extractor
 from triptych.fusion.blocks import Layout
 from triptych.fusion.extended import Learnt
 from triptych.index.model import SearchIndex
+from triptych.media.previews import Previews
+from triptych.media.signing import Secret
 from triptych.media.store import MediaStore
 from triptych.search.paging import Ranking
 from triptych.search.parts import EncodedPart
@@ -64,8 +68,12 @@ class Memo(Generic[Value]):
                     del self._futures[key]
             mine.set_exception(error)
             raise
-        mine.set_result(value)
-        return value
+        else:
+            mine.set_result(value)
+            return value
+        finally:
+            # An error knows this frame, and would keep itself with all that led to it.
+            del mine
 
 
 class MetadataKeys:
@@ -112,9 +120,24 @@ class Searcher:
     )
     """One for each processor: more encoders at once would only be slower, and take more memory. By
     modality, since a text takes milliseconds and the longest sound some ten seconds."""
+    memory: Budget = field(default_factory=Budget)
     encoded: Memo[EncodedPart] = field(default_factory=lambda: Memo(_ENCODED))
     rankings: Memo[Ranking] = field(default_factory=lambda: Memo(_RANKINGS))
     metadata: MetadataKeys = field(default_factory=MetadataKeys)
+
+    @cached_property
+    def secret(self) -> Secret:
+        """What cursors are signed with."""
+        return Secret(self.store)
+
+    @cached_property
+    def previews(self) -> Previews:
+        """Small pictures of the items."""
+        return Previews(self.store, self.settings, self.slot, self.room)
+
+    def room(self, amount: int) -> AbstractContextManager[None]:
+        """Memory to decode a picture in. Raises Busy where others have it for ten seconds."""
+        return self.memory.held(amount, of=self.settings.query_memory, seconds=_SLOT_SECONDS)
 
     @contextmanager
     def slot(self, modality: Modality) -> Iterator[None]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from triptych.core.errors import CursorExpired, InvalidInput
 from triptych.fusion.scores import Reason
-from triptych.index.documents import Document, returned
+from triptych.index.documents import Document
 from triptych.index.model import Condition, IndexQuery, Listing, Results
+from triptych.index.within import Within
 from triptych.search.answer import Answer, Hit, PackedReasons, Total
 from triptych.search.encoding import EncodedRequest, Query, encode
 from triptych.search.hits import facet_counts, make_hit
@@ -21,24 +22,31 @@ from triptych.search.searcher import Searcher
 from triptych.search.verifying import VERIFIED, verified
 
 
-def search(searcher: Searcher, collection: str, request: SearchRequest) -> Answer:
+def search(
+    searcher: Searcher, collection: str, request: SearchRequest, within: Within = ()
+) -> Answer:
     """Answer a search, or list items where there is nothing to search for.
 
     Args:
         searcher: the index and the encoders.
         collection: its name.
         request: what to search for.
+        within: the part of the collection that is seen; what is outside is not there.
 
     Raises:
         InvalidInput: naming the field.
         NotFound: no collection, or no item, of that name.
         CursorExpired: the snapshot that the paging began with is no longer kept.
     """
-    return _answer(searcher, collection, request, "like")
+    return _answer(searcher, collection, request, "like", within)
 
 
-def similar(searcher: Searcher, collection: str, item: str, request: SimilarRequest) -> Answer:
+def similar(
+    searcher: Searcher, collection: str, item: str, request: SimilarRequest, within: Within = ()
+) -> Answer:
     """Search by every part that an item of the collection has; the item is not among the hits.
+
+    Takes ``within`` as ``search`` does.
 
     Raises:
         InvalidInput: naming the field; also for an item that has nothing to search by.
@@ -46,7 +54,7 @@ def similar(searcher: Searcher, collection: str, item: str, request: SimilarRequ
     """
     options = request.model_dump(by_alias=True, exclude_unset=True)
     by_item = SearchRequest.model_validate({**options, "like": [item]})
-    return _answer(searcher, collection, by_item, "item")
+    return _answer(searcher, collection, by_item, "item", within)
 
 
 class _Stopwatch:
@@ -94,15 +102,23 @@ class _Search:
         return make_hit(document, self.plan.shown, words, score, why)
 
 
-def _answer(searcher: Searcher, collection: str, request: SearchRequest, like_field: str) -> Answer:
+def _answer(
+    searcher: Searcher,
+    collection: str,
+    request: SearchRequest,
+    like_field: str,
+    within: Within,
+) -> Answer:
     """Answer a request; ``like_field`` is the name in errors of items to search by."""
     watch = _Stopwatch()
-    items = Items(searcher.index, searcher.layout, collection, searcher.learnt)
+    items = Items(searcher.index, searcher.layout, collection, searcher.learnt, within)
     excluded = (Condition("id", none_of=tuple(request.like)),) if request.like else ()
     if request.like:
         request = _by_every_part(items, request, like_field)
     checked = plan(
-        request, lambda keys: searcher.metadata.of(searcher.index, collection, keys), excluded
+        request,
+        lambda keys: searcher.metadata.of(searcher.index, collection, keys),
+        (*within, *excluded),
     )
     if not request.by_modality:
         return _listing(searcher, collection, request, checked, watch)
@@ -146,6 +162,7 @@ def _best(search: _Search, watch: _Stopwatch) -> Answer:
             request.fusion,
             limit=max(request.limit, VERIFIED) if request.verify else request.limit,
             explain=request.explain,
+            least=request.min_score,
         )
         watch.stage("fuse")
         ids = [results.matches[one.index].candidate.id for one in ranked]
@@ -179,8 +196,7 @@ def _documents(
     """The documents of these items by id, with the fields that the request needs."""
     index, fields = search.searcher.index, search.plan.fields
     if snapshot is None:
-        found = index.fetch(search.collection, ids, searched=True)
-        return {name: returned(entry.document, fields) for name, entry in found.items()}
+        return index.shown(search.collection, ids, fields)
     if not ids:
         return {}
     listing = Listing((Condition("id", any_of=tuple(ids)),), limit=len(ids), fields=fields)
@@ -209,7 +225,7 @@ def _page(search: _Search, watch: _Stopwatch) -> Answer:
         _total(ranking),
         watch.took(),
         facet_counts(search.request.facets, ranking.facets),
-        following.write() if end < len(ranking.hits) else None,
+        following.write(search.searcher.secret) if end < len(ranking.hits) else None,
         ranking.fused,
     )
 
@@ -234,12 +250,13 @@ def _search_cursor(search: _Search) -> Cursor:
         search.encoded.keys,
         request.weights.by_signal,
         request.fusion,
+        request.min_score,
         checked.conditions,
         checked.sorts,
     )
     if request.cursor == BEGIN:
         return Cursor(search.searcher.index.freeze(search.collection), query, 0)
-    cursor = read_cursor(str(request.cursor), query)
+    cursor = read_cursor(str(request.cursor), query, search.searcher.secret)
     if isinstance(cursor.position, list):
         raise InvalidInput("this cursor belongs to a listing", field="cursor")
     return cursor
@@ -247,7 +264,8 @@ def _search_cursor(search: _Search) -> Cursor:
 
 def _ranking(search: _Search, cursor: Cursor) -> Ranking:
     """The ranking that the pages are cut from: cached, or made again by another process."""
-    key = digest_of(cursor.snapshot, cursor.query, search.request.explain, search.plan.facets)
+    plan, explain = search.plan, search.request.explain
+    key = digest_of(cursor.snapshot, cursor.query, explain, plan.facets, plan.exact_total)
     ranking = search.searcher.rankings.get(key, lambda: _rank_all(search, cursor.snapshot))
     if cursor.ranking and cursor.ranking != ranking.digest:
         # Approximate search need not find the very same twice. Better no page than a wrong one.
@@ -264,6 +282,7 @@ def _rank_all(search: _Search, snapshot: str) -> Ranking:
         WINDOW,
         search.request.fusion,
         explain=explain,
+        least=search.request.min_score,
     )
     hits = [
         Ranked(
@@ -297,7 +316,7 @@ def _listing(
     if request.cursor == BEGIN:
         snapshot = searcher.index.freeze(collection)
     elif request.cursor is not None:
-        cursor = read_cursor(request.cursor, query)
+        cursor = read_cursor(request.cursor, query, searcher.secret)
         if not isinstance(cursor.position, list):
             raise InvalidInput("this cursor belongs to a search", field="cursor")
         snapshot, after = cursor.snapshot, cursor.position
@@ -320,5 +339,5 @@ def _listing(
         facet_counts(request.facets, page.facets),
         None
         if snapshot is None or page.last is None
-        else Cursor(snapshot, query, page.last).write(),
+        else Cursor(snapshot, query, page.last).write(searcher.secret),
     )

@@ -6,15 +6,17 @@
 ``ele*``                    a prefix, two letters or more
 ``elefant~``, ``~1``        a fuzzy word: how many letters may be wrong, 1 or 2; by default 1
                             in words of up to five letters, 2 in longer ones
-``text:``, ``transcript:``  what follows, in this field alone
-and ``writing:``
+``text:``, ``transcript:``  what follows, in this field alone: any whose words are searched
+``tags:``, ``metadata:`` …
 ``+``, ``-``                what follows is required, or excluded
 ==========================  =====================================================================
 
 An operator stands at the beginning or after a space, directly before a word or a phrase; all else
-is plain text. What an operator stands before is a phrase if it is several words (``+well-known``)
-or a stop word. A prefix or fuzzy word is a single one: after several (``well-kno*``, and scripts
-without spaces) star and tilde count for nothing.
+is plain text. What an operator stands before is one word if it is a compound (``+well-known``), a
+phrase if it is several words otherwise, or a stop word. Before nothing that counts (``-""``,
+``+"!"``) it is plain text, too, as are quotation marks around nothing. A prefix or fuzzy word is a
+single one: after several (``well-kno*``, and scripts without spaces) star and tilde count for
+nothing.
 """
 
 import re
@@ -25,7 +27,14 @@ from typing import Literal, NamedTuple
 
 from triptych.core.fields import FIELDS
 from triptych.index.model import MAX_CLAUSES, Clause, Words
-from triptych.text.analysis import only_stop_words, plain_words, spans, worded
+from triptych.text.analysis import (
+    Asked,
+    asked,
+    asked_whole,
+    only_stop_words,
+    plain_words,
+    single_word,
+)
 
 _MAX_PHRASE = 32
 """Of a longer phrase the beginning is looked up."""
@@ -101,13 +110,14 @@ def parse(text: str, language: str | None = None, *, operators: bool = True) -> 
 
 
 def _operand(match: re.Match[str]) -> _Operand | None:
-    """None for a word without an operator."""
+    """None for a word without an operator, and for what has no word."""
     sign, field, word = match["sign"], match["field"], match["word"]
     if word is None:
-        return _Operand(sign, field, "phrase", match["quoted"][1:-1])
-    marked = _MARKED.fullmatch(word)
+        quoted = match["quoted"][1:-1]
+        return _Operand(sign, field, "phrase", quoted) if plain_words(quoted) else None
+    operated, marked = sign or field, _MARKED.fullmatch(word)
     if marked is None or not _is_single(marked["word"]):
-        return _Operand(sign, field, "word", word) if sign or field else None
+        return _Operand(sign, field, "word", word) if operated and plain_words(word) else None
     word, rest = marked["word"], marked["rest"]
     if marked["star"]:
         return _Operand(sign, field, "prefix", word, 0, rest)
@@ -117,8 +127,7 @@ def _operand(match: re.Match[str]) -> _Operand | None:
 
 def _is_single(text: str) -> bool:
     """Whether it is one word of two letters or more and ends with it."""
-    words = plain_words(text)
-    return len(words) == 1 and len(words[0]) >= _LEAST and [*spans(text)][-1][1] == len(text)
+    return len(single_word(text)) >= _LEAST
 
 
 def _clauses(operand: _Operand, language: str | None, within: str) -> Iterator[Clause]:
@@ -131,6 +140,8 @@ def _clauses(operand: _Operand, language: str | None, within: str) -> Iterator[C
         yield _clause(f"{label}*", kind, terms, field)
     elif kind == "fuzzy":
         yield _clause(f"{label}~{edits}", kind, terms, field, edits)
+    elif kind == "word" and (whole := asked_whole(text, language, within=within)):
+        yield _word(whole, field)
     elif kind == "phrase" or len(terms) > 1 or only_stop_words(text, language, within=within):
         if terms:
             yield _clause(f'"{label}"', "phrase", terms, field)
@@ -139,9 +150,13 @@ def _clauses(operand: _Operand, language: str | None, within: str) -> Iterator[C
 
 
 def _words(text: str, field: str | None, language: str | None, within: str) -> Iterator[Clause]:
-    for word, terms in worded(text, language, within=within):
-        if terms:
-            yield _clause(word, "word", tuple(terms), field)
+    for word in asked(text, language, within=within):
+        if word.stems or word.plain:
+            yield _word(word, field)
+
+
+def _word(word: Asked, field: str | None) -> Clause:
+    return _clause(word.label, "word", word.stems, field, plain=word.plain[:_MAX_PHRASE])
 
 
 def _clause(
@@ -150,17 +165,23 @@ def _clause(
     terms: tuple[str, ...],
     field: str | None,
     edits: int = 0,
+    *,
+    plain: tuple[str, ...] = (),
 ) -> Clause:
     if field is None:
-        return Clause(label, kind, terms, edits=edits)
-    return Clause(f"{field}:{label}", kind, terms, (field,), edits)
+        return Clause(label, kind, terms, edits=edits, plain=plain)
+    return Clause(f"{field}:{label}", kind, terms, (field,), edits, plain)
 
 
 def _unique(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
-    """The first ones that differ in more than how they were written."""
+    """The first ones that differ both in how they were written and in the rest."""
     unique: dict[object, Clause] = {}
+    labels: set[str] = set()
     for clause in clauses:
-        unique.setdefault((clause.kind, clause.terms, clause.fields, clause.edits), clause)
+        if clause.label not in labels:
+            labels.add(clause.label)
+            known = (clause.kind, clause.terms, clause.fields, clause.edits, clause.plain)
+            unique.setdefault(known, clause)
         if len(unique) == MAX_CLAUSES:
             break
     return tuple(unique.values())

@@ -1,21 +1,25 @@
 """Geometric verification of hits: near-duplicates of the query's image come first."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from triptych.core.errors import InvalidInput, NotFound
+from triptych.core.errors import Busy, InvalidInput, NotFound
 from triptych.encoders.image.alignment import View, likeness, view
 from triptych.encoders.image.descriptors import SIDE
 from triptych.encoders.image.geometry import rerank, verify
 from triptych.index.documents import Document
-from triptych.media.image import decode_image
+from triptych.media.image import fit_within
+from triptych.media.previews import Previews, read_picture
 from triptych.search.answer import Hit
 from triptych.search.searcher import Searcher
 
 VERIFIED = 30
-"""The number of hits, the best ones, whose images are compared: some 15 ms each."""
+"""The number of hits, the best ones, whose previews are compared: some 30 ms each."""
+_SECONDS = 5.0
+"""After which no more missing previews are made for one request; the next one goes on."""
 
 
 def verified(
@@ -32,14 +36,16 @@ def verified(
         image: the query's.
         hits: the best first.
         documents: those of the hits, since a hit may not show what is compared here.
+
+    Raises:
+        Busy: too many hits have no preview, as those from before there were any.
     """
     hits, others = hits[:VERIFIED], hits[VERIFIED:]
-    query = _view(searcher, image)
-    views = {
-        position: seen
-        for position, document in enumerate(documents[:VERIFIED])
-        if (seen := _stored(searcher, document)) is not None
-    }
+    query = view(
+        fit_within(read_picture(image, searcher.settings, SIDE, searcher.room).pixels, SIDE)
+    )
+    previews = Previews(searcher.store, searcher.settings, room=searcher.room)
+    views = _views(previews, documents[:VERIFIED])
     candidates, positions = list(views.values()), list(views)
     inliers, alike = np.zeros(len(hits), np.int64), np.zeros(len(hits), np.float32)
     inliers[positions] = verify(query.features, [other.features for other in candidates])
@@ -51,21 +57,23 @@ def verified(
     return [*(checked[position] for position in np.argsort(-evidence, kind="stable")), *others]
 
 
-def _stored(searcher: Searcher, document: Document) -> View | None:
+def _views(previews: Previews, documents: Sequence[Document]) -> dict[int, View]:
+    """What is seen of each document that has a picture, by its position."""
+    started = time.monotonic()
+    views = {}
+    for position, document in enumerate(documents):
+        if time.monotonic() - started > _SECONDS:
+            raise Busy("previews of hits are being made: ask again, and it goes on")
+        if (seen := _view(previews, document)) is not None:
+            views[position] = seen
+    return views
+
+
+def _view(previews: Previews, document: Document) -> View | None:
     digest = document.get("media", {}).get("image")
     if digest is None or "image" not in document.get("modalities", ()):
         return None
     try:
-        return _view(searcher, searcher.store.get(digest))
+        return view(previews.picture(digest, side=SIDE))
     except (NotFound, InvalidInput):  # deleted, or indexed under other limits
         return None
-
-
-def _view(searcher: Searcher, data: bytes) -> View:
-    decoded = decode_image(
-        data,
-        side=SIDE,
-        max_pixels=searcher.settings.limits.image_pixels,
-        background=searcher.settings.background,
-    )
-    return view(decoded)

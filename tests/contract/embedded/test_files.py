@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.documents import look_up, make, word
+from contract.documents import look_up, make, phrase, word, write
 from support import layout
 from triptych.core.errors import (
     CursorExpired,
@@ -29,8 +29,9 @@ from triptych.index import open_index
 from triptych.index.embedded import EmbeddedIndex, writer
 from triptych.index.embedded.schema import DATABASE
 from triptych.index.embedded.store import translated
-from triptych.index.model import Held, IndexQuery, Listing, Words
+from triptych.index.model import Condition, Held, IndexQuery, Listing, Range, Words
 
+SEARCHABLE_THEN = ("text", "transcript", "writing")
 EVERYTHING = IndexQuery(
     classes=[PresenceClass(("text",), (), np.ones(layout().dims, np.float32))], candidates=50
 )
@@ -72,8 +73,103 @@ def test_a_file_of_another_format_is_refused(tmp_path, index, version: int, reas
         anew().count("c")
 
 
+def unname(folder: Path) -> None:
+    """Make of a collection one as the second format had it, of which fewer fields had words."""
+    fields = [f"{kind}.{name}" for kind in ("words", "plain") for name in SEARCHABLE_THEN]
+    with closing(sqlite3.connect(folder / DATABASE)) as connection:
+        numbers = dict(connection.execute("SELECT name, number FROM indexed"))
+        for name in numbers.keys() - set(fields):
+            connection.execute(f'ALTER TABLE rows DROP COLUMN "{name}"')
+            connection.execute("DELETE FROM terms WHERE field = ?", (numbers[name],))
+        connection.execute("UPDATE terms SET field = -1 - field")
+        for number, name in enumerate(fields):
+            connection.execute(f'ALTER TABLE rows RENAME COLUMN "{name}" TO length{number}')
+            ours = (number, -1 - numbers[name])
+            connection.execute("UPDATE terms SET field = ? WHERE field = ?", ours)
+        connection.execute("DROP TABLE indexed")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+
+
+@pytest.mark.parametrize("unnamed", [True, False], ids=["second format", "fewer fields"])
+def test_a_collection_takes_fields_with_words_that_are_declared_later(
+    index: EmbeddedIndex, tmp_path: Path, anew, *, unnamed: bool
+):
+    """What it has is found as before, and what is added by the new field, too."""
+    index.bulk("c", [make("old", words={"text": "owl", "writing": "cat"})])
+    before = look_up(index, "c", word("owl"))
+    index.close()
+    if unnamed:
+        unname(tmp_path / "c")
+    else:
+        with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as connection:
+            for kind in ("words", "plain"):
+                connection.execute(f'ALTER TABLE rows DROP COLUMN "{kind}.names"')
+                connection.execute("DELETE FROM indexed WHERE name = ?", (f"{kind}.names",))
+            connection.commit()
+    later = anew()
+    with ThreadPoolExecutor(4) as pool:
+        assert {
+            str(found) for found in pool.map(lambda _: look_up(later, "c", word("owl")), "1234")
+        } == {str(before)}
+    write(later, "c", [make("new", words={"names": "beach"}, plain={"names": "beach"})])
+    assert [match.candidate.id for match in look_up(later, "c", word("beach"))] == ["new"]
+    assert [match.candidate.id for match in look_up(later, "c", phrase("beach"))] == ["new"]
+    assert [match.candidate.id for match in look_up(later, "c", word("cat"))] == ["old"]
+
+
+def blur(folder: Path) -> None:
+    """Make of a collection one as the third format had it: inexact numbers, no dates, raw tags."""
+    with closing(sqlite3.connect(folder / DATABASE)) as connection:
+        connection.executescript("""
+            DELETE FROM facts WHERE kind = 'instant'
+                OR field = (SELECT number FROM fields WHERE name = 'tags');
+            UPDATE OR IGNORE facts SET value = CAST(value AS REAL) WHERE kind = 'number';
+            INSERT INTO facts SELECT number, 'string', value, place
+                FROM fields, documents, json_each(CAST(public AS TEXT), '$.tags')
+                WHERE name = 'tags';
+            UPDATE documents
+                SET hidden = CAST(json_remove(CAST(hidden AS TEXT), '$.folded_tags') AS BLOB);
+            PRAGMA user_version = 3;
+        """)
+
+
+def test_a_collection_of_the_third_format_becomes_exact(
+    index: EmbeddedIndex, tmp_path: Path, anew, monkeypatch
+):
+    """Numbers, dates and tags; what is replaced later leaves nothing behind."""
+    large, when = 2**53 + 1, "2025-01-01T00:30:00+02:00"
+    entries = [
+        make(f"{n}", tags=("Beach",), metadata={"n": large + n, "when": when}) for n in range(2)
+    ]
+    index.bulk("c", entries)
+    index.close()
+    blur(tmp_path / "c")
+    later = anew()
+
+    def found(field: str, **asked: object) -> list[str]:
+        page = later.list("c", Listing([Condition(field, **asked)]))
+        return [document["id"] for document in page.documents]
+
+    assert found("metadata.n", any_of=(large,)) == ["0"]
+    assert found("metadata.n", within=Range(gt=large)) == ["1"]
+    assert found("metadata.when", any_of=("2024-12-31T22:30Z",)) == ["0", "1"]
+    assert found("tags", any_of=("beach",)) == ["0", "1"]
+    later.bulk("c", [make(f"{n}", version=2) for n in range(2)])
+    monkeypatch.setattr(writer, "KEPT_SECONDS", -1.0)
+    later.forget("c", {})
+    with closing(sqlite3.connect(tmp_path / "c" / DATABASE)) as connection:
+        left = connection.execute(
+            "SELECT count(*) FROM facts WHERE kind IN ('number', 'instant') AND field != "
+            "(SELECT number FROM fields WHERE name = 'added')"
+        ).fetchone()
+    assert left == (0,)
+    assert found("tags", any_of=("beach",)) == []
+
+
 def age(folder: Path) -> None:
     """Make of a collection one as the first format had it."""
+    unname(folder)
     connection = sqlite3.connect(folder / DATABASE)
     connection.executescript("""
         CREATE TABLE old (id TEXT PRIMARY KEY, version INTEGER NOT NULL, place INTEGER,

@@ -15,6 +15,8 @@ from triptych.cli.criteria import facet_of, filter_of, options, sort_of, weight_
         (["status!=failed"], {"status": {"none": ["failed"]}}),
         (["id=a/b c,d"], {"id": {"any": ["a/b c", "d"]}}),
         (["metadata.year>=2000"], {"metadata.year": {"gte": 2000}}),
+        (["duration>=1.5"], {"duration": {"gte": 1.5}}),
+        (["metadata.Camera Model=X1"], {"metadata.Camera Model": {"any": ["X1"]}}),
         (
             ["metadata.year > 1999", "metadata.year<2010.5"],
             {"metadata.year": {"gt": 1999, "lt": 2010.5}},
@@ -30,6 +32,26 @@ from triptych.cli.criteria import facet_of, filter_of, options, sort_of, weight_
         (["metadata.x=a=b"], {"metadata.x": {"any": ["a=b"]}}),
         (['{"tags": ["a"]}', "tags=b", "tags!=c"], {"tags": {"all": ["a", "b"], "none": ["c"]}}),
         ([json.dumps({"id": {"none": ["a,b"]}}), "id!=c"], {"id": {"none": ["a,b", "c"]}}),
+        (["id^=photos/a,b"], {"id": {"prefix": "photos/a,b"}}),
+        (['metadata.a^="x"', "metadata.a<y"], {"metadata.a": {"prefix": "x", "lt": "y"}}),
+        (
+            ['{"language": null}', '{"language": {"none": ["de"]}}'],
+            {"language": {"exists": False, "none": ["de"]}},
+        ),
+        (
+            [
+                '{"or": [{"id": "a"}, {"id": "b"}]}',
+                "tags=c",
+                '{"or": [{"id": "d"}], "status": "failed"}',
+            ],
+            {
+                "and": [
+                    {"or": [{"id": "a"}, {"id": "b"}]},
+                    {"or": [{"id": "d"}], "status": "failed"},
+                ],
+                "tags": {"all": ["c"]},
+            },
+        ),
         (['{"tags": {"any": ["a"]}}', '{"id": "x"}'], {"tags": {"any": ["a"]}, "id": "x"}),
     ],
 )
@@ -46,6 +68,7 @@ def test_a_filter_is_read(entries, expected):
         (["metadata.year>=1,2"], "takes one value"),
         (["metadata.year>1", "metadata.year>2"], "twice in the same way"),
         (["id=a", "id=b"], "twice in the same way"),
+        (["id^=a", "id^=b"], "twice in the same way"),
         (["{"], "property name"),
     ],
 )

@@ -67,7 +67,7 @@ def test_fit_prints_the_reference_of_what_it_stored(captions, tmp_path):
     encoder = open_encoder(reference, store=MediaStore(store.as_uri()))
     assert encoder.encode(["horse"]).any()
     assert not encoder.encode(["zebra"]).any()
-    assert "broken.txt: text is not UTF-8" in first.stderr
+    assert "broken.txt: text is binary data" in first.stderr
     assert "line 3 is not a JSON object" in first.stderr
 
 

@@ -44,7 +44,7 @@ class Gateway:
 
     def limits(self) -> dict[str, int]:
         """A small file."""
-        return {"file_bytes": 100}
+        return {"file_bytes": 100, "text_chars": 100}
 
     def known(self, _: str, contents: dict[str, str]) -> set[str]:
         """By the digest."""

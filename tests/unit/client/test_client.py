@@ -264,3 +264,55 @@ def test_dots_are_names_and_not_ways_up():
         collections + b"/c/items/a/%2E%2E/%C3%A9.png",
         collections + b"/c/models/x%3Fy%23z",
     ]
+
+
+def test_a_key_is_sent_with_each_request(monkeypatch):
+    """That of the environment, unless another is named; beside the headers that a proxy wants."""
+    monkeypatch.delenv("TRIPTYCH_KEY", raising=False)
+    monkeypatch.delenv("TRIPTYCH_URL", raising=False)
+    with Client() as client:
+        assert "authorization" not in client._http.headers
+        assert client.url == "http://127.0.0.1:8080"
+    monkeypatch.setenv("TRIPTYCH_KEY", "tk_environment")
+    monkeypatch.setenv("TRIPTYCH_URL", "http://there")
+    with Client() as client:
+        assert (client.url, str(client._http.base_url)) == ("http://there", "http://there")
+        assert client._http.headers["authorization"] == "Bearer tk_environment"
+    with Client("http://here", key="tk_own", headers={"x-team": "zoo"}) as client:
+        assert client._http.headers["authorization"] == "Bearer tk_own"
+        assert client._http.headers["x-team"] == "zoo"
+    with Client("http://here", key="") as client:
+        assert "authorization" not in client._http.headers
+
+
+def test_errors_say_what_to_do_next():
+    """Where no gateway is, and where it wants a key."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/limits":
+            return httpx.Response(401, json={"detail": "a key is needed"})
+        raise httpx.ConnectError("refused")
+
+    with connected(refuse) as client:
+        with pytest.raises(ClientError, match=r"key is needed.*TRIPTYCH_KEY.*triptych keys create"):
+            client.limits()
+        with pytest.raises(ClientError, match=r"can't be reached.*triptych up.*TRIPTYCH_URL"):
+            client.collections()
+
+
+def test_a_gallery_has_pictures_where_there_are_any():
+    """An item may have none; anything else that goes wrong is said."""
+    status = {"owl": 200, "song": 404, "bad": 503}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        item = request.url.path.split("/")[-2]
+        if status[item] == 200:
+            return httpx.Response(200, content=b"RIFF")
+        return httpx.Response(status[item], json={"detail": "why"})
+
+    hits = [{"id": item, "score": 1.0, "item": {}} for item in status]
+    with connected(answer) as client:
+        found = {"hits": hits[:2], "total": {"value": 2, "relation": "eq"}}
+        assert client.gallery("c", found)._repr_html_().count("<img") == 1
+        with pytest.raises(ClientError, match="why"):
+            client.gallery("c", {**found, "hits": hits})._repr_html_()

@@ -28,7 +28,7 @@ class Gateway:
         path, upload = request.url.path, request.url.path.rpartition("/")[2]
         self.asked.append(request.method)
         if path.endswith("/limits"):
-            return httpx.Response(200, json={"file_bytes": 2**20})
+            return httpx.Response(200, json={"file_bytes": 2**20, "text_chars": 100})
         if path.startswith("/v1/batches"):
             return self._batch(path)
         if path == "/v1/uploads":

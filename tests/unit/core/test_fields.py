@@ -59,7 +59,7 @@ def test_names_lead_to_fields():
         ({"kind": Kind.OBJECT, "facetable": True}, "not compared"),
         ({"kind": Kind.KEYWORD, "sortable": True, "many": True}, "lists of values have no order"),
         ({"kind": Kind.VECTOR, "sendable": True}, "can't send"),
-        ({"kind": Kind.INSTANT, "sendable": True}, "can't send"),
+        ({"kind": Kind.NUMBER, "sendable": True}, "can't send"),
         ({"kind": Kind.KEYWORD, "name": "a.b"}, "not a valid field name"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.routing import Map, Rule
 
-from triptych.core.names import check_id, check_text, derive_id, is_id, printable
+from triptych.core.names import check_id, check_text, derive_id, is_id, printable, same_file
 
 ANY = st.text(st.characters(categories=None, exclude_categories=()), max_size=12)
 
@@ -29,6 +29,22 @@ def test_bad_ids(value):
         check_id(value)
     assert not is_id(value)
     assert len(derive_id(value)) == 32
+
+
+def test_ids_have_one_form():
+    """That of letters with their accents, however a system writes them."""
+    apart, whole = "A\u030angstro\u0308m", "Ångström"
+    assert check_id(apart) == derive_id(apart) == check_id(whole) == whole
+    assert is_id(apart)
+    assert derive_id(f"/{apart}") == derive_id(f"/{whole}")
+
+
+@pytest.mark.parametrize(
+    "name", ["a/Café.png", "./a/Cafe\u0301.png", "a\\Café.png", "a//b/../Café.png"]
+)
+def test_ways_to_write_the_name_of_a_file(name):
+    """Of a Mac, of Windows, with dots."""
+    assert same_file(name) == "a/Café.png"
 
 
 def test_other_names_have_other_ids():

@@ -32,6 +32,14 @@ def test_an_extractor_fills_the_blocks_of_its_modality(modality):
     assert {n: e.card for n, e in extractor.encoders.items()} == {b.name: b.card for b in blocks}
 
 
+def test_long_texts_are_encoded_in_passages():
+    """By whatever encoder: their ends count."""
+    extractor = load_extractor("text", Encoders(), threads=1, store=None)
+    beginning = "The weather is fine today. " * 100
+    rows = extractor([beginning + "Elephants eat grass.", beginning + "Trains run late."]).blocks
+    assert not np.allclose(*rows["semantic"], atol=1e-3)
+
+
 def test_heads_share_one_pass_of_their_backbone(monkeypatch):
     """The dearest part of a picture is done once."""
     extractor = load_extractor("image", Encoders(), threads=1, store=None)

@@ -84,6 +84,20 @@ def test_rows_are_units_of_the_width_on_the_card(name):
     assert (empty.shape, empty.dtype) == ((0, encoder.card.dims), np.float32)
 
 
+@pytest.mark.parametrize("name", [n for n in HERE if entry(n).card.modality == "text"])
+@pytest.mark.parametrize("word", ["cat ", "Häuser ", "圖書館", "ﷺ ", "x"])
+def test_a_text_is_read_as_far_as_it_says(name, word):
+    """What is at the end counts; a short text is read as a whole."""
+    encoder = opened(name)
+    assert encoder.reach(word) == len(word)
+    long = word * 4_000
+    read = encoder.reach(long)
+    assert 0 < read <= len(long)
+    assert encoder.reach(long[:read]) == read
+    other = long[: read - 12] + " green birds"
+    assert not np.allclose(*encoder.encode([long[:read], other]), atol=1e-3)
+
+
 @pytest.mark.parametrize("name", [name for name in HERE if entry(name).card.needs_fit])
 def test_a_fitted_encoder_is_the_same_after_its_journey(name):
     """As bytes, in the store, and back; its card names the artefact."""

@@ -31,12 +31,12 @@ def test_vectors_are_those_of_the_text(minilm):
 
 
 def test_the_end_of_a_long_text_counts(minilm):
-    """As much as its beginning, which is all that a text encoder reads."""
+    """Not only its beginning, which is all that a text encoder reads."""
     text = "the weather is fine " * 100 + "elephants eat grass and leaves " * 100
     vectors = Embedded(Parrot(), minilm).encode([text])[0]
     beginning, end = minilm.encode(["the weather is fine", "elephants eat grass"])
-    assert abs(vectors @ beginning - vectors @ end) < 0.2
-    assert vectors @ end > 0.4 > minilm.encode([text])[0] @ end
+    assert abs(vectors @ beginning - vectors @ end) < 0.3
+    assert vectors @ end > minilm.encode([text])[0] @ end + 0.2
     assert np.linalg.norm(vectors) == pytest.approx(1, abs=1e-5)
 
 

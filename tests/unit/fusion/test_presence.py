@@ -75,3 +75,28 @@ def test_an_item_that_lacks_a_part_is_found_by_the_other(loss):
 def test_a_plain_sum_would_lose_such_items(loss):
     """So this gallery would tell if presence were not corrected for."""
     assert found_first(loss, 0.0) <= 0.9
+
+
+@pytest.mark.parametrize("fusion", ["linear", "product"])
+def test_words_of_tags_count_as_those_of_texts(fusion):
+    """A picture that is found by its tag is not better than one that has its words in a text, too.
+
+    A perfect match is 1, whatever the item has.
+    """
+    layout = two_blocks()
+    vector = np.zeros(DIMS, np.float32)
+    vector[0] = 1
+    features = np.zeros(layout.dims, np.float32)
+    features[layout.slices["visual"]] = vector
+    both = features.copy()
+    both[layout.slices["semantic"]] = vector
+    gallery = [
+        Candidate("tagged", frozenset({"image"}), 2.0, {"beach": 2.0}, features),
+        Candidate("whole", frozenset({"text", "image"}), 2.0, {"beach": 2.0}, both),
+    ]
+    vectors = {"text": {"semantic": vector}, "image": {"visual": vector}}
+    query = fuse_query(vectors, WEIGHTS, layout, words=["beach"])
+    whole, tagged = score(query, gallery, fusion)
+    assert [gallery[one.index].id for one in (whole, tagged)] == ["whole", "tagged"]
+    assert whole.score == pytest.approx(1)
+    assert tagged.score == pytest.approx(0.6**0.5)

@@ -103,7 +103,8 @@ def make_client(seeded: dict[str, Seeded], index: Watched) -> Callable[..., Flas
     """Makes clients, each of a gateway process of its own, which can encode and search."""
 
     def make(**changes: Any) -> FlaskClient:
-        settings = Settings(limits=Limits(file_bytes=2**20, body_bytes=2**24), **changes)
+        limits = Limits(file_bytes=2**20, body_bytes=2**24)
+        settings = Settings(**{"limits": limits, **changes})
         engine = Engine(
             settings,
             store=MediaStore(f"memory://{uuid.uuid4().hex}"),

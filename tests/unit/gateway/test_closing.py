@@ -55,8 +55,9 @@ def test_large_refused_bodies_close_their_connection(app, lists, body, closes):
     server, client = socket.socketpair()
     response = Response()
     environ = app.test_request_context(
-        "/v1/collections/c/batches", method="POST", data=body, content_type="application/x-ndjson"
-    ).request.environ
+        "/v1/collections/c/batches", method="POST", data=body, content_type="application/x-ndjson",
+        environ_base={"REMOTE_ADDR": "127.0.0.1"},
+    ).request.environ  # fmt: skip
     with server, client:
         answer = app.wsgi_app({**environ, "gunicorn.socket": server}, response.start)
         assert response.status.startswith("429")

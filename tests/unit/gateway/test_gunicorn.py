@@ -1,5 +1,6 @@
 """The server's settings."""
 
+import resource
 import socket
 import struct
 import time
@@ -7,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from triptych.gateway import gunicorn
+from triptych.gateway import descriptors, gunicorn
 
 
 def test_a_client_that_stalls_is_given_up(monkeypatch):
@@ -42,3 +43,22 @@ def test_who_says_nothing_takes_no_thread():
                 assert connection.recv(10) == b"GET"
         for one in silent:
             one.close()
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"),
+    [((64, 64), 64), ((1024, 4096), 4096), ((1024, resource.RLIM_INFINITY), 8192)],
+)
+def test_as_many_descriptors_as_are_of_use(monkeypatch, limits, found):
+    """What is allowed is asked for."""
+    asked = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: asked.append(wanted))
+    assert descriptors.descriptors() == found
+    assert asked == [(found, limits[1])]
+
+
+def test_connections_leave_descriptors_for_requests():
+    """However many threads there are."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert 2 * gunicorn.threads <= gunicorn.worker_connections <= max(32, soft // 2)

@@ -9,8 +9,11 @@ import pytest
 
 from support import changed
 from triptych.core.errors import IndexUnavailable, NotFound
+from triptych.core.settings import Limits
 from triptych.engine import waiting
+from triptych.gateway import batches, items
 from triptych.queues import jobs
+from unit.seeded import document
 
 PATH = "/v1/collections/c/items"
 
@@ -92,8 +95,8 @@ def test_pauses_grow(app, http, sent, monkeypatch):
     assert sum(pauses) == pytest.approx(5)
 
 
-def test_a_text_above_the_limit_is_too_large(app, http, sent):
-    """As a field and as a file: nothing is sent or stored."""
+def test_a_text_above_the_limit_is_cut(app, http, sent):
+    """As a field and as a file, with a note."""
     found = app.extensions["triptych"]
     limits = found.engine.settings.limits.model_copy(update={"text_chars": 5})
     settings = found.engine.settings.model_copy(update={"limits": limits})
@@ -102,17 +105,44 @@ def test_a_text_above_the_limit_is_too_large(app, http, sent):
     file = {"text": (io.BytesIO(b"123456"), "a.txt")}
     for arguments in ({"json": {"text": "123456"}}, {"data": file}):
         response = http.post(PATH, **arguments)
-        assert (response.status_code, response.json["field"]) == (413, "text")
-    assert sent == []
-    assert http.post(PATH, json={"text": "12345"}).status_code == 202
+        assert response.status_code == 202
+    for chunk in sent:
+        (item,) = chunk.items
+        assert item.text == "12345"
+        assert [note.lost for note in item.notes["text"]] == [True]
+    assert len(sent) == 2
 
 
-def test_a_text_that_is_none_is_a_failure_of_that_part(app, http, sent):
-    """The rest of the item goes on."""
+def test_half_a_character_costs_a_character(app, http, sent):
+    """The rest of the text and the item go on, with a note."""
     body = json.dumps({"text": "\ud800", "image": "AAAA"})
     use(app, Index(NotFound("not yet")))
     assert http.post(PATH, data=body, content_type="application/json").status_code == 202
     (chunk,) = sent
-    assert chunk.items[0].text is None
-    assert "not Unicode" in chunk.items[0].errors["text"]
-    assert chunk.slip == ("image", "fusion")
+    assert chunk.items[0].text == "\ufffd"
+    assert [note.lost for note in chunk.items[0].notes["text"]] == [False]
+    assert chunk.slip == ("image", "text", "fusion")
+
+
+def test_a_full_collection_takes_no_more(make_client, index, monkeypatch):
+    """Neither an item nor a batch; another collection, and one that is new, does."""
+    limits = Limits(file_bytes=2**20, body_bytes=2**24, collection_items=2)
+    client = make_client(limits=limits)
+    for module in (items, batches):
+        monkeypatch.setattr(module, "refuse_when_busy", lambda: None)
+    path = "/v1/collections/c/items"
+    index.add(document("a", text="a"))
+    accepted = []
+    monkeypatch.setattr(items, "enqueue_item", lambda _, chunk, **__: accepted.append(chunk))
+    assert client.post(path, json={"text": "b"}).status_code == 202
+    index.add(document("b", text="b"))
+    for answer in (
+        client.post(path, json={"text": "c"}),
+        client.post("/v1/collections/c/batches", data=b"{}", content_type="application/x-ndjson"),
+    ):
+        assert (answer.status_code, answer.json["type"]) == (
+            507,
+            "urn:triptych:problem:quota-reached",
+        )
+    assert client.post("/v1/collections/new/items", json={"text": "c"}).status_code == 202
+    assert len(accepted) == 2

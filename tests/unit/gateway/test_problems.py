@@ -160,14 +160,37 @@ def test_the_same_origin_may(http, nothing):
     assert problem(http.delete("/v1/collections/c", headers=headers))["detail"] == "reached"
 
 
-def test_only_trusted_hosts_are_answered(app):
-    """A name that an attacker points at this machine is none."""
+LOCAL = ("localhost", "LOCALHOST:80", "a.localhost:80", "127.0.0.1:8080", "10.1.2.3", "[::1]:80")
+
+
+@pytest.mark.parametrize(
+    ("trusted", "host", "status"),
+    [
+        *(((), host, 200) for host in LOCAL),
+        ((), "evil.org", 403),
+        ((), "evil.org:8080", 403),
+        ((), "127.0.0.1.evil.org", 403),
+        ((), "localhost.evil.org", 403),
+        ((), "1.2.3", 403),
+        ((), "[::1", 403),
+        (("a.org",), "a.org:8080", 200),
+        (("a.org",), "b.a.org", 403),
+        ((".a.org",), "b.a.org", 200),
+        (("a.org",), "localhost", 200),
+        (("*",), "evil.org", 200),
+    ],
+)
+def test_only_hosts_that_are_known_are_answered(app, trusted, host, status):
+    """A name that a page points at this machine is none."""
     found = app.extensions["triptych"]
-    settings = found.engine.settings.model_copy(update={"trusted_hosts": ("a.org",)})
+    settings = found.engine.settings.model_copy(update={"trusted_hosts": trusted})
     engine = changed(found.engine, settings=settings)
     http = create_app(replace(found, engine=engine)).test_client()
-    assert http.get("/healthz", headers={"Host": "a.org:8080"}).status_code == 200
-    assert problem(http.get("/healthz", headers={"Host": "evil.org"}))["status"] == 400
+    response = http.get("/healthz", headers={"Host": host})
+    assert response.status_code == status
+    if status == 403:
+        assert problem(response)["type"] == "urn:triptych:problem:unknown-host"
+        assert "TRIPTYCH_TRUSTED_HOSTS" in problem(response)["detail"]
 
 
 def test_nothing_to_search_for(http):

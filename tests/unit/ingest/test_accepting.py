@@ -72,13 +72,13 @@ def test_exactly_the_limit_is_accepted_and_nothing_is_not(acceptor):
         acceptor.manifest(C, b"\n")
 
 
-def test_a_text_above_the_limit_goes_no_further(acceptor):
-    """As a line and as a file: the item does, with the reason."""
+def test_of_a_text_above_the_limit_the_rest_goes_no_further(acceptor):
+    """As a line and as a file: a note says so."""
     line = json.dumps({"id": "a", "text": "x" * 11, "image": "p.png"}).encode()
     (item,) = stored(acceptor, acceptor.manifest(C, line))
-    assert (item.text, "limit is 10" in item.errors["text"]) == (None, True)
+    assert (item.text, item.notes["text"][0][1]) == ("x" * 10, True)
     (item,) = stored(acceptor, acceptor.files(C, taken(acceptor, {"a.txt": b"x" * 11})))
-    assert (item.text, "limit is 10" in item.errors["text"]) == (None, True)
+    assert (item.text, item.notes["text"][0][1]) == ("x" * 10, True)
 
 
 def test_bad_ids_become_good_ones(acceptor):
@@ -102,6 +102,70 @@ def test_a_file_of_no_kind_does_not_replace_an_item(acceptor):
     good, failed = stored(acceptor, accepted)
     assert (good.id, good.errors) == ("README", {})
     assert failed.id.startswith("line-0-")
+
+
+def test_names_of_files_and_folders_are_words(acceptor):
+    """Of all ways in; extensions say nothing, and a name that comes twice says it once."""
+    files = {"2023/a beach.png": b"1", "2023/a beach.txt": b"x", "2023/a beach.ogg": b"2"}
+    (item,) = stored(acceptor, acceptor.files(C, taken(acceptor, files)))
+    assert (item.words["names"], item.plain["names"]) == ("2023 beach", "2023 a beach")
+    (item,) = stored(acceptor, acceptor.manifest(C, b'{"id": "a", "image": "the sea/owls.png"}'))
+    assert item.words["names"] == "sea owl"
+    for name in (".", "..", "/"):  # no names of files
+        line = json.dumps({"id": "a", "image": name}).encode()
+        (item,) = stored(acceptor, acceptor.manifest(C, line))
+        assert not item.words.get("names")
+    single = acceptor.single(C, ItemFields(), {"image": b"1"}, {"image": "owls.png"})
+    assert single.chunk.items[0].words == {"names": "owl"}
+    single = acceptor.single(C, ItemFields(text="owls"), {}, {})
+    assert "names" not in single.chunk.items[0].words
+
+
+def test_tags_and_the_strings_of_metadata_are_words(acceptor):
+    """Of all ways in; each value on its own, so that a stop word alone counts."""
+    sent = {"tags": ["Sandy beach", "IT"], "metadata": {"camera": "Acme X100", "year": 2000}}
+    line = json.dumps({"id": "a", "text": "x", **sent}).encode()
+    (item,) = stored(acceptor, acceptor.manifest(C, line))
+    single = acceptor.single(C, ItemFields(text="x", **sent), {}, {}).chunk.items[0]
+    assert item.words == single.words
+    assert item.words == {"tags": "sandi beach it", "metadata": "acm x100 100"}
+    assert item.plain["tags"] == "sandy beach | it"
+    (plain,) = stored(acceptor, acceptor.manifest(C, b'{"id": "a", "text": "x"}'))
+    assert plain.words == {}
+
+
+def test_a_line_finds_its_files_however_their_names_are_written(acceptor):
+    """A list made on Windows, files of a Mac; the item shows what the file is called."""
+    files = {"photos/Cafe\u0301.png": b"1"}
+    for name in ("photos/Café.png", "./photos/Café.png", "photos\\Cafe\u0301.png"):
+        line = json.dumps({"id": "A\u030a", "image": name}).encode()
+        (item,) = stored(acceptor, acceptor.manifest(C, line, taken(acceptor, files)))
+        assert (item.id, item.errors) == ("Å", {})
+        assert item.names == {"image": "photos/Cafe\u0301.png"}
+        line = json.dumps({"image": name.removeprefix("photos/").removeprefix("photos\\")})
+        sent = taken(acceptor, {**files, "photos/m.jsonl": line.encode()})
+        if "./" not in name:
+            (item,) = stored(acceptor, acceptor.files(C, sent))
+            assert (item.id, item.errors) == ("photos/Café.png", {})
+
+
+def test_files_of_one_stem_in_any_form_are_one_item(acceptor):
+    """As a picture of a Mac and its text of another system."""
+    files = {"Cafe\u0301.png": b"1", "Café.txt": b"x"}
+    (item,) = stored(acceptor, acceptor.files(C, taken(acceptor, files)))
+    assert (item.id, set(item.names)) == ("Café", {"image", "text"})
+
+
+def test_what_systems_keep_beside_files_is_left_out_and_counted(acceptor):
+    """Of a folder that was dropped on the page."""
+    companions = (
+        "._a.png", "f/.DS_Store", "Thumbs.db", "@eaDir/a.png/S.jpg", "__MACOSX/a.png",
+        "#recycle/b.png", ".thumbnails/a.png", "$RECYCLE.BIN/x.txt", "f/desktop.ini",
+    )  # fmt: skip
+    files = {"a.png": b"1", **dict.fromkeys(companions, b"x")}
+    accepted = acceptor.files(C, taken(acceptor, files))
+    assert [item.id for item in stored(acceptor, accepted)] == ["a"]
+    assert (accepted.left_out, accepted.rejected) == (9, [])
 
 
 def test_a_line_of_text_alone_is_one_item_however_often_it_is_sent(acceptor):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from triptych.core.errors import BadArchive, MediaError, TooLarge
 from triptych.core.settings import Limits
-from triptych.ingest.archives import Member, Refused, members
+from triptych.ingest.archives import LeftOut, Member, Refused, members
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -77,6 +77,8 @@ def read(data: bytes, **limits: int) -> tuple[dict[str, bytes], dict[str, str]]:
     taken: dict[str, bytes] = {}
     refused: dict[str, str] = {}
     for member in members(Stream(data), Limits(**limits)):
+        if isinstance(member, LeftOut):
+            continue
         if isinstance(member, Refused):
             refused[member.name] = member.reason
             continue
@@ -90,10 +92,28 @@ def read(data: bytes, **limits: int) -> tuple[dict[str, bytes], dict[str, str]]:
 
 @each_form
 def test_every_member_is_read_from_a_stream(form):
-    """Whatever the form; hidden files and folders are left out."""
-    hidden = {".DS_Store": b"x", "a/.b/c.png": b"x", "__MACOSX/a/._cat.png": b"x"}
+    """Whatever the form; what is hidden, and what systems keep beside it, is left out."""
+    hidden = {
+        ".DS_Store": b"x",
+        "a/.b/c.png": b"x",
+        "__MACOSX/a/._cat.png": b"x",
+        "__MACOSX/b.png": b"x",
+        "a/@eaDir/cat.png/S.jpg": b"x",
+        "a/Thumbs.db": b"x",
+    }
     assert read(FORMS[form]({**FILES, **hidden})) == (FILES, {})
     assert read(FORMS[form]({"./x.png": b"1", "./y/": b""}))[0]["x.png"] == b"1"
+
+
+def test_names_in_a_zip_without_a_mark():
+    """UTF-8, as a Mac writes them, or code page 437, as the specification says."""
+    names = {"Café.png": "utf-8", "Größe.png": "cp437"}
+    data = zipped({name.encode(code).hex().ljust(40, "_"): b"x" for name, code in names.items()})
+    for name, code in names.items():
+        raw = name.encode(code)
+        data = data.replace(raw.hex().ljust(40, "_").encode(), raw.rjust(40, b"_"))
+    taken, refused = read(data)
+    assert ([name.strip("_") for name in taken], refused) == (list(names), {})
 
 
 @each_form

@@ -12,6 +12,8 @@ from triptych.ingest.grouping import group_files, modality_of
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("a.png", "image"), ("a.JPEG", "image"), ("b/c.d.Ogg", "audio"), ("a.txt", "text"),
+     ("readme.md", "text"), ("notes.text", "text"), ("page.HTML", "text"), ("a/main.py", "text"),
+     ("a.png.json", None), ("a.csv", None),
      ("a.exe", None), ("png", None), (".png", None), ("", None)],
 )  # fmt: skip
 def test_the_extension_claims_a_modality(name, expected):

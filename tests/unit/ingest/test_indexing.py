@@ -8,7 +8,7 @@ import structlog
 
 from support import layout, make_item
 from triptych.core.errors import IndexUnavailable, NotFound
-from triptych.core.item import Item
+from triptych.core.item import Item, Note, reasons
 from triptych.ingest import indexing
 from triptych.ingest.derived import Derived, DerivedMissing, DerivedStore, text_digest
 from triptych.ingest.indexing import fail
@@ -60,6 +60,23 @@ def test_every_item_has_a_document_and_is_counted(make_chunk, write, index):
     assert found == {"whole": "indexed", "broken": "failed", "half": "partial"}
     assert failed == {4}
     assert index.documents["whole"].document["vector"][0] == 1
+
+
+def test_what_is_lost_of_a_part_makes_an_item_partial(make_chunk, write, index):
+    """What was mended does not; a note of a stored item is a pair."""
+    items = [
+        Item("mended", 1, text="x").noted("text", [Note("a byte is wrong"), Note("and another")]),
+        Item("cut", 2, text="y").noted("text", [("the end is missing", True)]),
+    ]
+    assert write(make_chunk(*items, **DESCRIBED)) == set()
+    found = {name: entry.document for name, entry in index.documents.items()}
+    assert {name: document["status"] for name, document in found.items()} == {
+        "mended": "indexed",
+        "cut": "partial",
+    }
+    assert found["mended"]["notes"] == {"text": "a byte is wrong; and another"}
+    assert found["cut"]["notes"] == {"text": "the end is missing"}
+    assert reasons(found["cut"]) == "text: the end is missing"
 
 
 def test_doing_it_twice_changes_nothing(make_chunk, write, index):
@@ -129,7 +146,7 @@ def quiet():
         yield logs
 
 
-def reasons(index) -> dict[str, dict[str, str]]:
+def errors(index) -> dict[str, dict[str, str]]:
     """The errors of every document that failed, by id."""
     documents = [entry.document for entry in index.documents.values()]
     return {body["id"]: body["errors"] for body in documents if body["status"] == "failed"}
@@ -141,8 +158,8 @@ def test_blocks_that_do_not_fit_are_a_failure_of_every_item(make_chunk, write, i
     narrow = Derived({"semantic": np.ones(3, np.float32)})
     kept.write(KIND, {text_digest("x", None): narrow})
     assert write(make_chunk(*items, **DESCRIBED)) == {1, 2}
-    assert reasons(index).keys() == {"a", "b"}
-    assert "internal error: ValueError: block semantic" in reasons(index)["a"]["item"]
+    assert errors(index).keys() == {"a", "b"}
+    assert "internal error: ValueError: block semantic" in errors(index)["a"]["item"]
 
 
 def test_a_document_that_can_not_be_made_is_a_failure_of_its_item(
@@ -159,7 +176,7 @@ def test_a_document_that_can_not_be_made_is_a_failure_of_its_item(
     monkeypatch.setattr(indexing, "document", fragile)
     items = [Item("good", 1, text="x"), Item("bad", 2, text="y")]
     assert write(make_chunk(*items, **DESCRIBED)) == {2}
-    assert reasons(index) == {"bad": {"index": "internal error: RuntimeError: no such thing"}}
+    assert errors(index) == {"bad": {"index": "internal error: RuntimeError: no such thing"}}
     assert index.documents["good"].document["status"] == "indexed"
     assert index.documents["bad"].document["batch"] == "b"
 
@@ -175,7 +192,7 @@ def test_a_document_at_which_the_index_breaks_is_a_failure_of_its_item(
     ]
     assert write(make_chunk(*items, **DESCRIBED)) == {2}
     reason = "internal error: RuntimeError: a defect of the index"
-    assert reasons(index) == {"bad": {"index": reason}}
+    assert errors(index) == {"bad": {"index": reason}}
     assert index.documents.keys() == {"good", "bad", "better"}
 
 
@@ -190,7 +207,7 @@ def test_a_chunk_that_can_not_go_on_leaves_a_document_of_each_item(make_chunk, w
     """With the reason, and without what may have been the cause."""
     items = [make_item("a", ordinal=1, text="x", metadata={"break": True}), Item("b", 2, text="y")]
     assert fail(make_chunk(*items), index, layout(), "it can't travel").failed == {1, 2}
-    assert reasons(index) == {"a": {"index": "it can't travel"}, "b": {"index": "it can't travel"}}
+    assert errors(index) == {"a": {"index": "it can't travel"}, "b": {"index": "it can't travel"}}
 
 
 def test_an_item_that_kills_its_workers_is_quarantined(make_chunk, index):

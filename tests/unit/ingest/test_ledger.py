@@ -208,3 +208,19 @@ def test_the_key_of_a_single_item_outlives_its_work(engine):
     assert engine.settle(first.chunk.batch).counts == {"indexed": 1}
     assert engine.ledger.open_batches() == []
     assert engine.accept_item("c", fields, {}, {}, key="k").repeated
+
+
+def test_two_processes_close_a_batch_once(engine):
+    """The second tells what the first has written: whoever is told is not told otherwise later."""
+    batch = engine.accept_manifest("c", LINES).manifest.batch
+    work(engine, batch)
+    manifest, told = read_manifest(engine.store, batch), []
+    settlement = engine.ledger.settle(manifest)
+
+    def tell(closed) -> None:
+        told.append(closed)
+        if len(told) == 1:
+            engine.ledger.close(manifest, settlement, tell)
+
+    engine.ledger.close(manifest, settlement, tell)
+    assert [one.closed for one in told] == [engine.ledger.closed(batch).closed] * 2

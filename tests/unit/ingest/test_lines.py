@@ -6,7 +6,7 @@ import json
 import pytest
 
 from triptych.core.errors import InvalidInput
-from triptych.core.fields import FIELDS
+from triptych.core.fields import FIELDS, Kind
 from triptych.ingest.lines import read_lines
 from triptych.ingest.sent import ItemLine, Rejection
 
@@ -64,9 +64,25 @@ def test_columns_are_fields():
 
 def test_every_field_that_can_be_sent_is_a_column():
     """Of the catalogue."""
-    names = [field.name for field in FIELDS.sendable if not field.keyed and field.name != "text"]
-    (line,) = rows(f"text,{','.join(names)}\nx,{','.join('en' for _ in names)}\n")
+    sendable = [field for field in FIELDS.sendable if field.name != "text"]
+    names = [field.name for field in sendable if not field.keyed and field.kind is not Kind.PLACE]
+    cells = {"captured_at": "2024-05-31"}
+    (line,) = rows(f"text,{','.join(names)}\nx,{','.join(cells.get(n, 'en') for n in names)}\n")
     assert {name for name in names if getattr(line, name)} == set(names)
+    assert {*names, "metadata", "place"} == {field.name for field in sendable}
+
+
+def test_a_place_has_two_columns():
+    """Both or none; in degrees."""
+    here, nowhere, half, far = rows(
+        "text,place.latitude,place.longitude\nx,-33.9,18\nx,,\nx,5,\nx,95,5\n"
+    )
+    assert here.place == {"latitude": -33.9, "longitude": 18}
+    assert nowhere.place is None
+    assert "place.longitude" in half.reason
+    assert "place.latitude" in far.reason
+    with pytest.raises(InvalidInput, match=r"place\.height"):
+        rows("text,place.height\nx,5\n")
 
 
 @pytest.mark.parametrize(

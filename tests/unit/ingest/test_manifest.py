@@ -80,7 +80,7 @@ def test_only_line_feeds_end_a_line():
         (b'{"image":""}', "line 1: image: "),
         (b'{"text":"x","tags":"t"}', "line 1: tags: "),
         (b'{"text":"x","tags":[""]}', "line 1: tags.0: "),
-        (b'{"text":"x","metadata":{"a b":1}}', "line 1: metadata.a b"),
+        (b'{"text":"x","metadata":{" b":1}}', "line 1: metadata. b"),
         (b'{"text":"x","metadata":{"a":{}}}', "line 1: metadata.a"),
         (b'{"text":"x","metadata":{"a":NaN}}', "line 1: metadata.a"),
         (b'{"text":"x","metadata":{"a":Infinity}}', "line 1: metadata.a"),

@@ -8,14 +8,15 @@ import pytest
 
 from support import layout
 from triptych.core.errors import MediaError, NotFound, StoreUnavailable, TooLarge
-from triptych.core.item import Item
+from triptych.core.item import Item, Note
 from triptych.encoders.extractors import Extracted
+from triptych.ingest.decoding import Decoded
 from triptych.ingest.derived import DerivedMissing, DerivedStore, described, part_digest
 from triptych.ingest.steps import Step
 from triptych.media.store import MediaStore
 
 
-def decode(item: Item) -> tuple[Item, str]:
+def decode(item: Item) -> Decoded:
     """Texts are themselves; some words stand for an error."""
     errors = {
         "bad": MediaError("cut"),
@@ -25,7 +26,7 @@ def decode(item: Item) -> tuple[Item, str]:
     }
     if item.text in errors:
         raise errors[item.text]
-    return {"language": "en"}, item.text
+    return Decoded(item.text, {"language": "en"})
 
 
 class Kept(DerivedStore):
@@ -144,11 +145,11 @@ def test_no_more_than_one_large_medium_is_held(make_chunk, describe, monkeypatch
     monkeypatch.setattr("triptych.ingest.steps._DECODED_BYTES", 100)
     alive: list[weakref.ref[np.ndarray]] = []
 
-    def large(item: Item) -> tuple[dict, np.ndarray]:
+    def large(item: Item) -> Decoded:
         assert all(reference() is None for reference in alive)
         samples = np.zeros(100, np.float32)
         alive.append(weakref.ref(samples))
-        return {"language": "en"}, samples
+        return Decoded(samples, {"language": "en"})
 
     chunk = make_chunk(*(Item(str(i), text="x" * i) for i in range(1, 4)))
     describe(chunk, large, extract)
@@ -156,8 +157,8 @@ def test_no_more_than_one_large_medium_is_held(make_chunk, describe, monkeypatch
 
 
 def test_decoded_media_is_dropped_before_it_is_too_much(make_chunk, describe, kept, monkeypatch):
-    """Large media are encoded a few at a time, in order."""
-    monkeypatch.setattr("triptych.ingest.steps._DECODED_BYTES", 100)
+    """Large media, and long texts, are encoded a few at a time, in order."""
+    monkeypatch.setattr("triptych.ingest.steps._DECODED_CHARS", 100)
     batches = []
 
     def noting(batch):
@@ -169,6 +170,21 @@ def test_decoded_media_is_dropped_before_it_is_too_much(make_chunk, describe, ke
     after = describe(chunk, decode, noting).chunk
     assert batches == [2, 2, 1]
     assert list(lengths(after, kept).values()) == [60, 61, 10, 200, 5]
+
+
+def test_long_texts_leave_time_for_others(make_chunk, describe):
+    """Between them there is a look at the clock."""
+    encoded = []
+
+    def slow(batch):
+        encoded.extend(map(len, batch))
+        return extract(batch)
+
+    texts = [str(number) * 90_000 for number in range(4)]
+    chunk = make_chunk(*(Item(str(i), text=text) for i, text in enumerate(texts)))
+    stepped = describe(chunk, decode, slow, seconds=10.0, clock=lambda: 6.0 * len(encoded))
+    assert encoded == [90_000] * 2
+    assert [item.id for item in stepped.rest.items] == ["2", "3"]
 
 
 def test_the_same_content_is_encoded_once(make_chunk, describe, kept):
@@ -232,3 +248,17 @@ def test_derived_data_that_is_gone_or_damaged_is_made_again(make_chunk, describe
         assert missing.value.modalities == {"text"}
     again = describe(after.again({"text"}), decode, extract).chunk
     assert lengths(again, kept) == {"a": 1}
+
+
+def test_notes_are_kept_with_what_was_made(make_chunk, describe, kept):
+    """Those of the decoder come after those that an item had when it was accepted."""
+
+    def noting(item: Item) -> Decoded:
+        return Decoded(item.text, {"language": "en"}, (Note("cut off", lost=True),))
+
+    early = Item("a", text="x").noted("text", [Note("one byte is not UTF-8")])
+    for decoder in (noting, None):  # what is kept is not decoded again
+        after = describe(make_chunk(early, Item("b", text="x")), decoder, extract).chunk
+        first, second = (item.notes for item, _ in described(after, kept))
+        assert first == {"text": [("one byte is not UTF-8", False), ("cut off", True)]}
+        assert second == {"text": [("cut off", True)]}

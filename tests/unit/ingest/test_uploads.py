@@ -12,6 +12,9 @@ from triptych.ingest.content import content_digest
 from triptych.ingest.uploads import Sources, find_sources, only_unknown, uploads_of
 from triptych.ingest.walking import Walk
 
+CHARS = 1000
+"""The limit of a text."""
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -31,7 +34,7 @@ def sources(root: Path, *paths: Path) -> Sources:
 
 def lines(found: Sources) -> dict[str, dict]:
     """The line of each item by its id."""
-    return {item.id: json.loads(item.line) for item in found.items()}
+    return {item.id: json.loads(item.line) for item in found.items(CHARS)}
 
 
 def test_a_folder_is_lines_with_ids(folder):
@@ -39,7 +42,7 @@ def test_a_folder_is_lines_with_ids(folder):
     found = sources(folder)
     expected = {"id": "deep/3", "image": "deep/3.png", "text_file": "deep/3.txt"}
     assert lines(found)["deep/3"] == expected
-    (upload,) = uploads_of(found.items())
+    (upload,) = uploads_of(found.items(CHARS))
     assert upload.items == 10
     assert upload.files["deep/3.png"] == folder / "deep" / "3.png"
     assert [(s.name, s.kind) for s in found.walk.skips.listed] == [
@@ -56,7 +59,8 @@ def test_files_that_are_given_one_by_one_are_grouped(folder):
 def test_a_second_picture_keeps_its_id_when_it_is_sent_alone(folder):
     """Its receiver does not see the first, which is there already."""
     (folder / "deep" / "1.jpg").write_bytes(b"another")
-    items = only_unknown(sources(folder).items(), Walk(), lambda ids: {i for i in ids if i != "b"})
+    found = sources(folder).items(CHARS)
+    items = only_unknown(found, Walk(), lambda ids: {i for i in ids if i != "b"})
     assert list(items) == []
     found = sources(folder)
     assert lines(found)["deep/1.png"]["image"] == "deep/1.png"
@@ -70,7 +74,7 @@ def test_uploads_are_cut_between_items(folder, monkeypatch, items, size, expecte
     """By number and by bytes; an item above the size goes alone, and none is torn apart."""
     monkeypatch.setattr(module, "_MAX_ITEMS", items)
     monkeypatch.setattr(module, "_MAX_BYTES", size)
-    found = list(uploads_of(sources(folder).items()))
+    found = list(uploads_of(sources(folder).items(CHARS)))
     assert [upload.items for upload in found] == expected
     for upload in found:
         named = [json.loads(line) for line in upload.manifest.splitlines()]
@@ -136,6 +140,7 @@ def digest(**parts) -> str:
 def test_what_is_there_just_so_is_not_sent(folder):
     """By the bytes of media, the clean text, the other fields; what can't be read is told of."""
     (folder / "deep" / "2.txt").write_bytes(b"  two\n")
+    (folder / "deep" / "3.txt").write_bytes(b"x" * (CHARS + 1))
     (folder / "list.jsonl").write_text('{"id": "line", "text": "a", "tags": ["t"]}\n')
     image = hashlib.sha256(b"x" * 60).hexdigest()
     asked = {}
@@ -146,9 +151,10 @@ def test_what_is_there_just_so_is_not_sent(folder):
 
     found = sources(folder)
     (folder / "deep" / "9.png").unlink()
-    sent = [item.id for item in only_unknown(found.items(), found.walk, known)]
+    sent = [item.id for item in only_unknown(found.items(CHARS), found.walk, known)]
     assert sent == [f"deep/{n}" for n in (0, 1, 3, 4, 5, 6, 7, 8)]
     assert asked["deep/2"] == digest(text="two", image=image)
+    assert asked["deep/3"] == digest(text="x" * CHARS, image=image), "as its receiver cuts it"
     assert asked["line"] == digest(text="a", fields={"tags": ["t"]})
     counts = found.walk.skips.counts
     assert (counts["unchanged"], counts["unreadable"]) == (2, 1)
@@ -165,13 +171,13 @@ def test_of_two_versions_in_one_run_the_last_stays(tmp_path, monkeypatch, asked_
         return {item for item, content in contents.items() if content in held}
 
     walk = Walk(tmp_path)
-    sent = list(only_unknown(find_sources([tmp_path], walk).items(), walk, known))
+    sent = list(only_unknown(find_sources([tmp_path], walk).items(CHARS), walk, known))
     assert [json.loads(item.line)["text"] for item in sent][-1:] == ["2"]
 
 
 def test_a_line_of_text_has_the_id_of_its_content(tmp_path):
     """So that sending it twice doubles nothing."""
     (tmp_path / "l.jsonl").write_text('{"text": "a"}\n{"text": " a "}\n{"text": "b"}\n')
-    ids = [item.id for item in sources(tmp_path).items()]
+    ids = [item.id for item in sources(tmp_path).items(CHARS)]
     assert ids[0] == ids[1] != ids[2]
     assert len(ids[0]) == 32

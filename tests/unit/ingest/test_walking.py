@@ -1,11 +1,13 @@
 """What files are called, and which are left out."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from triptych.ingest.walking import Skips, Walk
+from triptych.ingest.uploads import find_sources
+from triptych.ingest.walking import Skips, Walk, as_it_is_called
 
 
 def names(walk: Walk, *paths: Path | str) -> list[str]:
@@ -37,22 +39,28 @@ def test_a_file_has_one_name_however_it_is_given(here, given):
     assert names(Walk(), path, Path(path) / "IMG_1.jpg") == ["2023/IMG_1.jpg"]
 
 
-def test_what_is_elsewhere_has_its_whole_path(here):
-    """Without the slash at the beginning; unless another root is given."""
-    whole = str(here.parent / "other/IMG_1.jpg").lstrip("/")
-    assert names(Walk(), "../other") == names(Walk(), here.parent / "other") == [whole]
+def test_what_is_elsewhere_is_called_as_in_the_folder_that_is_given(here):
+    """Unless another root is given; what is here keeps its name."""
+    elsewhere = here.parent / "other"
+    assert names(Walk(), "../other") == names(Walk(), elsewhere) == ["IMG_1.jpg"]
+    assert names(Walk(), elsewhere / "IMG_1.jpg") == ["IMG_1.jpg"]
+    assert names(Walk(), "2023", elsewhere) == ["2023/IMG_1.jpg", "IMG_1.jpg"]
     assert names(Walk(root=here.parent), "../other") == ["other/IMG_1.jpg"]
     assert names(Walk(), ".") == ["2023/IMG_1.jpg", "2024/IMG_1.jpg", "IMG_1.jpg"]
 
 
+@pytest.mark.parametrize("given", [("2023", "2024"), ("2023/IMG_1.jpg", "2024/IMG_1.jpg")])
+def test_several_paths_elsewhere_share_a_root(here, given):
+    """So two pictures of one name are two items there, too."""
+    walk = Walk(root=here.parent / "other")
+    assert names(walk, *(here / path for path in given)) == ["2023/IMG_1.jpg", "2024/IMG_1.jpg"]
+
+
 def test_two_files_never_share_a_name(here):
-    """The second is left out, and told of: here a folder that is called like a whole path."""
-    whole = here.parent / "other/IMG_1.jpg"
-    twin = here / str(whole).lstrip("/")
-    twin.parent.mkdir(parents=True)
-    twin.write_bytes(b"another")
+    """The second is left out, and told of: here one that lies elsewhere under the same name."""
+    twin = here.parent / "other/IMG_1.jpg"
     walk = Walk()
-    assert names(walk, whole, twin) == [str(whole).lstrip("/")]
+    assert names(walk, "IMG_1.jpg", twin) == ["IMG_1.jpg"]
     ((skip),) = walk.skips.listed
     assert (skip.name, skip.kind) == (str(twin), "same name")
     assert walk.skips.lost == 1
@@ -97,10 +105,33 @@ def test_what_is_left_out_is_counted_by_kind(here, monkeypatch):
     assert not walk.may_have(["f/lost.jpg"])
 
 
-def test_a_path_that_is_not_there_is_told_of_first(here):
-    """Before anything is given out."""
-    with pytest.raises(FileNotFoundError, match="nothing is not there"):
-        next(Walk().files([Path("2023"), Path("nothing")]))
+def test_a_path_that_is_not_there_stops_no_others(here):
+    """It is told of; where none is there, nothing was meant."""
+    walk = Walk()
+    assert names(walk, "2023", "nothing") == ["2023/IMG_1.jpg"]
+    assert (walk.skips.counts, walk.skips.lost) == ({"not there": 1}, 1)
+    with pytest.raises(FileNotFoundError, match=r"nothing, .*/none is not there"):
+        next(Walk().files([Path("nothing"), Path("none")]))
+
+
+def test_what_systems_keep_beside_files_is_left_out(here):
+    """Counted, and not listed: nobody misses it."""
+    for name in ("@eaDir/IMG_1.jpg/S.jpg", "#recycle/b.jpg", "Thumbs.db", ".thumbnails/c.jpg"):
+        (here / "2023" / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / "2023" / name).write_bytes(b"x")
+    walk = Walk()
+    assert names(walk, "2023") == ["2023/IMG_1.jpg"]
+    assert walk.skips.counts == {"hidden": 1, "system file": 3}
+    assert walk.skips.listed == []
+
+
+def test_a_path_in_another_form(here):
+    """As a list of another system has it."""
+    (here / "A\u030a").mkdir()
+    (here / "A\u030a" / "Cafe\u0301.jpg").write_bytes(b"x")
+    found = as_it_is_called(here / "Å" / "Café.jpg")
+    assert found == here / "A\u030a" / "Cafe\u0301.jpg"
+    assert as_it_is_called(here / "Å" / "other.jpg") == here / "A\u030a" / "other.jpg"
 
 
 def test_a_folder_that_can_not_be_read(here, monkeypatch):
@@ -125,3 +156,22 @@ def test_a_summary_is_one_line():
         skips.add("x", kind)
     assert str(skips) == "1 hidden, 1 too large, 2 unchanged"
     assert (skips.lost, len(skips.listed)) == (1, 1)
+
+
+def test_files_lie_where_they_may(tmp_path: Path):
+    """Not those that links lead to, nor those that a manifest names elsewhere."""
+    root, secret = tmp_path / "root", tmp_path / "secret.txt"
+    root.mkdir()
+    secret.write_text("a secret")
+    (root / "mine.txt").write_text("mine")
+    (root / "link.txt").symlink_to(secret)
+    lines = [{"id": "a", "text_file": str(secret)}, {"id": "b", "text_file": "../secret.txt"}]
+    lines += [{"id": "c", "text_file": "link.txt"}, {"id": "d", "text_file": "mine.txt"}]
+    (root / "manifest.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    for given in (root, root / "manifest.jsonl"):
+        walk = Walk(root, inside=(root,))
+        sources = find_sources([given], walk)
+        sent = list(sources.items(1000))
+        files = {path.resolve() for item in sent for path in item.files.values()}
+        assert files == {(root / "mine.txt").resolve()}
+    assert len(list(find_sources([root], Walk(root)).items(1000))) == 4

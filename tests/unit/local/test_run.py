@@ -97,3 +97,27 @@ def test_up_takes_the_index_of_before(monkeypatch, before, arguments, expected):
         remember_index(StackOptions(name="x").home, before)
     assert CliRunner().invoke(app, ["up", "--name", "x", *arguments]).exit_code == 0
     assert [options.index for options in asked] == [expected]
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_nobody_else_reads_what_a_stack_keeps(tmp_path, chosen):
+    """Of a stack of before, too; a folder that somebody has chosen stays as open as it was."""
+    data = tmp_path / "chosen" if chosen else None
+    options = StackOptions(name="x", parts=("valkey",), index="embedded", data=data)
+    home = options.home
+    for name in ("media", "index", "valkey", "logs"):
+        (home / name).mkdir(parents=True)
+        (home / name).chmod(0o755)
+    home.chmod(0o755)
+    opened(options)
+    modes = {one.name: one.stat().st_mode & 0o777 for one in home.iterdir() if one.is_dir()}
+    assert modes == dict.fromkeys(("media", "index", "valkey", "logs"), 0o700)
+    assert home.stat().st_mode & 0o777 == (0o755 if chosen else 0o700)
+
+
+def test_a_new_stack_is_private_from_the_start(tmp_path):
+    """Also in a folder of one's own choice, which is made for it."""
+    options = StackOptions(name="x", parts=("valkey",), index="embedded", data=tmp_path / "new")
+    opened(options)
+    assert options.home.stat().st_mode & 0o777 == 0o700
+    assert last_index(options.home) is None

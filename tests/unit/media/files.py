@@ -1,14 +1,24 @@
-"""Picture files written byte by byte: what no library at hand writes, but others do."""
+"""Picture files: many written byte by byte, as no library at hand writes them, but others do."""
 
+import io
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pillow_heif
+import pylibjxl
 from numpy.typing import NDArray
+from PIL import Image, ImageCms
 
 Pixels = NDArray[np.uint8]
 _TIFF_TYPES = {3: "H", 4: "I"}
+
+
+def distance(decoded: Pixels, expected: Pixels) -> float:
+    """Mean absolute difference, 0 to 255."""
+    assert decoded.shape == expected.shape
+    return float(np.abs(decoded.astype(int) - expected.astype(int)).mean())
 
 
 def png_chunk(kind: bytes, body: bytes) -> bytes:
@@ -120,3 +130,42 @@ def without_adobe(jpeg: bytes) -> bytes:
     """A JPEG without the segment in which Adobe says how its channels are meant."""
     start = jpeg.index(b"\xff\xee")
     return jpeg[:start] + jpeg[start + 2 + int.from_bytes(jpeg[start + 2 : start + 4]) :]
+
+
+def swapped_profile() -> bytes:
+    """An ICC profile in which red, green and blue have changed places: what is red looks green."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = int.from_bytes(profile[128:132])
+    for at in range(132, 132 + 12 * count, 12):
+        name = bytes(profile[at : at + 4])
+        new = {b"rXYZ": b"gXYZ", b"gXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}.get(name, name)
+        profile[at : at + 4] = new
+    return bytes(profile)
+
+
+def foreign(image: Image.Image, kind: str, **options: object) -> bytes:
+    """The picture in one of these formats."""
+    if kind == "JPEG XL":
+        return pylibjxl.encode(np.asarray(image), lossless=True, **options)
+    file = io.BytesIO()
+    if kind == "HEIC":
+        heif = pillow_heif.from_pillow(image)
+        heif.save(file, quality=95, chroma=444, **options)
+    else:
+        image.save(file, "JPEG2000", **options)
+    return file.getvalue()
+
+
+def jpeg(image: Image.Image, **options: object) -> bytes:
+    """A preview."""
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=95, **options)
+    return file.getvalue()
+
+
+def dng(preview: bytes, orientation: int = 1, order: str = "<") -> bytes:
+    """A raw file: values of a sensor, its preview behind them, and a smaller one before."""
+    small = jpeg(Image.new("RGB", (16, 12)))
+    values = small + np.arange(64, dtype=f"{order}u2").tobytes() + preview
+    tags = {258: [16], 262: [32803], 274: [orientation], 50706: [1]}
+    return tiff((8, 8), values, tags, order)

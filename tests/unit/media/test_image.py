@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zlib
 
 import cv2
@@ -11,7 +12,7 @@ from PIL import Image, ImageOps
 
 from triptych.core.errors import MediaError, TooLarge
 from triptych.media.header import read_header
-from triptych.media.image import decode_image, fit_square, orient
+from triptych.media.image import decode_image, fit_square, orient, read_image
 from unit.media.files import empty_png, png, png_chunk
 
 SIDE = 64
@@ -250,22 +251,53 @@ def test_the_limit_is_on_a_tile_too():
         decode(data)
 
 
-def test_a_bomb_in_the_texts_of_a_png_is_refused():
-    """Megabytes of zeros in a compressed comment."""
-    bomb = b"comment\0\0" + zlib.compress(bytes(20 * 2**20))
+def test_a_bomb_in_the_texts_of_a_png_is_not_unpacked():
+    """Megabytes of zeros in a compressed comment, and in a profile: the pixels are read."""
+    bomb = zlib.compress(bytes(20 * 2**20))
     head = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
-    with pytest.raises(MediaError, match="header is damaged"):
-        decode(png((b"IHDR", head), (b"zTXt", bomb), (b"IDAT", b""), (b"IEND", b"")))
+    row = (b"IDAT", zlib.compress(b"\0\1\2\3"))
+    for chunk in ((b"zTXt", b"comment\0\0" + bomb), (b"iCCP", b"name\0\0" + bomb)):
+        data = png((b"IHDR", head), chunk, row, (b"IEND", b""))
+        assert decode_image(data, side=SIDE, max_pixels=1).tolist() == [[[1, 2, 3]]]
 
 
 @every_format
-@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.99])
-def test_a_cut_file_is_refused(name, share, picture, encode):
-    """No format gives a picture that is grey below."""
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.45])
+def test_a_file_of_which_less_than_half_is_there_is_refused(name, share, picture, encode):
+    """No format gives a picture that is grey below; a progressive one is whole, but blurred."""
     kind, options, _ = FORMATS[name]
     data = encode(picture, kind, **options)
-    with pytest.raises(MediaError):
-        decode(data[: int(len(data) * share)])
+    if name != "progressive":
+        with pytest.raises(MediaError):
+            decode(data[: int(len(data) * share)])
+
+
+@every_format
+@pytest.mark.parametrize("share", [0.8, 0.9, 0.97])
+def test_a_cut_file_is_refused_or_the_rows_that_are_there(name, share, noise, encode):
+    """With a note; nothing is made up. What the last scan of a progressive one lacks is unseen."""
+    kind, options, tolerance = FORMATS[name]
+    data = encode(noise, kind, **options)
+    cut = data[: int(len(data) * share)]
+    if name not in {"jpeg", "progressive", "png"}:
+        with pytest.raises(MediaError):
+            decode(cut)
+        return
+    found = read_image(cut, side=128, max_pixels=MANY_PIXELS)
+    rows = len(found.pixels)
+    if name == "progressive":
+        assert rows == 96
+    else:
+        assert share - 0.35 < rows / 96 < share
+        assert [(note.lost, "cut off" in note.text) for note in found.notes] == [(True, True)]
+    assert distance(found.pixels, np.asarray(noise)[:rows]) <= 5 * tolerance
+
+
+@pytest.fixture(scope="module")
+def noise(picture) -> Image.Image:
+    """A picture whose rows take about the same number of bytes."""
+    random = np.random.default_rng(1).normal(0, 9, (96, 128, 3))
+    return Image.fromarray((np.asarray(picture) + random).clip(0, 255).astype(np.uint8))
 
 
 def with_thumbnail(data: bytes, thumbnail: bytes) -> bytes:
@@ -274,14 +306,13 @@ def with_thumbnail(data: bytes, thumbnail: bytes) -> bytes:
     return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
 
 
-def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(picture, encode):
-    """Whole with a thumbnail is fine, cut with a thumbnail is not."""
-    thumbnail = encode(picture.resize((16, 12)), "JPEG")
-    data = with_thumbnail(encode(picture, "JPEG", quality=95), thumbnail)
-    assert distance(decode(data), square(picture)) <= LOSSY
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(noise, encode):
+    """Whole with a thumbnail is fine, cut with a thumbnail is cut."""
+    thumbnail = encode(noise.resize((16, 12)), "JPEG")
+    data = with_thumbnail(encode(noise, "JPEG", quality=95), thumbnail)
+    assert distance(decode(data), square(noise)) <= 2 * LOSSY
     assert b"\xff\xd9" in data[: len(data) // 2]
-    with pytest.raises(MediaError, match="truncated"):
-        decode(data[: len(data) * 3 // 4])
+    assert read_image(data[: len(data) * 3 // 4], side=128, max_pixels=MANY_PIXELS).notes[0].lost
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
@@ -295,10 +326,11 @@ def test_bytes_behind_the_end_do_not_matter(kind, picture, encode):
     ("data", "reason"),
     [
         (b"", "image is empty"),
-        (b"just words", "none of JPEG, PNG"),
-        (b"\x89PNG\r\n\x1a\n", "none of JPEG|damaged"),
-        (b"<html><svg-like/></html>", "none of JPEG"),
-        (b"%PDF-1.7", "none of JPEG"),
+        (b"\1\2\3 no words", "none of JPEG, PNG"),
+        (b"just words", r"is a text, not an image that is known \(JPEG, PNG"),
+        (b"\x89PNG\r\n\x1a\n", "truncated: the PNG data has no header"),
+        (b"<html><svg-like/></html>", "is an HTML page, not an image"),
+        (b"%PDF-1.7", "is a PDF document, not an image"),
     ],
 )
 def test_what_is_no_picture_is_refused(data, reason):
@@ -307,11 +339,11 @@ def test_what_is_no_picture_is_refused(data, reason):
         decode(data)
 
 
-def test_damaged_pixels_of_a_png_are_refused(picture, encode):
-    """The checksum is right, the compressed stream is not."""
+def test_damaged_pixels_of_a_png_are_refused():
+    """The checksum of the chunk is right, the compressed stream is not, or is too short."""
     head = struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0)
     rows = zlib.compress(bytes(49 * 16))
-    for body in (rows[:8], rows[:-6] + bytes(6), b"", zlib.compress(bytes(49 * 4))):
+    for body in (rows[:4], b"", zlib.compress(bytes(49 * 7))):
         with pytest.raises(MediaError):
             decode(png((b"IHDR", head), (b"IDAT", body), (b"IEND", b"")))
 
@@ -371,13 +403,12 @@ def test_sixteen_bits_of_either_byte_order_are_not_stretched(order):
 
 
 def test_many_bytes_that_look_like_markers_are_read_once():
-    """A JPEG with ten million marker bytes and no end is refused, in the time of one look."""
+    """A JPEG with ten million marker bytes and no end is read in the time of one look."""
     done, jpeg = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))
     assert done
-    with pytest.raises(MediaError, match="truncated"):
-        decode_image(
-            jpeg.tobytes()[:-2] + b"\xff" * 10_000_000 + b"\0", side=SIDE, max_pixels=MANY_PIXELS
-        )
+    start = time.process_time()
+    assert (decode(jpeg.tobytes()[:-2] + b"\xff" * 10_000_000 + b"\0") == 0).all()
+    assert time.process_time() - start < 5
 
 
 def progressive(scans: int) -> bytes:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from triptych.core.errors import MediaError
+from triptych.core.errors import MediaError, TooLarge
 from triptych.media.image import decode_image, fit_square
 from unit.media.files import (
     bmp,
     declared_ycck,
+    distance,
     gif,
     interlaced_png,
     os2_bmp,
@@ -29,12 +30,6 @@ def decode(data: bytes, *, side: int = 128, **options: tuple[int, int, int]) -> 
     return decode_image(data, side=side, max_pixels=10**7, **options)
 
 
-def distance(decoded: np.ndarray, expected: np.ndarray) -> float:
-    """Mean absolute difference, 0 to 255."""
-    assert decoded.shape == expected.shape
-    return float(np.abs(decoded.astype(int) - expected.astype(int)).mean())
-
-
 @pytest.fixture(scope="module")
 def pixels(picture) -> np.ndarray:
     return np.asarray(picture)
@@ -50,6 +45,36 @@ def shades(decoded: np.ndarray) -> list[int]:
     """The row of a grey picture."""
     assert (decoded == decoded[:, :, :1]).all()
     return decoded[0, :, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"P1 4 1\n0 1 0 1\n", [255, 0, 255, 0]),
+        (b"P4\n# black and white\n4 1\n\x50", [255, 0, 255, 0]),
+        (b"P2 3 1 15 0 15 7\n", [0, 255, 119]),
+        (b"P2 2 1 300 300 150\n", [255, 128]),
+        (b"P5 2 1 255\n\x00\x80", [0, 128]),
+        (b"P5 2 1 7\n\x07\x03", [255, 109]),
+        (b"P5\t2 1#\n1023\n\x03\xff\x02\x00", [255, 128]),
+        (b"P5 2 1 65535\n\xff\xff\x80\x00", [255, 128]),
+        (b"P5 1 1 7\n\xff", [255]),
+    ],
+)
+def test_netpbm_whatever_is_white(data, expected):
+    """Plain and raw, of any greatest value; a value above it is white."""
+    assert shades(decode(data)) == expected
+
+
+def test_netpbm_in_colours():
+    """Red first; a picture that is cut is refused."""
+    assert decode(b"P6 1 1 255\n\xff\x01\x02").tolist() == [[[255, 1, 2]]]
+    assert decode(b"P3 1 1 7 7 0 3\n").tolist() == [[[255, 0, 109]]]
+    for damaged in (b"P6 2 2 255\n\xff\x01\x02", b"P6 0 2 255\n", b"P5 1 1 70000\n\0\0"):
+        with pytest.raises(MediaError):
+            decode(damaged)
+    with pytest.raises(TooLarge, match="60000 × 60000"):
+        decode(b"P5 60000 60000 255\n\0")
 
 
 @pytest.mark.parametrize(
@@ -346,12 +371,26 @@ def test_an_avif_of_ten_bits():
     assert distance(decode(base64.b64decode(AVIF_OF_TEN_BITS)), expected) <= 4
 
 
-def test_other_formats_are_refused_with_the_list_of_those_known():
-    """HEIC, icons, Photoshop."""
-    known = "JPEG, PNG, WEBP, GIF, TIFF, BMP, AVIF, SVG"
-    for data in (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"\0\0\1\0\1\0\x10\x10", b"8BPS\0\1"):
-        with pytest.raises(MediaError, match=f"none of {known}, or its header is damaged"):
-            decode(data + bytes(99))
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\0\0\1\0\1\0\x10\x10", r"an icon \(ICO\)"),
+        (b"8BPS\0\1", "a Photoshop document"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a QuickTime video"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0mp42isom", "an MP4 video"),
+        (b"\0\0\0\x18ftypM4A \0\0\0\0mp42isom", "an M4A sound"),
+        (b"\0\0\0\x08wide\0\0\0\0mdat", "a QuickTime video"),
+        (b"RIFF\0\0\0\0AVI LIST", "an AVI video"),
+        (b"ID3\4\0", "an MP3 sound"),
+        (bytes(4), "nothing but zeros"),
+        ("\ufeff<!DOCTYPE html>".encode(), "an HTML page"),
+    ],
+)
+def test_other_formats_are_refused_by_what_they_are(data, kind):
+    """With the list of those known."""
+    known = "JPEG, PNG, WEBP, GIF, TIFF, BMP, AVIF, Netpbm, SVG"
+    with pytest.raises(MediaError, match=rf"^is {kind}, not an image that is known \({known}\)"):
+        decode(data + bytes(99))
 
 
 AVIF_OF_TEN_BITS = """

@@ -37,11 +37,12 @@ def index(tmp_path: Path) -> Iterator[Watched]:
 @pytest.fixture
 def make_engine(seeded: dict[str, Seeded], index: Watched) -> Callable[..., Engine]:
     """Makes engines over the index, each as of a process of its own."""
+    store = f"memory://{uuid.uuid4().hex}"
 
     def make(**changes: Any) -> Engine:
         return Engine(
             Settings(limits=Limits(file_bytes=2**20, body_bytes=2**24), **changes),
-            store=MediaStore(f"memory://{uuid.uuid4().hex}"),
+            store=MediaStore(store),
             layout=layout(),
             index=index,
             extractors={

@@ -130,6 +130,16 @@ def test_nobody_waits_for_long(searcher, monkeypatch):
         ask(searcher, image=png(1))
 
 
+def test_pictures_are_decoded_in_the_memory_that_there_is(searcher, monkeypatch):
+    """For all queries together; who finds none is told to come again."""
+    monkeypatch.setattr("triptych.search.searcher._SLOT_SECONDS", 0.01)
+    with searcher.room(searcher.settings.query_memory):
+        with pytest.raises(Busy, match="memory"):
+            ask(searcher, image=png(1))
+        assert ask(searcher, text="cat").keys
+    assert ask(searcher, image=png(1)).keys
+
+
 def test_errors_name_their_own_field(searcher):
     """Though what failed was the same picture."""
     broken = base64.b64encode(b"no picture").decode()
@@ -182,6 +192,8 @@ def test_limits(searcher):
         ({"image": b"x" * (bytes_ + 1)}, "image"),
         ({"audio": base64.b64encode(b"x" * (bytes_ + 1)).decode()}, "audio"),
         ({"text": "x" * 11}, "text"),
+        ({"text": ["x" * 6, "y" * 5]}, "text"),
+        ({"text": "x" * 6, "not": {"text": "y" * 5}}, "text"),
     ):
         with pytest.raises((MediaError, TooLarge)) as caught:
             ask(searcher, **body)

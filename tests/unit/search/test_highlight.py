@@ -12,7 +12,7 @@ from triptych.index.model import LABELLED, Clause
 from triptych.search.answer import Snippet
 from triptych.search.highlight import highlights
 from triptych.search.syntax import parse
-from triptych.text.analysis import plain_words, terms
+from triptych.text.analysis import analyse
 
 WORDS = st.text("abc", min_size=1, max_size=8)
 FILLER = "Nothing of interest is to be read here, line by line. "
@@ -31,8 +31,8 @@ def marked(query: str, text: str, language: str | None = None) -> list[str]:
     [
         ("elephants", "An Elephant's ear, two elephants.", ["Elephant's", "elephants"]),
         ("the cat", "The cat and the dog", ["cat"]),
-        ("to be", "A cat to be", []),
-        ("to be", "To be or not to be", ["To", "be", "to", "be"]),
+        ("to be", "A cat to be", ["to be"]),
+        ("to be", "To be or not to be, to", ["To be", "to be", "to"]),
         ('"black cat"', "A cat, black. A Black  cat. Black cats.", ["Black  cat"]),
         ('"cat cat"', "cat cat cat", ["cat cat cat"]),
         ("ele*", "Elephants elect no eel", ["Elephants", "elect"]),
@@ -76,8 +76,38 @@ def test_every_field_that_has_words():
         "text": [Snippet("Ein Haus", [(4, 8)])],
         "transcript": [Snippet("The houses", [(4, 10)])],
         "writing": [Snippet("NO EXIT", [(3, 7)])],
+        "tags": [Snippet("haus", [(0, 4)])],
     }
     assert highlights({"id": "x"}, words) == {}
+
+
+def test_names_of_files():
+    """Each once, as its sender called it."""
+    document = {"names": {"image": "2023/sunset at sea.png", "audio": "2023/sunset at sea.ogg"}}
+    assert highlights(document, parse("sunset 2023").words) == {
+        "names": [
+            Snippet("2023/sunset at sea.png", [(0, 4), (5, 11)]),
+            Snippet("2023/sunset at sea.ogg", [(0, 4), (5, 11)]),
+        ]
+    }
+
+
+def test_tags_and_metadata():
+    """Value by value, up to three; no phrase reaches into the next one, numbers say nothing."""
+    document = {
+        "tags": ["Red beach", "sea", "the beach", "beaches", "beach 4"],
+        "metadata": {"camera": "Acme X100", "year": 100, "place": "at sea", "again": "at sea"},
+    }
+    assert highlights(document, parse('beach x100 100 sea "beach sea"').words) == {
+        "tags": [
+            Snippet("Red beach", [(4, 9)]),
+            Snippet("sea", [(0, 3)]),
+            Snippet("the beach", [(4, 9)]),
+        ],
+        "metadata": [Snippet("Acme X100", [(5, 9)]), Snippet("at sea", [(3, 6)])],
+    }
+    assert set(highlights(document, parse("tags:sea").words)) == {"tags"}
+    assert highlights(document, parse('"beach sea"').words) == {}
 
 
 def test_the_best_snippets():
@@ -110,10 +140,35 @@ def test_a_phrase_is_in_one_snippet():
     assert marked('cat "a dog"', f"cat {'x ' * 76}a dog") == ["cat", "a dog"]
 
 
-def test_only_the_beginning_is_looked_at():
-    """Of the text, and of the query."""
-    assert marked("elephant", "x " * 9_990 + "elephant") == ["elephant"]
-    assert marked("elephant", "x " * 10_000 + "elephant") == []
+@pytest.mark.parametrize(
+    ("query", "last"),
+    [
+        ("elephants", "an elephant"), ("happy", "happiest, happy"), ("wifi", "Wi-Fi"),
+        ("mueller", "Müller"), ("oreilly", "O’Reilly"), ("1000", "1,000"), ("ele*", "elephant"),
+        ('"green elephants"', "green\nelephants"), ("elefant~", "elephant"), ("图书馆", "圖書館"),
+        ("iphone 15", "iPhone15"), ("ラーメン", "らーめん"), ('"the who"', "The Who"),
+        ("C++", "C++"), ("مدرسي", "مدرسى"),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_long_text_is_looked_at(query, last):
+    """However a word is spelt there; other words of the query that are everywhere don't hide it."""
+    text = f"{'Lorem ipsum dolor sit amet. ' * 3_500}{last}"
+    assert len(text) > 95_000
+    found = highlights({"text": text, "language": "en"}, parse(f"{query} amet", "en").words)
+    marks = [one.text[start:end] for one in found["text"] for start, end in one.spans]
+    assert len(found["text"]) == 3
+    assert set(marks) - {"amet"}
+    assert text.endswith(found["text"][-1].text)
+
+
+def test_what_is_beyond_what_can_be_told_is_at_the_beginning():
+    """The names of emoji are no letters of a text: of a long one the beginning is looked at."""
+    assert marked("heart", "x " * 9_000 + "❤" + " x" * 20_000) == ["❤"]
+    assert marked("heart", "x " * 20_000 + "❤") == []
+
+
+def test_of_a_long_query_the_beginning_is_marked():
+    """As many words as a hit tells of."""
     query = " ".join(f"w{number}" for number in range(LABELLED))
     assert marked(f"{query} elephant", "w31 elephant") == ["w31"]
 
@@ -170,24 +225,28 @@ def test_spans_lie_within_their_snippets(text, query, language):
 def test_what_the_index_finds_is_marked(text, query, language):
     """And nothing else: by the terms and plain words that the index has of the text."""
     words = parse(query, language).words
-    indexed, plain = set(terms(text, language)), plain_words(text)
-    matches = [matches_one(clause, indexed, plain) for clause in words.should]
+    stems, plain = (words.split() for words in analyse(text, language))
+    matches = [matches_one(clause, set(stems), plain) for clause in words.should]
     assert bool(marked(query, text, language)) is any(matches)
 
 
 def matches_one(clause: Clause, indexed: set[str], plain: list[str]) -> bool:
     """What the index would say."""
-    size = len(clause.terms)
     match clause.kind:
         case "word":
-            return not indexed.isdisjoint(clause.terms)
+            return not indexed.isdisjoint(clause.terms) or in_order(clause.plain, plain)
         case "phrase":
-            runs = [tuple(plain[start : start + size]) for start in range(len(plain))]
-            return clause.terms in runs
+            return in_order(clause.terms, plain)
         case "prefix":
             return any(word.startswith(clause.terms) for word in plain)
         case "fuzzy":
             return any(is_near(word, clause.terms[0], clause.edits) for word in plain)
+
+
+def in_order(phrase: tuple[str, ...], plain: list[str]) -> bool:
+    """Whether its words are there, one after the other."""
+    starts = range(len(plain)) if phrase else ()
+    return any(tuple(plain[start : start + len(phrase)]) == phrase for start in starts)
 
 
 @pytest.mark.parametrize("between", [" ", " y ", " cat "])

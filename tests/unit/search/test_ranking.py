@@ -5,12 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triptych.fusion.query import PresenceClass
+from support import layout
+from triptych.fusion.query import WEIGHTS, PresenceClass, fuse_query
 from triptych.fusion.scores import Scored
 from triptych.fusion.signals import Candidate
-from triptych.index.model import IndexQuery, Match, Sort
+from triptych.index.model import IndexQuery, Match, Sort, Words
+from triptych.search.encoding import Query
 from triptych.search.paging import Ranked, Ranking
-from triptych.search.ranking import listed, sort_hits
+from triptych.search.planning import Plan
+from triptych.search.ranking import index_query, listed, sort_hits
 
 DOCUMENTS = {
     "a": {"metadata": {"year": 3}, "sequence": 5},
@@ -21,6 +24,12 @@ DOCUMENTS = {
     "f": {"metadata": {"year": 3, "other": 1}, "sequence": 2},
     "g": {"metadata": {"year": "a"}, "sequence": 1},
 }
+DATED = {
+    "a": "2025-01-01T00:30:00+02:00", "b": "2024-12-31T23:30:00Z", "c": "2025-01-01",
+    "d": 2**53 + 1, "e": 2**53, "f": "soon", "g": "2025-01-01T00:00Z",
+}  # fmt: skip
+for _name, _when in DATED.items():
+    DOCUMENTS[_name].setdefault("metadata", {})["when"] = _when
 SCORES = {"a": 0.1, "b": 0.9, "c": 0.5, "d": 0.5, "e": 0.7, "f": 0.2, "g": 0.3}
 
 
@@ -46,6 +55,8 @@ def order(*sorts: Sort) -> str:
         ([Sort("metadata.year")], "bafgcde"),
         ([Sort("metadata.year", descending=True)], "afbcgde"),
         ([Sort("metadata.year"), Sort("id", descending=True)], "bfagcde"),
+        ([Sort("metadata.when")], "edabcgf"),
+        ([Sort("metadata.when", descending=True)], "decgbaf"),
         ([Sort("metadata.nothing"), Sort("score", descending=True)], "becdgfa"),
         ([Sort("score", descending=True)], "becdgfa"),
         ([Sort("score")], "afgcdeb"),
@@ -53,7 +64,7 @@ def order(*sorts: Sort) -> str:
     ],
 )
 def test_orders(sorts, expected):
-    """Numbers, strings, booleans, and last what has no value; equals by id."""
+    """Numbers, dates, strings, booleans, and last what has no value; equals by id."""
     assert order(*sorts) == expected
 
 
@@ -89,3 +100,22 @@ def test_what_an_index_returns_beyond_its_lists_is_left_out():
     assert "".join(match.candidate.id for match in kept) == "dca"
     assert listed(IndexQuery(classes=classes, candidates=5), matches) == matches
     assert listed(IndexQuery(candidates=5), []) == []
+
+
+@pytest.mark.parametrize(
+    ("vectors", "alone"),
+    [
+        ({"text": ["semantic"]}, True),
+        ({"image": ["visual", "concept"]}, True),
+        ({"text": ["semantic"], "audio": ["acoustic"]}, False),
+    ],
+)
+def test_an_index_is_told_whether_a_query_has_one_part(vectors, alone):
+    """However many blocks the part is compared with."""
+    widths = {block.name: block.dims for block in layout().blocks}
+    parts = {
+        part: {name: np.eye(1, widths[name], dtype=np.float32)[0] for name in names}
+        for part, names in vectors.items()
+    }
+    query = Query(fuse_query(parts, WEIGHTS, layout()), Words())
+    assert index_query(query, Plan(), 20).of_one_part is alone

@@ -99,6 +99,43 @@ def test_a_search_is_sorted_by_fields(search, index):
     assert index.queries[-1].candidates == 20
 
 
+def test_hits_have_the_least_score(search, index):
+    """In any order, and on every page; a listing has no scores."""
+    every = search(text="cat number3", limit=100)
+    scores = [hit.score for hit in every.hits]
+    least = scores[4]
+    kept = [hit.id for hit in every.hits if hit.score >= least]
+    assert 5 <= len(kept) < len(scores)
+    some = search(text="cat number3", limit=100, min_score=least)
+    assert (ids(some), some.total) == (kept, every.total)
+    assert ids(search(text="cat number3", limit=2, min_score=least)) == kept[:2]
+    by_id = search(text="cat number3", sort=["id"], limit=100, min_score=least)
+    assert ids(by_id) == sorted(kept)
+    first = search(text="cat number3", limit=3, min_score=least, cursor="*")
+    second = search(text="cat number3", limit=100, min_score=least, cursor=first.cursor)
+    assert ids(first) + ids(second) == kept
+    assert second.cursor is None
+    with pytest.raises(InvalidInput, match="another query"):
+        search(text="cat number3", limit=3, min_score=0, cursor=first.cursor)
+    assert search(text="cat", min_score=2).hits == []
+    for method in ("linear", "product", "rrf", "dbsf"):
+        found = search(text="cat number3", fusion=method, min_score=0.5).hits
+        assert all(hit.score >= 0.5 for hit in found)
+    with pytest.raises(InvalidInput, match="no score") as refused:
+        search(min_score=0.5)
+    assert refused.value.field == "min_score"
+
+
+def test_the_total_does_not_depend_on_the_limit(search, index):
+    """Nor on pages and orders."""
+    totals = {
+        search(text="cat", limit=limit, exact_total=True, **more).total
+        for limit in (1, 10, 100)
+        for more in ({}, {"cursor": "*"}, {"sort": ["id"]}, {"explain": False})
+    }
+    assert len(totals) == 1
+
+
 def test_an_item_is_a_query(search, seeded):
     """By the parts that are named; nothing is decoded or encoded."""
     answer = search(image="item:seen")

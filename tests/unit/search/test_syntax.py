@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from triptych.core.fields import FIELDS
 from triptych.index.model import MAX_CLAUSES, Clause, Words
 from triptych.search.syntax import parse
-from triptych.text.analysis import plain_words, terms
+from triptych.text.analysis import plain_words, worded
 
 NATURAL = [
     "well-known", "3 - 4", "C++", "wait... -", "re: hello", "it's 5~6", "http://x.y/z",
@@ -37,11 +37,11 @@ MARKED = [
     ("elefant~", "fuzzy", ("elefant",), 2),
     ("hello~2", "fuzzy", ("hello",), 2),
     ("elefant~1.", "fuzzy", ("elefant",), 1),
-    ("+well-known", "phrase", ("well", "known"), 0),
+    ("+well-known", "word", ("wellknown",), 0),
     ("+the", "phrase", ("the",), 0),
     ("+黒猫", "phrase", ("黒", "猫"), 0),
     ("+foxes", "word", ("fox",), 0),
-    ("+well-kno*", "phrase", ("well", "kno"), 0),
+    ("+well-kno*", "word", ("wellkno",), 0),
 ]
 
 
@@ -56,9 +56,13 @@ def test_natural_text_comes_through_unharmed(text):
     parsed = parse(text)
     assert parsed.text == text
     assert parsed == parse(text, operators=False)
-    found = [term for clause in parsed.words.should for term in clause.terms]
-    assert found == list(dict.fromkeys(terms(text)))
     assert {clause.kind for clause in parsed.words.should} <= {"word"}
+    words = list(worded(text))
+    assert len(parsed.words.should) <= len(words)
+    for clause in parsed.words.should:
+        assert any(not set(clause.terms).isdisjoint(found) for _, found in words)
+    for _, found in words:
+        assert any(not set(clause.terms).isdisjoint(found) for clause in parsed.words.should)
 
 
 @pytest.mark.parametrize(("text", "kind", "found", "edits"), MARKED)
@@ -99,7 +103,9 @@ def test_required_and_excluded():
         ("transcript:hello -noise", "hello"),
         ("-noise", ""),
         ('-"white noise" -text:x*', ""),
-        ('""', ""),
+        ('""', '""'),
+        ('„“ -"" +"!" text:"…" -_', '„“ -"" +"!" text:"…" -_'),
+        ('-"" -noise', '-""'),
     ],
 )
 def test_what_is_left_to_embed(text, left):
@@ -110,7 +116,9 @@ def test_what_is_left_to_embed(text, left):
 def test_stop_words_vanish_unless_they_are_all():
     """Beside an operator they are not all there is."""
     assert asked(parse("the cat").words) == [("word", ("cat",))]
-    assert asked(parse("to be").words) == [("word", ("to",)), ("word", ("be",))]
+    to, be, together = parse("to be").words.should
+    assert (to.terms, to.plain, be.plain) == (("to",), ("to",), ("be",))
+    assert (together.label, together.terms, together.plain) == ('"to be"', (), ("to", "be"))
     assert asked(parse('the "black cat" is').words) == [("phrase", ("black", "cat"))]
     assert asked(parse("the -cat").words) == [("word", ("the",))]
 
@@ -194,7 +202,7 @@ def test_any_text_is_a_query(text, language, operators):
 
 def check(clause: Clause) -> None:
     """A clause is what its kind says, and its terms are the index's."""
-    assert clause.terms
+    assert clause.terms or clause.plain
     assert set(clause.fields) <= set(FIELDS.searchable)
     if clause.kind == "word":
         assert not any(char.isspace() for term in clause.terms for char in term)

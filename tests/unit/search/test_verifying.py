@@ -1,12 +1,18 @@
 """Hits looked at again: those that show the same picture come first."""
 
+import hashlib
+import uuid
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from triptych.core.errors import NotFound
+from triptych.core.errors import Busy
+from triptych.core.settings import Settings
+from triptych.media.store import MediaStore
+from triptych.search import verifying
 from triptych.search.answer import Hit
 from triptych.search.verifying import VERIFIED, verified
 
@@ -23,21 +29,17 @@ def png(letter, change=lambda picture: picture):
 @pytest.fixture
 def services():
     """A store of letters, from which one was taken away."""
-    stored = {letter: png(letter) for letter in LETTERS if letter != "H"}
-
-    def get(digest):
-        if digest not in stored:
-            raise NotFound(digest)
-        return stored[digest]
-
-    limits = SimpleNamespace(image_pixels=2**20)
-    settings = SimpleNamespace(limits=limits, background=(255, 255, 255))
-    return SimpleNamespace(store=SimpleNamespace(get=get), settings=settings)
+    store = MediaStore(f"memory://{uuid.uuid4().hex}")
+    for letter in LETTERS:
+        if letter != "H":
+            store.put(png(letter))
+    return SimpleNamespace(store=store, settings=Settings(), room=nullcontext)
 
 
 def hit(letter):
     """A hit with a picture."""
-    return {"id": letter, "item": {"media": {"image": letter}, "modalities": ["image"]}}
+    digest = hashlib.sha256(png(letter)).hexdigest()
+    return {"id": letter, "item": {"media": {"image": digest}, "modalities": ["image"]}}
 
 
 def looked_at(services, query, hits):
@@ -72,3 +74,24 @@ def test_only_the_best_are_looked_at(services):
     found = looked_at(services, png("F"), [*words, hit("F"), hit("T")])
     assert [one.id for one in found] == [*(one["id"] for one in words), "F", "T"]
     assert [one.inliers is not None for one in found] == [True] * VERIFIED + [False] * 2
+
+
+def test_originals_are_decoded_once(services, monkeypatch):
+    """Then previews are looked at; they need not be looked for in the originals."""
+    hits = [hit(letter) for letter in LETTERS if letter != "H"]
+    first = looked_at(services, png("F"), hits)
+    monkeypatch.setattr(MediaStore, "get", None)
+    again = looked_at(services, png("F"), hits)
+    assert [(one.id, one.inliers) for one in again] == [(one.id, one.inliers) for one in first]
+
+
+def test_a_request_makes_so_many_previews_and_no_more(services, monkeypatch):
+    """It says so, and the next ones come to the end."""
+    hits = [hit(letter) for letter in LETTERS]
+    clock = iter(range(10_000))
+    monkeypatch.setattr(verifying.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(verifying, "_SECONDS", 3)
+    with pytest.raises(Busy, match="ask again"):
+        looked_at(services, png("F"), hits)
+    kept = list(services.store.derived("preview-1-ffffff"))
+    assert 0 < len(kept) < len(LETTERS) - 1

@@ -13,12 +13,15 @@ from nltk.stem.snowball import SnowballStemmer
 
 from triptych.text.analysis import (
     SNOWBALL,
+    analyse,
+    asked,
     only_stop_words,
+    placed,
     plain_words,
-    spans,
     terms,
     worded,
 )
+from triptych.text.letters import _simplified, unified, unified_stem
 from triptych.text.stop_words import STOP_WORDS
 
 LANGUAGES = st.sampled_from([None, "nb", "ja", "xx", *sorted(SNOWBALL)])
@@ -43,11 +46,11 @@ INFLECTED = {
         ("fire, cry; computer!", ["fire", "cri", "comput"]),
         ("ＦＵＬＬ width", ["full", "width"]),
         ("Straße STRASSE", ["strass", "strass"]),
-        ("日本語", ["日", "日本", "本", "本語", "語"]),
+        ("日本語", ["日", "日本", "本", "本语", "语"]),
         ("猫", ["猫"]),
-        ("ﾈｺ", ["ネコ"]),
+        ("ﾈｺ", ["ねこ"]),
         ("ねこだ", ["ねこ", "こだ"]),
-        ("iPhone手机", ["iphon", "手", "手机", "机"]),
+        ("iPhone手机", ["iphon", "phone", "手", "手机", "机"]),
         ("สวัสดี", ["สว", "วั", "ัส", "สด", "ดี"]),
         ("고양이가 잔다", ["고양", "양이", "이가", "잔다"]),
         ("हिन्दी में", ["हिन्दी", "में"]),
@@ -55,7 +58,7 @@ INFLECTED = {
         ("שָׁלוֹם", ["שלום"]),
         ("Привет, мир", ["привет", "мир"]),
         ("ёлка", ["елк"]),
-        ("snake_case 3d 42", ["snake_cas", "3d", "42"]),
+        ("snake_case 3d 42", ["snake", "case", "snakecas", "3d", "3", "42"]),
         ("", []),
         ("!?…", []),
         ("\u0301 \u200d", []),
@@ -69,8 +72,8 @@ def test_words_as_the_index_knows_them(text, expected):
 @pytest.mark.parametrize(
     ("text", "language", "expected"),
     [
-        ("Die Katze schläft", "de", ["katz", "schlaft"]),
-        ("Die Katze schläft", "en", ["die", "katz", "schlaft"]),
+        ("Die Katze schläft", "de", ["katz", "schlaft", "schlaeft"]),
+        ("Die Katze schläft", "en", ["die", "katz", "schlaft", "schlaeft"]),
         ("L'arbre de l’été", "fr", ["arbr", "arbre", "ete"]),
         ("dell'acqua", "it", ["acqua"]),
         ("by", "da", ["by"]),
@@ -165,7 +168,7 @@ def test_threads_do_not_disturb_each_other():
         for first, second, (head, tail) in product(letters, letters, around)
     ]
     fresh = SnowballStemmer("arabic")
-    expected = [[fresh.stem(word)] for word in words]
+    expected = [unified_stem(fresh.stem(word)) for word in words]
     parts = [words[start::4] for start in range(4)]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -174,7 +177,8 @@ def test_threads_do_not_disturb_each_other():
             analysed = list(pool.map(lambda part: [terms(word, "ar") for word in part], parts))
     finally:
         sys.setswitchinterval(interval)
-    assert [each for four in zip(*analysed, strict=True) for each in four] == expected
+    found = [each for four in zip(*analysed, strict=True) for each in four]
+    assert [stems[0] for stems in found] == expected
 
 
 @pytest.mark.parametrize("word", ["a" * 10_000, "\ufb03" * 1_000, "\u0130" * 1_000])
@@ -187,8 +191,9 @@ def test_a_part_of_a_text_has_the_stems_of_the_whole():
     """Its language is not guessed again from a word or two."""
     text = "Die Katzen schlafen auf den Sofas der Häuser"
     whole = dict(worded(text))
-    assert dict(worded("Häuser", within=text)) == {"häuser": whole["häuser"]}
-    assert dict(worded("Häuser", "en", within=text)) == dict(worded("Häuser", "en"))
+    (word,) = asked("Häuser", within=text)
+    assert (word.label, set(word.stems)) == ("häuser", set(whole["häuser"]))
+    assert [*asked("Häuser", "en", within=text)] == [*asked("Häuser", "en")]
     assert only_stop_words("auf den", within=text)
     assert not only_stop_words("auf den Sofas", within=text)
     assert not only_stop_words("auf", "en", within=text)
@@ -206,7 +211,8 @@ def test_a_part_of_a_text_has_the_stems_of_the_whole():
 )
 def test_places_of_words(text, expected):
     """In the text as it is, not as it is normalised."""
-    assert [text[start:end] for start, end in spans(text)] == expected
+    words = [text[place.start : place.end] for place in placed(text) if place.plain]
+    assert words == expected
 
 
 @pytest.mark.parametrize(
@@ -217,8 +223,8 @@ def test_places_of_words(text, expected):
         ("L'arbre de l’été", ["l", "arbre", "de", "l", "ete"]),
         ("黒猫が寝る iPhone手机", ["黒", "猫", "が", "寝", "る", "iphone", "手", "机"]),
         ("고양이가 ดี", ["고", "양", "이", "가", "ด", "ี"]),
-        ("हिन्दी में שָׁלוֹם القِطّة", ["हिन्दी", "में", "שלום", "القطة"]),
-        ("well-known snake_case 3d", ["well", "known", "snake_case", "3d"]),
+        ("हिन्दी में שָׁלוֹם القِطّة", ["हिन्दी", "में", "שלום", "القطه"]),
+        ("well-known snake_case 3d", ["well", "known", "snake", "case", "3d"]),
         ("x" * 64 + "abc", ["x" * 64]),
         ("\u0301 …\u200d", []),
     ],
@@ -245,3 +251,77 @@ def test_a_part_of_a_text_has_a_part_of_its_plain_words(tokens):
     """So a phrase matches where it is."""
     text = [plain_words(token) for token in tokens]
     assert plain_words(" ".join(tokens)) == [word for words in text for word in words]
+
+
+ODD = st.text(
+    alphabet="aBßüéİﬁ™½ª1,.٤४'’´`-_/&@#+C|漢かｶﾞก한ا\u0651ة\u05b8\u00ad\u200b\u200d\u200e\ufe0f\u20e3\u0301"
+    "❤👩🚀👍\U0001f3fd🇩🇪 \n\t\0\ud800",
+    max_size=40,
+)
+
+
+@settings(max_examples=500)
+@given(st.one_of(ODD, st.text(max_size=60)), st.sampled_from([None, "en", "de", "fr", "ar"]))
+def test_nothing_is_too_odd_to_be_analysed(text, language):
+    """Whatever it is: words without spaces, in places within the text and in order."""
+    words = analyse(text, language)
+    assert all(1 <= len(word) <= 64 for word in words.stems.split())
+    ends = 0
+    for place in placed(text, language):
+        assert 0 <= place.start < place.end <= len(text)
+        if place.plain:
+            assert ends <= place.end
+            ends = place.end
+    assert plain_words(text) == [word for place in placed(text) for word in place.plain]
+    assert all(word.stems or word.plain or word.label for word in asked(text, language))
+    assert all(stems for _, stems in worded(text, language))
+
+
+@settings(max_examples=500)
+@given(st.one_of(ODD, st.text(max_size=60)).filter(str.isprintable))
+def test_normal_forms_are_one(text):
+    """However it was typed, or saved."""
+    forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFKC", "NFKD")]
+    assert len({analyse(form, "en") for form in forms}) == 1
+
+
+@pytest.mark.parametrize(
+    "invisible", [0xAD, 0x200B, 0x200C, 0x200D, 0x200E, 0x202A, 0x2060, 0xFE0F, 0xFEFF]
+)
+def test_what_can_not_be_seen_is_no_part_of_a_word(invisible):
+    """Neither in texts nor in queries, and words stand where they are seen."""
+    text = f"a lan{chr(invisible)}tern{chr(invisible)} show"
+    assert analyse(text) == analyse("a lantern show")
+    assert [*asked(text)] == [*asked("a lantern show")]
+    places = [text[place.start : place.end] for place in placed(text)]
+    assert places[1].rstrip(chr(invisible)) == f"lan{chr(invisible)}tern"
+
+
+def test_parts_are_where_they_stand():
+    """Also in what is normalised."""
+    text = "ﬁne Wi‑Fi, Tim O’Reilly’s 1\u202f000"
+    stems = {
+        stem: text[place.start : place.end] for place in placed(text, "en") for stem in place.stems
+    }
+    assert stems["wifi"] == "Wi‑Fi"
+    assert stems["fi"] == "Fi"
+    assert stems["reilly" if "reilly" in stems else "reilli"] == "Reilly"
+    assert stems["1000"] == "1\u202f000"
+
+
+@pytest.mark.parametrize("word", ["C++", "C#", ".it", "@me"])
+def test_a_stop_word_with_a_sign_is_none(word: str):
+    """``c`` is one in French; whoever asks for C++ wants the sign."""
+    (asked_for,) = asked(word)
+    assert asked_for.label == word.lower()
+    assert word.lower() in asked_for.stems
+
+
+def test_traditional_characters_are_simplified_ones():
+    """One by one, and not further: so text and query meet whichever each is written in."""
+    assert analyse("圖書館與裡面", "zh") == analyse("图书馆与里面", "zh")
+    assert analyse("圖書館", "zh").plain == "图 书 馆"
+    assert unified("髮發后後〇一") == "发发后后〇一"
+    table = _simplified()
+    assert len(table) > 2_900
+    assert table.keys().isdisjoint(table.values())

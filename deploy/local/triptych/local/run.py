@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from triptych.core.errors import TriptychError
+from triptych.core.settings import index_folder, media_folder
 from triptych.fusion.layout import check
 from triptych.local.accounts import data_folder
 from triptych.local.errors import BadSetting, Interrupted, StackError
@@ -26,6 +27,7 @@ from triptych.media.store import MediaStore
 
 _SUPERVISOR_SECONDS = 120.0
 _INTERRUPTED = 130
+_PRIVATE = 0o700
 
 
 def lock_file(home: Path) -> Path:
@@ -83,6 +85,7 @@ def up(options: StackOptions, *, say: Say = print_line) -> int:
                 if options.detach:
                     _detach(stack)
             say(f"stack {options.name} is up: {stack.gateway_url}, {options.index} index")
+            say(f"the page: open {stack.gateway_url} in a browser")
             code = 0
             if not options.detach:
                 _stay(stack)
@@ -173,6 +176,23 @@ def status_rows(state: State | None) -> list[dict[str, object]]:
     ]
 
 
+def make_private(options: StackOptions) -> None:
+    """Let nobody else on this machine read what a stack keeps, also one of before.
+
+    Of a folder that somebody has chosen, what is in it is closed, and not the folder itself.
+    """
+    home = options.home
+    if not home.exists():
+        home.mkdir(parents=True, mode=_PRIVATE)
+    elif options.data is None:
+        home.chmod(_PRIVATE)
+    for folder in (media_folder(home), home / "valkey", home / "logs"):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(_PRIVATE)
+    if index_folder(home).is_dir():  # one that is made now would say which index it had last
+        index_folder(home).chmod(_PRIVATE)
+
+
 def delete_data(home: Path) -> None:
     """Delete all data of the stack in ``home``, which must not run."""
     for folder in (home, data_folder(home, as_root=os.geteuid() == 0)):
@@ -212,6 +232,7 @@ def _open(options: StackOptions, pause: Pause, say: Say) -> Stack:
     state = _living(options)
     if options.fresh:
         delete_data(options.home)
+    make_private(options)
     _check_settings(options)
     ports = state.ports if state else assign(options.port)
     parts = build(options, ports, pause=pause, say=say)

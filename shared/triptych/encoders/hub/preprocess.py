@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.encoders.passages import kept_by
 from triptych.media.audio import RATE, Samples
 
 Feed = Mapping[str, NDArray[Any]]
@@ -134,6 +135,10 @@ class Texts:
         self._pad: int | None = self._tokenizer.token_to_id(pad)
         if self._pad is None:
             raise ValueError(f"pad_token {pad!r} is not in tokenizer.json")
+
+    def reach(self, text: str) -> int:
+        """How many characters of a text, from its beginning, are read."""
+        return kept_by(self._tokenizer, text.lower() if self._rules.lower else text)
 
     def __call__(self, batch: Sequence[str], /) -> Iterator[Run]:
         """Feed texts of like length together: padding is the dearest part of a mixed batch."""

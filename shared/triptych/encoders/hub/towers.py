@@ -23,7 +23,7 @@ from triptych.core.item import Modality
 from triptych.encoders.cards import Card, Vectors, unit_rows
 from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Entry, remembered
-from triptych.encoders.hub.preprocess import Feed, Runs
+from triptych.encoders.hub.preprocess import Feed, Runs, Texts
 from triptych.encoders.onnx import open_session
 from triptych.encoders.weights import WeightsError
 from triptych.media.audio import RATE
@@ -174,6 +174,10 @@ class HubEncoder(Encoder[Any]):
     def side(self) -> int:
         """Pixels along the longer edge of a picture beyond which it sees no more."""
         return self.runs.side
+
+    def reach(self, text: str, /) -> int:
+        """As many tokens as the model was trained with."""
+        return self.runs.reach(text) if isinstance(self.runs, Texts) else super().reach(text)
 
     def encode(self, batch: Sequence[Any], /) -> Vectors:
         """Encode to float32 (n, card.dims); a sound that is silent is a row of zeros."""

@@ -44,6 +44,10 @@ class TextCombined(Encoder[str]):
             use_multilingual.USEMultilingual(threads=threads),
         )
 
+    def reach(self, text: str) -> int:
+        """As far as both read."""
+        return min(encoder.reach(text) for encoder in self._encoders)
+
     def encode(self, batch: Sequence[str]) -> Vectors:
         """Encode texts to float32 unit vectors (n, 896)."""
         weighted = [

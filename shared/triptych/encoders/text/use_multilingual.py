@@ -29,6 +29,8 @@ from triptych.encoders.text.use_network import DIMS, GAP, build_network
 from triptych.encoders.weights import verified
 
 MAX_TOKENS = 512
+_WORDS = MAX_TOKENS - 2
+"""Beside the tokens for the beginning and the end."""
 _RUN = 512
 """Tokens in one run of the network, unless a single text has more."""
 _PARTS = 17
@@ -65,6 +67,11 @@ class USEMultilingual(Encoder[str]):
         self._table, weights = load_weights()
         self._scale, self._least = weights.pop("scale"), weights.pop("lo")
         self._session = open_session(build_network(weights), threads=threads)
+
+    def reach(self, text: str) -> int:
+        """As far as 512 tokens, of which two are no words."""
+        places = self._tokenizer.encode(text, out_type="offset_mapping")["offsets"]
+        return len(text) if len(places) <= _WORDS else max(1, int(places[_WORDS - 1][1]))
 
     def encode(self, batch: Sequence[str]) -> Vectors:
         """Encode texts, of each the first 512 tokens, to float32 unit vectors (n, 512)."""

@@ -7,7 +7,7 @@ import structlog
 from elasticsearch import ApiError, Elasticsearch
 
 from triptych.core.errors import IndexUnavailable, InvalidInput, NotFound
-from triptych.index.documents import with_digests
+from triptych.index.documents import kept
 from triptych.index.elastic.connection import BUSY, is_away, translated
 from triptych.index.model import Outcome, Versioned
 
@@ -59,6 +59,8 @@ def _send(
     server does not take, a body that is too large). Then each half is sent on its own, until that
     one stands alone.
     """
+    if not rows:
+        return {}  # the server refuses an empty request
     try:
         with translated(f"no collection behind {alias}"):
             items = client.bulk(
@@ -112,7 +114,7 @@ def _operations(
                 "version_type": "external_gte",
             }
         }
-        yield dict(with_digests(entry.document))
+        yield dict(kept(entry.document))
 
 
 def _outcome(item_id: str, answer: dict[str, Any]) -> Outcome:

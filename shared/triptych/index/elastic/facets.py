@@ -1,14 +1,19 @@
 """Facets as aggregations of Elasticsearch, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from triptych.core.fields import FIELDS
-from triptych.index.elastic.conditions import of_key, paths, within
+from triptych.core.names import folded
+from triptych.index.documents import exact
+from triptych.index.elastic.conditions import FACTS, WHOLE, lacking, of_key, paths, within
 from triptych.index.model import Counts, Facet, Range
 
 Body = dict[str, Any]
 
+_VALUES, _OLD, _WHOLE = "values", "old", "whole"
 
 EVERY_VALUE = 2**31 - 1
 """How many values each of several shards counts: had it only the most frequent ones, values would
@@ -27,15 +32,23 @@ def _aggregation(facet: Facet, spread: bool) -> Body:  # noqa: FBT001
     if facet.ranges:
         # Those of type "range" know only [from, to).
         return {"filters": {"filters": [within(facet.field, bounds) for bounds in facet.ranges]}}
-    whole = {"shard_size": EVERY_VALUE} if spread else {}
-    terms = {
-        name: {"terms": {"field": path, "size": facet.size, **whole}}
-        for name, path in paths(facet.field).items()
-    }
-    if not FIELDS.target(facet.field).field.keyed:
-        (of_its_kind,) = terms.values()
-        return of_its_kind
-    of_one_key = {"filter": of_key(facet.field), "aggs": terms}
+
+    def values(path: str) -> Body:
+        every = {"shard_size": EVERY_VALUE} if spread else {}
+        return {"terms": {"field": path, "size": facet.size, **every}}
+
+    field = FIELDS.target(facet.field).field
+    if field.folded_in:
+        # Documents that older versions wrote have the values as they were sent alone.
+        old = {"filter": lacking(field.folded_in), "aggs": {_VALUES: values(field.path)}}
+        return {"filter": {"match_all": {}}, "aggs": {_VALUES: values(field.folded_in), _OLD: old}}
+    if not field.keyed:
+        (path,) = paths(facet.field).values()
+        return values(path)
+    kinds = {name: values(path) for name, path in FACTS.items()}
+    # What float64 can't tell apart is counted as the whole numbers that they are.
+    kinds["number"] = {"filter": lacking(WHOLE), "aggs": {_VALUES: kinds["number"]}}
+    of_one_key = {"filter": of_key(facet.field), "aggs": {**kinds, _WHOLE: values(WHOLE)}}
     return {"nested": {"path": "facts"}, "aggs": {"key": of_one_key}}
 
 
@@ -52,20 +65,32 @@ def _counts(facet: Facet, counted: Mapping[str, Any]) -> Counts:
             for bounds, bucket in zip(facet.ranges, counted["buckets"], strict=True)
         ]
     field = FIELDS.target(facet.field).field
+    if field.folded_in:
+        found: Counter[str] = Counter()
+        for bucket in chain(counted[_VALUES]["buckets"], counted[_OLD][_VALUES]["buckets"]):
+            found[folded(bucket["key"])] += bucket["doc_count"]
+        return _most_frequent(facet, [found])
     if not field.keyed:
-        return [_count(bucket["key"], bucket) for bucket in counted["buckets"]]
+        return [{"value": one["key"], "count": one["doc_count"]} for one in counted["buckets"]]
+    of_key = counted["key"]
+    lists = {name: of_key[name] for name in FACTS} | {"number": of_key["number"][_VALUES]}
+    by_kind = {
+        name: Counter({read(one["key"]): one["doc_count"] for one in lists[name]["buckets"]})
+        for name, read in (("number", exact), ("string", str), ("boolean", bool))
+    }
+    by_kind["number"].update({one["key"]: one["doc_count"] for one in of_key[_WHOLE]["buckets"]})
+    return _most_frequent(facet, by_kind.values())
+
+
+def _most_frequent(facet: Facet, by_kind: Iterable[Mapping[Any, int]]) -> Counts:
+    """Values of several kinds and their counts: the most frequent ones, equals in their order."""
     counts = [
-        _count(bool(bucket["key"]) if name == "boolean" else bucket["key"], bucket)
-        for name in field.kinds_of_values
-        for bucket in counted["key"][name]["buckets"]
+        {"value": value, "count": of_kind[value]}
+        for of_kind in by_kind
+        for value in sorted(of_kind)
     ]
-    # Each list is in this order already, and equals stay in that of their kinds.
     return sorted(counts, key=lambda count: -count["count"])[: facet.size]
 
 
 def _limits(bounds: Range) -> Body:
     return {name: value for name, value in vars(bounds).items() if value is not None}
-
-
-def _count(value: Any, bucket: Mapping[str, Any]) -> Body:
-    return {"value": value, "count": bucket["doc_count"]}

@@ -19,6 +19,7 @@ from triptych.core.errors import (
     InvalidInput,
     NotFound,
 )
+from triptych.core.fields import FIELDS, Kind
 from triptych.core.names import is_id
 from triptych.fusion.blocks import Layout
 from triptych.index.documents import (
@@ -26,6 +27,7 @@ from triptych.index.documents import (
     fits,
     fitting,
     is_tombstone,
+    returned,
     tombstone,
 )
 from triptych.index.elastic import queries, reading
@@ -56,6 +58,8 @@ from triptych.index.model import (
 from triptych.index.origin import BLOCKS, Origin, mismatch, new_identity, origin, read_origin
 
 _IDS_AT_ONCE = 1000
+_GROWING = frozenset({Kind.WORDS, Kind.FACTS})
+"""The kinds of fields whose parts may become more."""
 _DIGESTS_AT_ONCE = 10_000
 _SCHEMAS = (SINGLE, SCHEMA)
 _SIZE_SECONDS = 60.0
@@ -261,7 +265,8 @@ class ElasticIndex:
             changes["meta"] = {**kept, **meta, "identity": identity}
         # No item has these fields yet: they were declared after the index was made.
         known, declared = mappings.get("properties", {}), properties(found.layout or self.layout)
-        if missing := {field: declared[field] for field in declared if field not in known}:
+        missing = {name: made for name, made in declared.items() if _lacks(known, name, made)}
+        if missing:
             changes["properties"] = missing
         if changes:
             self._client.indices.put_mapping(index=name, **changes)
@@ -358,7 +363,9 @@ class ElasticIndex:
         missing = f"no item {item_id!r} in collection {collection!r}"
         if not is_id(item_id):
             raise NotFound(missing)
-        hits = self._look_up(collection, [item_id], ["status", "batch", "media", "digests"])
+        hits = self._look_up(
+            collection, [item_id], includes=["status", "batch", "media", "digests"]
+        )
         last = hits[item_id]["_source"] if hits else None
         buried = Versioned(tombstone(item_id, version, last), version)
         (outcome,) = self._write(self._alias(collection), [buried])
@@ -373,14 +380,12 @@ class ElasticIndex:
 
     def versions(self, collection: str, ids: Collection[str]) -> dict[str, Held]:
         """What there is under each id, as written by the latest ``bulk``."""
-        hits = self._look_up(collection, ids, ["status", "fingerprint"])
+        hits = self._look_up(collection, ids, includes=["status", "fingerprint"])
         return {item: reading.read_held(hit) for item, hit in hits.items()}
 
-    def fetch(
-        self, collection: str, ids: Collection[str], *, searched: bool = False
-    ) -> dict[str, Versioned]:
-        """The documents of items with their features, as written by ``bulk``, or as searched."""
-        hits = self._look_up(collection, ids, None, searched=searched)
+    def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
+        """The documents of items with their features, as written by the latest ``bulk``."""
+        hits = self._look_up(collection, ids, excludes=["vector"])
         with translated(f"no collection {collection!r}"):
             return {
                 item: Versioned(self._document(collection, hit), hit["_version"])
@@ -388,17 +393,35 @@ class ElasticIndex:
                 if not is_tombstone(hit["_source"])
             }
 
+    def shown(
+        self, collection: str, ids: Collection[str], fields: Sequence[str] | None
+    ) -> dict[str, Document]:
+        """What hits show of items, as of the last refresh."""
+        chosen: dict[str, Sequence[str]] = (
+            {"excludes": FIELDS.hidden}
+            if fields is None
+            else {"includes": ["id", "status", *fields]}
+        )
+        hits = self._look_up(collection, ids, **chosen, searched=True)
+        sources = {item: hit["_source"] for item, hit in hits.items()}
+        return {
+            item: returned(source, fields)
+            for item, source in sources.items()
+            if not is_tombstone(source)
+        }
+
     def _look_up(
         self,
         collection: str,
         ids: Collection[str],
-        fields: Sequence[str] | None,
         *,
+        includes: Sequence[str] | None = None,
+        excludes: Sequence[str] | None = None,
         searched: bool = False,
     ) -> dict[str, Mapping[str, Any]]:
         """Some fields of documents or tombstones by id, as written by the latest ``bulk``.
 
-        ``fields``: None for all but the vector. ``searched``: as of the last refresh.
+        ``searched``: as of the last refresh.
         """
         valid = [item for item in dict.fromkeys(ids) if is_id(item)]
         missing = f"no collection {collection!r}"
@@ -408,8 +431,8 @@ class ElasticIndex:
                 answer = self._client.mget(
                     index=self._alias(collection),
                     ids=valid[start : start + _IDS_AT_ONCE],
-                    source_includes=fields,
-                    source_excludes=["vector"] if fields is None else None,
+                    source_includes=includes,
+                    source_excludes=excludes,
                     realtime=not searched,
                 )
             for hit in answer["docs"]:
@@ -430,7 +453,7 @@ class ElasticIndex:
         """Remove tombstones for good, given by id and version; what was written since stays."""
         if "." not in collection:
             forget_beside(self, collection, versions)
-        held = self._look_up(collection, versions, ["status"])
+        held = self._look_up(collection, versions, includes=["status"])
         # By what the server has now: a document that comes after this look is not deleted.
         operations = [
             {
@@ -880,6 +903,15 @@ def _search_body(
 def _meta(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     found: Mapping[str, Any] = entry["mappings"].get("_meta", {})
     return found
+
+
+def _lacks(known: Mapping[str, Any], name: str, declared: Mapping[str, Any]) -> bool:
+    """Whether a mapping lacks a field of the catalogue, or a part of one that has parts.
+
+    ``declared`` is the field as it would be made now.
+    """
+    parts = set(declared["properties"]) if FIELDS[name].kind in _GROWING else set()
+    return name not in known or not parts <= set(known[name].get("properties", ()))
 
 
 def _index_names(answer: Mapping[str, Any]) -> set[str]:

@@ -63,9 +63,14 @@ def _property(field: Field, layout: Layout, *, compared: bool) -> dict[str, Any]
     types: dict[Kind, dict[str, Any]] = {
         Kind.KEYWORD: _KEYWORD if compared else {"type": "keyword", **_UNINDEXED},
         Kind.WHOLE: {"type": "long"} if compared else {"type": "long", **_UNINDEXED},
+        Kind.NUMBER: {"type": "double"} if compared else {"type": "double", **_UNINDEXED},
+        Kind.INSTANT: {"type": "long"} if compared else {"type": "long", **_UNINDEXED},
         Kind.TEXT: {"type": "text", "index": False},
         Kind.OBJECT: _STORED,
         Kind.SCALARS: _STORED,
+        Kind.PLACE: _STORED,
+        Kind.POINT: {"type": "geo_point"},
+        Kind.FOLDED: _KEYWORD,
         Kind.WORDS: {"properties": dict.fromkeys(FIELDS.searchable, _WORDS)},
         # By key and kind: however many keys there are, the mapping stays as it is, and a value of
         # another type than an earlier one's is as good.
@@ -75,6 +80,8 @@ def _property(field: Field, layout: Layout, *, compared: bool) -> dict[str, Any]
                 "key": _KEYWORD,
                 "string": _KEYWORD,
                 "number": {"type": "double"},
+                "whole": {"type": "long"},
+                "instant": {"type": "long"},
                 "boolean": {"type": "boolean"},
             },
         },

@@ -2,8 +2,8 @@
 
 A kind is a set of modalities. The items that have just these, and no others, share a field with all
 their blocks side by side, so nothing in its graph is of another length, no filter on modalities
-is needed, and a kind that a collection lacks costs nothing. What is best by a sum of blocks is
-sought there. What is best by one block alone, or has one alone, is found in the field of the block.
+is needed, and a kind that a collection lacks costs nothing. What is best by a sum over several
+modalities is sought there. Of one modality the fields of its blocks tell enough.
 Vectors are bytes, and ``features`` the exact ones. docs/decisions/0017-lists.md has the figures.
 """
 
@@ -37,6 +37,9 @@ is more than so many times that is cut."""
 _WEIGHTY = 0.2
 """Blocks with a smaller share than this of the largest one's weight have no list of their own, and
 make no sum. Of their own modality they change the order little."""
+_PAIR = 2
+"""Of one part of a query, what is best by a sum of so many blocks is near the top by one of them,
+too, in a collection that is not large."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Near:
     field: str
     vector: str
     summed: bool
-    """Whether several blocks are compared."""
+    """Whether blocks of several modalities are compared."""
 
 
 def vector_properties(layout: Layout) -> dict[str, Any]:
@@ -104,21 +107,32 @@ def undivided(document: Document, layout: Layout | None) -> Document:
     rest = {name: value for name, value in document.items() if name != "features"}
     if layout is None or not features:
         return rest
-    return {**rest, "features": _packed(joined(features, layout))}
+    return {**rest, "features": _packed(joined([features], layout)[0])}
 
 
 def _packed(numbers: NDArray[np.float16]) -> str:
     return pybase64.b64encode_as_string(numbers.astype("<f2").tobytes())
 
 
-def lists(classes: Sequence[PresenceClass], layout: Layout) -> list[Near]:
+def lists(classes: Sequence[PresenceClass], layout: Layout, *, summed: bool = True) -> list[Near]:
     """The lists that have the best of each presence class, each once.
 
-    The blocks of a class of one modality have a list each. What several blocks say together has one
-    in each kind of item that belongs to the class. A class without demands is found like one of
-    each modality, and by all blocks together.
+    The blocks of a class of one modality have a list each. What several modalities say together has
+    one in each kind of item that belongs to the class, unless these lists are not ``summed``. A
+    class without demands is found like one of each modality, and by all blocks together.
     """
-    return list(dict.fromkeys(near for entry in classes for near in _lists(entry, layout)))
+    found = dict.fromkeys(near for entry in classes for near in _lists(entry, layout))
+    return [near for near in found if summed or not near.summed]
+
+
+def is_pair(classes: Sequence[PresenceClass], layout: Layout) -> bool:
+    """Whether two blocks at most are compared, as for a text alone."""
+    used = [
+        name
+        for name, where in layout.slices.items()
+        if any(entry.vector[where].any() for entry in classes)
+    ]
+    return len(used) <= _PAIR
 
 
 def _lists(entry: PresenceClass, layout: Layout) -> Iterator[Near]:
@@ -128,7 +142,7 @@ def _lists(entry: PresenceClass, layout: Layout) -> Iterator[Near]:
             yield Near(f"vector.block.{name}", _hex(asked[layout.slices[name]]), summed=False)
     for kind, blocks in _kinds(layout).items():
         belongs = set(entry.present) <= set(kind) and not set(entry.absent) & set(kind)
-        if belongs and len(_weighty(entry.vector, blocks, layout)) >= _SEVERAL:
+        if belongs and _is_mixed(_weighty(entry.vector, blocks, layout), layout):
             numbers = asked[_places(layout, blocks)]
             yield Near(f"vector.kind.{_name(kind)}", _hex(numbers), summed=True)
 
@@ -145,23 +159,33 @@ def feature_fields(blocks: Iterable[str]) -> list[str]:
     return [f"{FEATURES}{name}" for name in blocks]
 
 
-def joined(features: Mapping[str, str], layout: Layout) -> Features:
-    """The fused vector from the base64 of its blocks; zeros for those that are not there."""
-    fused = np.zeros(layout.dims, np.float16)
-    for name, packed in features.items():
-        numbers = np.frombuffer(pybase64.b64decode(packed, validate=True), "<f2")
-        fused[layout.slices[name]] = numbers
+def joined(many: Sequence[Mapping[str, str]], layout: Layout) -> Features:
+    """Fused vectors, float16 (n, dims), from the base64 of their blocks; zeros for those missing.
+
+    All vectors of a block are read at once, which takes half the time.
+    """
+    fused = np.zeros((len(many), layout.dims), np.float16)
+    for name, where in layout.slices.items():
+        rows = [row for row, features in enumerate(many) if name in features]
+        packed = (pybase64.b64decode(many[row][name], validate=True) for row in rows)
+        if rows:
+            fused[rows, where] = np.frombuffer(b"".join(packed), "<f2").reshape(len(rows), -1)
     return fused
 
 
 @cache
 def _kinds(layout: Layout) -> dict[tuple[Modality, ...], tuple[str, ...]]:
-    """Every set of modalities that has several blocks, and these."""
+    """Every set of modalities whose items can be asked for a sum over several, and their blocks."""
     sets = (
         kind for size in range(1, len(MODALITIES) + 1) for kind in combinations(MODALITIES, size)
     )
     found = {kind: _blocks(layout, kind) for kind in sets}
-    return {kind: blocks for kind, blocks in found.items() if len(blocks) >= _SEVERAL}
+    return {kind: blocks for kind, blocks in found.items() if _is_mixed(blocks, layout)}
+
+
+def _is_mixed(blocks: Sequence[str], layout: Layout) -> bool:
+    """Whether blocks are of several modalities; a computed one is of none of the others'."""
+    return len({block.modality for block in layout.blocks if block.name in blocks}) >= _SEVERAL
 
 
 def _blocks(layout: Layout, kind: Sequence[Modality]) -> tuple[str, ...]:

@@ -7,12 +7,27 @@ from typing import Any
 
 from triptych.core.fields import FIELDS
 from triptych.fusion.blocks import Layout
-from triptych.fusion.query import KEYWORD, PresenceClass
+from triptych.fusion.query import KEYWORD, PresenceClass, compared_blocks
 from triptych.index.documents import DELETED
 from triptych.index.elastic import single
-from triptych.index.elastic.conditions import FACTS, NOTHING, filters, of_key, paths
+from triptych.index.elastic.conditions import (
+    FACTS,
+    INSTANT,
+    NOTHING,
+    WHOLE,
+    filters,
+    lacking,
+    of_key,
+    paths,
+)
 from triptych.index.elastic.facets import EVERY_VALUE, aggregations
-from triptych.index.elastic.neighbours import PARTS, Near, feature_fields, lists
+from triptych.index.elastic.neighbours import (
+    PARTS,
+    Near,
+    feature_fields,
+    is_pair,
+    lists,
+)
 from triptych.index.model import (
     LABELLED,
     MAX_CLAUSES,
@@ -26,6 +41,8 @@ from triptych.index.model import (
 
 Body = dict[str, Any]
 
+RANKED = "ranked"
+"""The name of the count of all that a query ranks."""
 VECTOR_FIRST = 1e18
 """First come the hits of the vectors, then the best of the words, so a page of the length of all
 lists together holds every list whole."""
@@ -37,6 +54,8 @@ _BM25 = 1 / 2.2
 _BESIDE = 1.5
 """A list by one block is so many times as long as ``candidates``: with others, what is best is not
 among the first by one of them. Measured in docs/decisions/0017-lists.md, as what follows."""
+_ALONE = 2.0
+"""And so many times where there are no lists of sums beside it."""
 _WALK = 200
 """At least so many neighbours are looked at while a list of sums is sought: its graph was not made
 for the weights of the query."""
@@ -90,9 +109,32 @@ def search_body(
         "size": sum(clause["k"] for clause in near) + query.candidates,
         "sort": ["_score", "id"],
         **(_source(query.fields, single.SCORED) if layout is None else _facts(query, layout)),
-        **aggregations(query.facets, spread=spread),
+        **_counts(query, limits, layout, spread=spread),
         **_point_in_time(pit),
     }
+
+
+def _counts(
+    query: IndexQuery, limits: Sequence[Body], layout: Layout | None, *, spread: bool
+) -> Body:
+    """The part of a request that counts: facets of what is found, and perhaps all that is ranked.
+
+    The server's own total has the neighbours that were asked for alone. Counting all takes some
+    tenths of the time of a search: docs/decisions/0020-filters.md.
+    """
+    facets = aggregations(query.facets, spread=spread)
+    if not query.exact_total:
+        return facets
+    if not query.classes:
+        return {**facets, "track_total_hits": True}
+    fields = ["vector"]
+    if layout is not None:
+        fields = [f"vector.block.{name}" for name in compared_blocks(query.classes, layout)]
+    words = [_clause(clause) for clause in query.words.should[:MAX_CLAUSES]]
+    either = [*({"exists": {"field": field}} for field in fields), *words]
+    ranked = {"bool": {"filter": limits, "should": either, "minimum_should_match": 1}}
+    total = {"global": {}, "aggs": {RANKED: {"filter": ranked if either else NOTHING}}}
+    return {"aggs": {**facets.get("aggs", {}), RANKED: total}, "track_total_hits": False}
 
 
 def _near(
@@ -104,11 +146,13 @@ def _near(
 ) -> list[Body]:
     """The lists of neighbours, all of which fit into one page beside the words."""
     beside = [] if query.worded is None else [PresenceClass((), (), query.worded)]
-    found = [(near, limits) for near in lists(query.classes, layout)]
+    alone = documents <= _FEW and query.of_one_part and is_pair(query.classes, layout)
+    found = [(near, limits) for near in lists(query.classes, layout, summed=not alone)]
     found += [(near, having) for near in lists(beside, layout)]
     room = (_MOST_HITS - query.candidates) // max(1, len(found))
     growth = max(1.0, documents / _FEW) ** (1 / 4)
-    by_block = min(math.ceil(_BESIDE * growth * query.candidates), room)
+    longer = growth * (_ALONE if alone else _BESIDE)
+    by_block = min(math.ceil(longer * query.candidates), room)
     summed = min(query.candidates, room)
     every = _COMPARED if documents <= _COMPARED else 0
     return [
@@ -179,17 +223,29 @@ def _clause(clause: Clause, name: Body | None = None) -> Body:
 def _in_field(clause: Clause, field: str) -> list[Body]:
     """What may match in one field; nothing if there is nothing to look up."""
     plain, terms = f"plain.{field}", clause.terms
+    boost: Body = {} if (weight := FIELDS[field].weight) == 1 else {"boost": weight}
     if clause.kind == "word":
-        return [{"term": {f"words.{field}": stem}} for stem in terms]
+        stems: list[Body] = [
+            {"term": {f"words.{field}": {"value": stem, **boost} if boost else stem}}
+            for stem in terms
+        ]
+        return [*stems, *_phrase(plain, clause.plain, boost)]
     if not terms:
         return []
     if clause.kind == "phrase":
-        return [{"match_phrase": {plain: " ".join(terms)}}]
+        return _phrase(plain, terms, boost)
     if clause.kind == "prefix":
         return [{"prefix": {plain: terms[0]}}]
     # As the default, only the best fifty of the words that are so near are looked up.
     near = {"fuzziness": clause.edits, "prefix_length": 1, "rewrite": "constant_score"}
     return [{"fuzzy": {plain: {"value": terms[0], **near}}}]
+
+
+def _phrase(path: str, terms: Sequence[str], boost: Body) -> list[Body]:
+    words = " ".join(terms)
+    return (
+        [{"match_phrase": {path: {"query": words, **boost} if boost else words}}] if words else []
+    )
 
 
 def list_body(listing: Listing, pit: str | None = None, *, spread: bool = False) -> Body:
@@ -209,9 +265,22 @@ def list_body(listing: Listing, pit: str | None = None, *, spread: bool = False)
 
 def _sort(sort: Sort) -> list[Body]:
     order: Body = {"order": "desc" if sort.descending else "asc", "missing": "_last"}
-    if FIELDS.target(sort.field).field.keyed:
-        order["nested"] = {"path": "facts", "filter": of_key(sort.field)}
-    return [{path: order} for path in paths(sort.field).values()]
+    if not FIELDS.target(sort.field).field.keyed:
+        return [{path: order} for path in paths(sort.field).values()]
+
+    def of(path: str, *conditions: Body, **more: Any) -> Body:
+        facts = [of_key(sort.field), *conditions]
+        nested = {"path": "facts", "filter": {"bool": {"filter": facts}}}
+        return {path: {**order, "nested": nested, **more}}
+
+    # The fields of whole numbers and dates are missing in an index that an older version made.
+    return [
+        of(FACTS["number"]),
+        of(WHOLE, unmapped_type="long"),
+        of(INSTANT, unmapped_type="long"),
+        of(FACTS["string"], lacking(INSTANT)),
+        of(FACTS["boolean"]),
+    ]
 
 
 def _source(fields: Sequence[str] | None, needed: Sequence[str]) -> Body:

@@ -21,7 +21,7 @@ from triptych.index.documents import (
 from triptych.index.elastic.conditions import FACTS
 from triptych.index.elastic.facets import read_facets
 from triptych.index.elastic.neighbours import FEATURES, PARTS, joined, undivided
-from triptych.index.elastic.queries import WORDS_AT_MOST
+from triptych.index.elastic.queries import RANKED, WORDS_AT_MOST
 from triptych.index.model import Held, IndexQuery, Listing, Match, Page, Results, Versioned
 
 Response = Mapping[str, Any]
@@ -40,16 +40,27 @@ def read_results(query: IndexQuery, response: Response, layout: Layout | None) -
     hits = response["hits"]
     scored = [(hit, _keyword(hit.get("matched_queries"))) for hit in hits["hits"]]
     labels = query.words.labels
+    best = _best(scored, query.candidates)
+    features = _features([hit for hit, _ in best], layout)
+    total, is_exact = _total(query, response)
     return Results(
         matches=[
-            _read_hit(hit, keyword, query.fields, labels, layout)
-            for hit, keyword in _best(scored, query.candidates)
+            _read_hit(hit, keyword, query.fields, labels, numbers)
+            for (hit, keyword), numbers in zip(best, features, strict=True)
         ],
-        total=hits["total"]["value"],
-        total_is_exact=hits["total"]["relation"] == "eq",
+        total=total,
+        total_is_exact=is_exact,
         took_ms=response["took"],
         facets=read_facets(query.facets, response),
     )
+
+
+def _total(query: IndexQuery, response: Response) -> tuple[int, bool]:
+    """How many items the query ranks, or matches, and whether these are all."""
+    if RANKED in response.get("aggregations", {}):
+        return response["aggregations"][RANKED][RANKED]["doc_count"], True
+    total = response["hits"]["total"]
+    return total["value"], total["relation"] == "eq" and not query.classes
 
 
 def _keyword(matched: Mapping[str, float] | None) -> float | None:
@@ -75,14 +86,14 @@ def _read_hit(
     keyword: float | None,
     fields: Sequence[str] | None,
     labels: Sequence[str],
-    layout: Layout | None,
+    features: Features,
 ) -> Match:
     words: dict[str, float] = {}
     for name, score in hit.get("matched_queries", {}).items():
         if name != KEYWORD:
             label = labels[int(name)]
             words[label] = words.get(label, 0.0) + score
-    present, features = _facts(hit, layout)
+    present = frozenset(hit["fields"].get(PARTS, ())) if "fields" in hit else parts(hit["_source"])
     candidate = Candidate(_id(hit), present, keyword, words, features)
     return Match(candidate, returned({**hit.get("_source", {}), "id": candidate.id}, fields))
 
@@ -93,20 +104,18 @@ def _id(hit: Response) -> str:
     return found
 
 
-def _facts(hit: Response, layout: Layout | None) -> tuple[frozenset[str], Features]:
-    """The parts and the features of a hit: doc values, or what the source of an old index has."""
-    if "fields" not in hit:
-        source = hit["_source"]
-        packed = source.get("features")
-        return parts(source), unpack_features(packed, layout) if layout else NO_FEATURES
-    values = hit["fields"]
-    features = {
-        name.removeprefix(FEATURES): packed
-        for name, (packed, *_) in values.items()
-        if name.startswith(FEATURES)
-    }
-    present = frozenset(values.get(PARTS, ()))
-    return present, joined(features, layout) if layout else NO_FEATURES
+def _features(hits: Sequence[Response], layout: Layout | None) -> Sequence[Features]:
+    """Of each hit, from doc values, or from what the source of an old index has."""
+    if layout is None:
+        return [NO_FEATURES] * len(hits)
+    if any("fields" not in hit for hit in hits):
+        return [unpack_features(hit["_source"].get("features"), layout) for hit in hits]
+    values = (hit["fields"].items() for hit in hits)
+    packed = [
+        {name.removeprefix(FEATURES): one for name, (one, *_) in found if name.startswith(FEATURES)}
+        for found in values
+    ]
+    return list(joined(packed, layout))
 
 
 def read_page(listing: Listing, response: Response) -> Page:
@@ -164,8 +173,12 @@ def read_count(response: Response) -> dict[str, int]:
 def read_metadata(response: Response) -> dict[str, set[str]]:
     """Kinds per key, from the response to ``metadata_body``."""
     return {
-        # Strings too long to be looked up are in no list of values, and the only ones that are not.
-        bucket["key"]: {kind for kind in FACTS if bucket[kind]["doc_count"]} or {"string"}
+        # One that has dots is called with its field (``fact_key``).
+        bucket["key"].removeprefix("metadata."): (
+            # Strings too long to be looked up are in no list of values, and the only ones that
+            # are not.
+            {kind for kind in FACTS if bucket[kind]["doc_count"]} or {"string"}
+        )
         for bucket in response["aggregations"]["facts"]["keys"]["buckets"]
         if bucket["key"] not in _OTHER_KEYS
     }

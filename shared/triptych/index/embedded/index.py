@@ -15,7 +15,7 @@ import structlog
 from triptych.core.errors import FingerprintMismatch, IndexUnavailable, InvalidInput, NotFound
 from triptych.core.names import is_id, printable
 from triptych.fusion.blocks import Layout
-from triptych.index.documents import Document, fits, fitting
+from triptych.index.documents import Document, fits, fitting, public, returned
 from triptych.index.embedded import folders, schema, writer
 from triptych.index.embedded.listing import list_items
 from triptych.index.embedded.search import search
@@ -170,17 +170,18 @@ class EmbeddedIndex:
         with self._read(collection, made=True) as view:
             return view.held([item for item in ids if is_id(item)])
 
-    def fetch(
-        self,
-        collection: str,
-        ids: Collection[str],
-        *,
-        searched: bool = False,  # noqa: ARG002  # searches see every write at once
-    ) -> dict[str, Versioned]:
+    def fetch(self, collection: str, ids: Collection[str]) -> dict[str, Versioned]:
         """The documents of items with their features, as written by the latest ``bulk``."""
         with self._read(collection, made=True) as view:
             entries = view.versioned(view.rows_of([item for item in ids if is_id(item)]))
         return {entry.document["id"]: entry for entry in entries}
+
+    def shown(
+        self, collection: str, ids: Collection[str], fields: Sequence[str] | None
+    ) -> dict[str, Document]:
+        """What hits show of items. Searches see every write at once."""
+        found = self.fetch(collection, ids)
+        return {item: returned(public(entry.document), fields) for item, entry in found.items()}
 
     def tombstones(
         self, collection: str, before: int, limit: int, *, above: int = -1

@@ -10,16 +10,17 @@ from triptych.core.errors import InvalidInput
 from triptych.index.documents import Document, returned
 from triptych.index.embedded.conditions import comparable, holding
 from triptych.index.embedded.facets import counted
-from triptych.index.embedded.records import facts_of
-from triptych.index.embedded.view import KINDS, Rows, View
+from triptych.index.embedded.facts import INSTANT, facts_of
+from triptych.index.embedded.view import Rows, View
 from triptych.index.model import Listing, Page, Sort
 
 Key = list[Any]
 """A kind and a value of it; as JSON has it, and as the database compares it."""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
-    "number": (int, float), "string": (str,), "boolean": (int, float),
+    "number": (int, float), INSTANT: (int,), "string": (str,), "boolean": (int, float),
 }  # fmt: skip
+"""The kinds of values in their order, and what JSON has for them. Dates are strings, too."""
 _MISSING = np.inf
 
 _RANKED = """
@@ -59,11 +60,13 @@ class _Column:
         self._counts: dict[str, int] = {}
         self.ranks: NDArray[np.float64] = np.full(view.size, _MISSING)
         total = 0
-        for kind in KINDS:
+        for kind in _TYPES:
             rows, ranks = view.numbers(_RANKED, (sort.field, kind))
             count = int(ranks.max(initial=-1)) + 1
             self._starts[kind], self._counts[kind] = total, count
-            self.ranks[rows] = total + (count - 1 - ranks if sort.descending else ranks)
+            unranked = self.ranks[rows] == _MISSING
+            places = total + (count - 1 - ranks if sort.descending else ranks)
+            self.ranks[rows[unranked]] = places[unranked]
             total += count
 
     def key(self, document: Document) -> Key | None:
@@ -71,7 +74,7 @@ class _Column:
         values = {
             kind: value for name, kind, value in facts_of(document) if name == self._sort.field
         }
-        return next(([kind, values[kind]] for kind in KINDS if kind in values), None)
+        return next(([kind, values[kind]] for kind in _TYPES if kind in values), None)
 
     def rank(self, key: Key | None) -> float:
         """Where a value is, or would be."""
@@ -127,6 +130,6 @@ def _is_key(key: Any) -> bool:
     match key:
         case None:
             return True
-        case [str(kind), value] if kind in KINDS:
+        case [str(kind), value] if kind in _TYPES:
             return isinstance(value, _TYPES[kind])
     return False

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from triptych.core.fields import FIELDS
 from triptych.encoders.cards import Vectors
 from triptych.index.embedded.bm25 import bm25, idf, phrase_idf
 from triptych.index.embedded.records import words_of
@@ -20,13 +21,22 @@ _KEPT_CHARS = 32_000_000
 
 _POSTINGS = """
     SELECT group_concat(place), group_concat(count) FROM postings
-    WHERE term = (SELECT number FROM terms WHERE field = ? AND term = ?)
+    WHERE term = (
+        SELECT terms.number FROM terms JOIN indexed ON field = indexed.number
+        WHERE name = ? AND term = ?
+    )
 """
 _PREFIXED = """
     SELECT group_concat(place) FROM postings
-    WHERE term IN (SELECT number FROM terms WHERE field = ? AND term >= ? AND term < ?)
+    WHERE term IN (
+        SELECT terms.number FROM terms JOIN indexed ON field = indexed.number
+        WHERE name = ? AND term >= ? AND term < ?
+    )
 """
-_VOCABULARY = "SELECT term FROM terms WHERE field = ? AND term >= ? AND term < ?"
+_VOCABULARY = """
+    SELECT term FROM terms JOIN indexed ON field = indexed.number
+    WHERE name = ? AND term >= ? AND term < ?
+"""
 
 
 @dataclass(frozen=True)
@@ -92,30 +102,35 @@ class Lookup:
     def _scores(self, clause: Clause) -> Vectors:
         """One clause: the best of its fields."""
         scores = np.zeros(self._view.size, np.float32)
-        for name in clause.fields if clause.terms else ():
+        if not (clause.terms or clause.plain):
+            return scores
+        for name in filter(self._filled.__contains__, clause.fields):
             for rows, values in self._in_field(clause, name):
                 scores[rows] = np.maximum(scores[rows], values)
         return scores
 
     def _in_field(self, clause: Clause, name: str) -> Iterator[tuple[Rows, Vectors | np.float32]]:
         """Rows, each once, and their scores."""
+        share = np.float32(FIELDS[name].weight)
         if clause.kind == "word":
             column = INDEXED.index(f"words.{name}")
             for stem in clause.terms:
                 matches = self._postings(column, stem)
-                yield matches.rows, self._bm25(column, self._idf(column, matches), matches)
-            return
+                weight = share * self._idf(column, matches)
+                yield matches.rows, self._bm25(column, weight, matches)
+            if not clause.plain:
+                return
         column = INDEXED.index(f"plain.{name}")
-        if clause.kind == "phrase":
-            weight, matches = self._phrase(column, clause.terms)
-            yield matches.rows, self._bm25(column, weight, matches)
+        if clause.kind in {"word", "phrase"}:
+            weight, matches = self._phrase(column, clause.plain or clause.terms)
+            yield matches.rows, self._bm25(column, share * weight, matches)
         elif clause.kind == "prefix":
             yield self._prefixed(column, clause.terms[0]), np.float32(1)
         else:
             yield self._near(column, clause.terms[0], clause.edits), np.float32(1)
 
     def _postings(self, column: int, term: str) -> _Matches:
-        rows, counts = self._view.numbers(_POSTINGS, (column, term))
+        rows, counts = self._view.numbers(_POSTINGS, (INDEXED[column], term))
         visible = self._view.visible[rows]
         return _Matches(rows[visible], counts[visible])
 
@@ -132,6 +147,15 @@ class Lookup:
         lengths = self._view.state.lengths[:, self._view.visible]
         counts, totals = (lengths > 0).sum(axis=1), lengths.sum(axis=1)
         return [(int(n), float(total / max(1, n))) for n, total in zip(counts, totals, strict=True)]
+
+    @cached_property
+    def _filled(self) -> frozenset[str]:
+        """The fields in which an item has words: the others need no look-up."""
+        return frozenset(
+            path.partition(".")[2]
+            for path, (count, _) in zip(INDEXED, self._fields, strict=True)
+            if count
+        )
 
     def _phrase(self, column: int, terms: Sequence[str]) -> tuple[np.float32, _Matches]:
         """Items that have the words one after the other; how often, and how much that says."""
@@ -163,12 +187,13 @@ class Lookup:
             yield text
 
     def _prefixed(self, column: int, start: str) -> Rows:
-        (rows,) = self._view.numbers(_PREFIXED, (column, start, start + _LAST))
+        (rows,) = self._view.numbers(_PREFIXED, (INDEXED[column], start, start + _LAST))
         return np.flatnonzero(self._view.mask(rows))
 
     def _near(self, column: int, word: str, edits: int) -> Rows:
         """Items with a word that begins with the same letter and differs by so many edits."""
-        terms = self._view.connection.execute(_VOCABULARY, (column, word[0], word[0] + _LAST))
+        beginning = (INDEXED[column], word[0], word[0] + _LAST)
+        terms = self._view.connection.execute(_VOCABULARY, beginning)
         near = [term for (term,) in terms if is_near(term, word, edits)]
         return np.concatenate(
             [

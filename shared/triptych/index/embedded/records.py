@@ -15,17 +15,15 @@ from triptych.fusion.blocks import Layout
 from triptych.index.documents import (
     Document,
     is_tombstone,
-    kind,
+    kept,
     parts,
-    with_digests,
 )
+from triptych.index.embedded.facts import Fact, facts_of
 from triptych.index.embedded.schema import INDEXED
 
 PARTS = ("image", "text", "audio", "speech", "writing")
 """What an item may have, by the number of its bit."""
 
-_MAX_NAME = 1024
-"""Longer strings are stored, but nothing is found or counted by them."""
 _HIDDEN = frozenset(
     field.name
     for field in FIELDS.stored
@@ -33,13 +31,8 @@ _HIDDEN = frozenset(
 )
 """What is stored beside the public fields; vectors have a file of their own."""
 
-LONG: tuple[str, str] = ("long", "")
-"""Kind and value of a string of the metadata that is too long to be looked up."""
-
-Posting = tuple[int, str, int]
-"""Field by number, term, how often."""
-Fact = tuple[str, str, Any]
-"""Field, kind and value."""
+Posting = tuple[str, str, int]
+"""Indexed field, term, how often."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,7 @@ def make_record(document: Document, layout: Layout | None) -> Record:
         check_id(document["id"])
     except ValueError as error:
         raise ValueError(f"id: {error}") from error
-    document = with_digests(document)
+    document = kept(document)
     vector = _vector(document, layout)
     words = words_of(document)
     try:
@@ -122,30 +115,6 @@ def words_of(document: Document) -> list[list[str]]:
 
 def postings(words: Sequence[Sequence[str]]) -> Iterator[Posting]:
     """Each word of each field, and how often it is there."""
-    for field, terms in enumerate(words):
+    for field, terms in zip(INDEXED, words, strict=True):
         for term, count in Counter(terms).items():
             yield field, term, count
-
-
-def facts_of(document: Document) -> Iterator[Fact]:
-    """Everything that conditions, facets and orders look at, each once."""
-    for field in FIELDS.compared:
-        value = document.get(field.path)
-        if value is not None:
-            values = value if field.many else [value]
-            (name,) = field.kinds_of_values
-            yield from dict.fromkeys((field.name, name, each) for each in values if _short(each))
-    for field in (field for field in FIELDS if field.keyed):
-        for key, value in document.get(field.name, {}).items():
-            if value is not None and _short(key):
-                fact = (kind(value), stored(value)) if _short(value) else LONG
-                yield (f"{field.name}.{key}", *fact)
-
-
-def stored(value: str | float | bool) -> str | float:  # noqa: FBT001
-    """A value as the table of facts has it: numbers as float64, zero without a sign."""
-    return value if isinstance(value, str) else float(value) + 0.0
-
-
-def _short(value: Any) -> bool:
-    return not isinstance(value, str) or len(value) <= _MAX_NAME

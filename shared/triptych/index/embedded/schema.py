@@ -16,12 +16,13 @@ import orjson
 from triptych.core.errors import IndexUnavailable
 from triptych.core.fields import FIELDS, Kind
 from triptych.fusion.blocks import Layout
+from triptych.index.embedded.transactions import transaction
 from triptych.index.embedded.upgrade import FIRST, upgrade
 from triptych.index.origin import new_identity, origin
 
 DATABASE = "index.db"
 
-FORMAT = 2
+FORMAT = 4
 """Goes up with every change of the tables, of the files, or of what ``records`` makes."""
 _APPLICATION = 0x54525054
 """``TRPT``: https://www.sqlite.org/pragma.html#pragma_application_id."""
@@ -32,16 +33,18 @@ INDEXED = tuple(
     if field.kind is Kind.WORDS
     for name in FIELDS.searchable
 )
-"""The fields that have postings, by number."""
+"""The fields that have postings. Each has a number in the table ``indexed`` and a column in
+``rows`` for the number of its words; those that are declared later get theirs on opening."""
 
 _WAIT_SECONDS = 30.0
 _CACHE_KIB = 32_768
 
-_LENGTHS = tuple(f"length{number}" for number in range(len(INDEXED)))
-STATE_COLUMNS = ("place", "born", "died", "parts", "blocks", *_LENGTHS)
+LENGTHS = tuple(f'"{name}"' for name in INDEXED)
+"""The columns with the number of words in each of them."""
+STATE_COLUMNS = ("place", "born", "died", "parts", "blocks", *LENGTHS)
 """What every process keeps of each row in memory."""
 
-_TABLES = f"""
+_TABLES = """
 CREATE TABLE collection (
     uid TEXT, meta TEXT, tx INTEGER, horizon INTEGER, places INTEGER, identity TEXT
 );
@@ -53,9 +56,9 @@ CREATE TABLE rows (
     died INTEGER,
     died_at REAL,
     parts INTEGER NOT NULL,
-    blocks INTEGER NOT NULL,
-    {", ".join(f"{name} INTEGER NOT NULL" for name in _LENGTHS)}
+    blocks INTEGER NOT NULL
 );
+CREATE TABLE indexed (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE INDEX rows_born ON rows (born);
 CREATE INDEX rows_died ON rows (died) WHERE died IS NOT NULL;
 CREATE INDEX rows_died_at ON rows (died_at) WHERE died_at IS NOT NULL;
@@ -86,6 +89,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     try:
         _set_up(connection)
         _check(connection, folder)
+        _take_fields(connection)
     except BaseException:
         connection.close()
         raise
@@ -101,6 +105,7 @@ def create(folder: Path, layout: Layout, identity: str | None) -> None:
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.executescript(_TABLES)
+        _take_fields(connection)
         connection.execute(
             "INSERT INTO collection VALUES (?, ?, 0, 0, 0, ?)",
             (
@@ -140,9 +145,25 @@ def _check(connection: sqlite3.Connection, folder: Path) -> None:
         raise IndexUnavailable(
             f"{file} was written by a newer Triptych, in format {version}; this one reads {FORMAT}"
         )
-    if version == FIRST:
+    if FIRST <= version < FORMAT:
         upgrade(connection, FORMAT)
     elif version < FORMAT:
         raise IndexUnavailable(
             f"{file} was written by an older Triptych, of format {version}: add the items again"
         )
+
+
+def _take_fields(connection: sqlite3.Connection) -> None:
+    """Make room for the words of fields that the tables don't know; no item has any yet."""
+    if _unknown(connection):
+        with transaction(connection):
+            for name in _unknown(connection):
+                connection.execute("INSERT INTO indexed (name) VALUES (?)", (name,))
+                connection.execute(
+                    f'ALTER TABLE rows ADD COLUMN "{name}" INTEGER NOT NULL DEFAULT 0'
+                )
+
+
+def _unknown(connection: sqlite3.Connection) -> list[str]:
+    known = {name for (name,) in connection.execute("SELECT name FROM indexed")}
+    return [name for name in INDEXED if name not in known]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triptych.encoders.cards import Vectors
-from triptych.fusion.query import PresenceClass
+from triptych.fusion.query import PresenceClass, compared_blocks
 from triptych.fusion.signals import Candidate
 from triptych.index.documents import returned
 from triptych.index.embedded.conditions import holding
@@ -33,13 +33,22 @@ def search(view: View, query: IndexQuery) -> Results:
         every = [PresenceClass((), (), query.worded)]
         for rows in nearest(view, every, allowed & matched.all_words(), query.candidates):
             chosen[rows] = True
-    counting = chosen | worded
+    found = chosen | worded
     chosen[_best_worded(view, matched, np.flatnonzero(worded), query.candidates)] = True
+    ranked = worded | (allowed & _comparable(view, query)) if query.classes else worded
     return Results(
         matches=_matches(view, query, matched, np.flatnonzero(chosen)),
-        total=int(np.count_nonzero(counting)),
-        facets=counted(view, query.facets, counting),
+        total=int(np.count_nonzero(ranked)),
+        facets=counted(view, query.facets, found),
     )
+
+
+def _comparable(view: View, query: IndexQuery) -> Mask:
+    """The rows that have a block that the query ranks by."""
+    layout = view.vectors.layout
+    wanted = bits(layout.slices, compared_blocks(query.classes, layout))
+    compared: Mask = (view.state.blocks & wanted) != 0
+    return compared
 
 
 def nearest(view: View, classes: Sequence[PresenceClass], allowed: Mask, count: int) -> list[Rows]:

@@ -13,6 +13,7 @@ import orjson
 from triptych.core.errors import CursorExpired, IndexUnavailable, InvalidInput, TriptychError
 from triptych.fusion.blocks import Layout
 from triptych.index.embedded.schema import DATABASE, connect
+from triptych.index.embedded.transactions import transaction
 from triptych.index.embedded.vectors import VectorFiles
 from triptych.index.embedded.view import State, View
 from triptych.index.origin import BLOCKS, origin, read_origin
@@ -120,15 +121,8 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is alone in writing; it commits unless something is raised."""
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:  # a full disk has rolled back already
-                    connection.execute("ROLLBACK")
-                raise
+        with self._connection() as connection, transaction(connection):
+            yield connection
 
     def truncate_log(self) -> None:
         """Empty the log of writes, which has what was deleted, as far as nobody reads it now."""

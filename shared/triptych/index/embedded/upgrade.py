@@ -1,18 +1,27 @@
-"""A database of the first format becomes one of the second, in place.
+"""A database of an older format becomes one of the latest, in place.
 
-The second one has an identity, tombstones instead of deletions that are forgotten after a day, and
-the digests of media.
+The second format has an identity, tombstones instead of deletions that are forgotten after a day,
+and the digests of media. The third one calls the fields that have words by their names, so that
+there may be more of them later. The fourth one looks up numbers of 64 bits, dates, and tags
+regardless of case.
 """
 
 import sqlite3
 
 import orjson
 
-from triptych.index.documents import tombstone, with_digests
+from triptych.index.documents import kept, tombstone
+from triptych.index.embedded.facts import facts_of
+from triptych.index.embedded.transactions import transaction
 from triptych.index.origin import new_identity
 
-FIRST = 1
+FIRST, _SECOND, _THIRD = 1, 2, 3
 
+_FIELDS = (
+    "words.text", "words.transcript", "words.writing",
+    "plain.text", "plain.transcript", "plain.writing",
+)  # fmt: skip
+"""Those of the second format, by their numbers."""
 _TABLES = (
     "DROP INDEX items_deleted",
     "ALTER TABLE items ADD COLUMN tombstone TEXT",
@@ -23,21 +32,28 @@ _TABLES = (
 
 def upgrade(connection: sqlite3.Connection, version: int) -> None:
     """Upgrade in one transaction, unless another process has done so meanwhile."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         (now,) = connection.execute("PRAGMA user_version").fetchone()
         if now == FIRST:
             for statement in _TABLES:
                 connection.execute(statement)
             connection.execute("UPDATE collection SET identity = ?", (new_identity(),))
             _bury(connection)
-            _look_up_digests(connection)
+            _keep_digests(connection)
+        if now <= _SECOND:
+            _name_fields(connection)
+        if now <= _THIRD:
+            _look_up_anew(connection)
             connection.execute(f"PRAGMA user_version = {version}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+
+
+def _name_fields(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE indexed (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)"
+    )
+    connection.executemany("INSERT INTO indexed VALUES (?, ?)", enumerate(_FIELDS))
+    for number, name in enumerate(_FIELDS):
+        connection.execute(f'ALTER TABLE rows RENAME COLUMN length{number} TO "{name}"')
 
 
 def _bury(connection: sqlite3.Connection) -> None:
@@ -53,16 +69,33 @@ def _bury(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE items SET deleted_at = NULL")
 
 
-def _look_up_digests(connection: sqlite3.Connection) -> None:
-    connection.execute("INSERT OR IGNORE INTO fields (name) VALUES ('digests')")
+def _keep_digests(connection: sqlite3.Connection) -> None:
     for place, public, hidden in connection.execute(
         "SELECT place, public, hidden FROM documents"
     ).fetchall():
-        digests = with_digests(orjson.loads(public)).get("digests", ())
+        digests = kept(orjson.loads(public)).get("digests", ())
         if digests:
             body = orjson.dumps({**orjson.loads(hidden), "digests": digests})
             connection.execute("UPDATE documents SET hidden = ? WHERE place = ?", (body, place))
-        connection.executemany(
-            "INSERT INTO facts SELECT number, 'string', ?, ? FROM fields WHERE name = 'digests'",
-            [(digest, place) for digest in digests],
-        )
+
+
+def _look_up_anew(connection: sqlite3.Connection) -> None:
+    """Make the facts of every document anew."""
+    numbers: dict[str, int] = dict(connection.execute("SELECT name, number FROM fields"))
+
+    def number_of(name: str) -> int:
+        if name not in numbers:
+            made = connection.execute("INSERT INTO fields (name) VALUES (?)", (name,))
+            numbers[name] = int(made.lastrowid or 0)
+        return numbers[name]
+
+    connection.execute("DELETE FROM facts")
+    documents = connection.execute("SELECT place, public, hidden FROM documents ORDER BY place")
+    connection.executemany(
+        "INSERT INTO facts VALUES (?, ?, ?, ?)",
+        (
+            (number_of(name), kind, value, place)
+            for place, public, hidden in documents
+            for name, kind, value in facts_of({**orjson.loads(public), **orjson.loads(hidden)})
+        ),
+    )

@@ -34,6 +34,7 @@ class VectorFiles:
 
     def __init__(self, folder: Path, descriptor: int, layout: Layout) -> None:
         """``descriptor``: of the folder; a collection that replaces this one has another."""
+        self.layout = layout
         self._slices = layout.slices
         self._searched = {
             name: _File(folder / f"{name}.f32", descriptor, where.stop - where.start, _SEARCHED)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from triptych.core.fields import FIELDS
 from triptych.index.documents import DELETED, Document, pack_features
-from triptych.index.embedded.records import LONG
+from triptych.index.embedded.facts import LONG
 from triptych.index.embedded.schema import INDEXED, STATE_COLUMNS
 from triptych.index.embedded.vectors import VectorFiles
 from triptych.index.embedded.writer import known_items

@@ -11,8 +11,9 @@ import orjson
 from triptych.fusion.blocks import Layout
 from triptych.index.documents import Document, tombstone
 from triptych.index.embedded import records
+from triptych.index.embedded.facts import facts_of
 from triptych.index.embedded.records import Record
-from triptych.index.embedded.schema import INDEXED
+from triptych.index.embedded.schema import LENGTHS
 from triptych.index.embedded.vectors import VectorFiles
 from triptych.index.model import Outcome, Versioned
 
@@ -21,7 +22,8 @@ KEPT_SECONDS = 1800.0
 _EMPTIED_AT_ONCE = 512
 _VALUES_AT_ONCE = 500
 
-_ROW = f"INSERT INTO rows VALUES (?, ?, ?, ?, NULL, NULL, ?, ?{', ?' * len(INDEXED)})"  # noqa: S608
+_ROW_COLUMNS = ("place", "id", "version", "born", "parts", "blocks", *LENGTHS)
+_ROW = f"INSERT INTO rows ({', '.join(_ROW_COLUMNS)}) VALUES (?{', ?' * (len(_ROW_COLUMNS) - 1)})"  # noqa: S608 they are ours
 _POSTING = """
     INSERT INTO postings SELECT number, ?, ? FROM terms WHERE field = ? AND term = ?
 """
@@ -199,14 +201,15 @@ def _insert(
     connection.executemany(
         _ITEM, [(r.id, version, row, None) for row, (r, version) in written.items()]
     )
-    terms = {(field, term) for r, _ in written.values() for field, term, _ in r.postings}
+    numbers = _numbers(connection)
+    terms = {(numbers[field], term) for r, _ in written.values() for field, term, _ in r.postings}
     connection.executemany("INSERT OR IGNORE INTO terms (field, term) VALUES (?, ?)", sorted(terms))
     # In the order of the table, so that a page is touched once.
     connection.executemany(
         _POSTING,
         sorted(
             (
-                (row, count, field, term)
+                (row, count, numbers[field], term)
                 for row, (r, _) in written.items()
                 for field, term, count in r.postings
             ),
@@ -227,6 +230,11 @@ def _insert(
     )
 
 
+def _numbers(connection: sqlite3.Connection) -> dict[str, int]:
+    """The numbers of indexed fields by their names."""
+    return dict(connection.execute("SELECT name, number FROM indexed"))
+
+
 def empty_rows(connection: sqlite3.Connection, now: float) -> int:
     """Forget some of what died long ago: no snapshot can see it, and its rows are free.
 
@@ -237,14 +245,16 @@ def empty_rows(connection: sqlite3.Connection, now: float) -> int:
         "WHERE died_at < ? ORDER BY died_at LIMIT ?",
         (now - KEPT_SECONDS, _EMPTIED_AT_ONCE),
     ).fetchall()
+    numbers = _numbers(connection) if dead else {}
     for row, _, public, hidden in dead:
         document = {**orjson.loads(public), **orjson.loads(hidden)}
-        terms = [(field, term) for field, term, _ in records.postings(records.words_of(document))]
+        postings = records.postings(records.words_of(document))
+        terms = [(numbers[field], term) for field, term, _ in postings]
         connection.executemany(_NO_POSTING, [(row, *term) for term in terms])
         connection.executemany(_NO_TERM, terms)
         connection.executemany(
             _NO_FACT,
-            [(kind, value, row, name) for name, kind, value in records.facts_of(document)],
+            [(kind, value, row, name) for name, kind, value in facts_of(document)],
         )
         for table in ("rows", "documents"):
             connection.execute(f"DELETE FROM {table} WHERE place = ?", (row,))  # noqa: S608

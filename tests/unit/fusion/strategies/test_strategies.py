@@ -6,13 +6,13 @@ import pytest
 from support import layout
 from triptych.core.errors import InvalidInput
 from triptych.encoders.cards import unit_rows
+from triptych.evaluation.joined import Joined
 from triptych.fusion.blocks import fuse
 from triptych.fusion.features import Features
 from triptych.fusion.query import WEIGHTS, fuse_query
 from triptych.fusion.scores import score
 from triptych.fusion.signals import Candidate
 from triptych.fusion.strategies.block import BlockFusion
-from triptych.fusion.strategies.joined import Joined
 from triptych.fusion.strategies.projected import Projected, fit_weights, projection
 from triptych.fusion.strategies.trials import make_trials
 

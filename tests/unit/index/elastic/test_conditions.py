@@ -57,6 +57,60 @@ def test_no_number_is_between_these(asked: Range):
     assert within("added", asked) == NOTHING
 
 
+def of_fact(condition: Condition) -> list[dict]:
+    """What one fact must meet beside its key."""
+    (clause,) = filters([condition])
+    return clause["nested"]["query"]["bool"]["filter"][1:]
+
+
+WITHOUT_WHOLE = {"must_not": {"exists": {"field": "facts.whole"}}}
+
+
+def test_large_numbers_are_compared_as_whole_ones():
+    """And those that an older version wrote as far as float64 tells them apart."""
+    large = 2**53 + 1
+    (either,) = of_fact(Condition("metadata.n", any_of=(large, 5)))
+    assert either["bool"]["should"] == [
+        {"terms": {"facts.number": [5]}},
+        {"bool": {**WITHOUT_WHOLE, "filter": {"terms": {"facts.number": [large]}}}},
+        {"terms": {"facts.whole": [large]}},
+    ]
+    (small,) = of_fact(Condition("metadata.n", within=Range(gt=1, lt=2)))
+    assert small == {"range": {"facts.number": {"gt": 1, "lt": 2}}}
+    (either,) = of_fact(Condition("metadata.n", within=Range(gt=large, lt=2.0**70)))
+    doubles, wholes = either["bool"]["should"]
+    assert wholes == {"range": {"facts.whole": {"gte": large + 1}}}
+    assert doubles["bool"]["filter"]["range"]["facts.number"] == {"gt": 2.0**53, "lt": 2.0**70}
+    (only,) = of_fact(Condition("metadata.n", within=Range(gt=2**63 - 1)))
+    assert only == {
+        "bool": {**WITHOUT_WHOLE, "filter": {"range": {"facts.number": {"gte": 2.0**63}}}}
+    }
+
+
+def test_dates_are_compared_as_instants():
+    """And those that an older version wrote as the strings that they are."""
+    one, other = "1970-01-02T01:00+01:00", "1970-01-03"
+    (equal,) = of_fact(Condition("metadata.when", any_of=(one,)))
+    day = 86_400_000_000
+    assert equal["bool"]["should"] == [
+        {"terms": {"facts.string": [one]}}, {"terms": {"facts.instant": [day]}},
+    ]  # fmt: skip
+    (between,) = of_fact(Condition("metadata.when", within=Range(gte=one, lt=other)))
+    instants, strings = between["bool"]["should"]
+    assert instants == {"range": {"facts.instant": {"gte": day, "lt": 2 * day}}}
+    assert strings["bool"]["must_not"] == {"exists": {"field": "facts.instant"}}
+    (mixed,) = of_fact(Condition("metadata.when", within=Range(gte=one, lt="x")))
+    assert mixed == {"range": {"facts.string": {"gte": one, "lt": "x"}}}
+
+
+def test_tags_are_compared_folded():
+    """And those that an older version wrote as they were sent."""
+    (clause,) = filters([Condition("tags", any_of=("Beach", "BEACH"))])
+    assert clause["bool"]["should"] == [
+        {"terms": {"folded_tags": ["beach"]}}, {"terms": {"tags": ["Beach", "BEACH"]}},
+    ]  # fmt: skip
+
+
 def test_a_key_and_its_value_are_of_one_fact():
     """Not of any two of an item."""
     (clause,) = filters([Condition("metadata.year", any_of=(1999, "x", 2000))])

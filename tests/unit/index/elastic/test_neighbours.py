@@ -1,6 +1,7 @@
 """How vectors lie in fields of bytes, and which lists a query asks for."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,14 @@ from triptych.fusion.query import PresenceClass
 from triptych.index.documents import pack_features
 from triptych.index.elastic.neighbours import (
     divided,
+    is_pair,
     joined,
     lists,
     undivided,
     vector_properties,
 )
+from triptych.index.elastic.queries import search_body
+from triptych.index.model import IndexQuery
 
 SLICES = layout().slices
 
@@ -49,7 +53,7 @@ def test_a_document_is_divided_and_joined_again():
     assert kept["vector"]["parts"] == ["image", "speech", "text"]
     found = undivided({**kept, "vector": vector}, layout())
     assert found == {**document, "transcript": {"text": "x"}}
-    assert pack_features(joined(kept["features"], layout())) == features
+    assert pack_features(joined([kept["features"]], layout())[0]) == features
     quantised = np.frombuffer(bytes.fromhex(kept["vector"]["block"]["semantic"]), np.int8)
     exact = vector[SLICES["semantic"]]
     cosine = quantised @ exact / np.linalg.norm(quantised.astype(float))
@@ -68,6 +72,46 @@ def test_one_block_has_one_list():
     assert fields(PresenceClass(("audio",), (), fused(acoustic=1))) == ["block.acoustic"]
     light = fused(visual=1, concept=0.1)
     assert fields(PresenceClass(("image",), (), light)) == ["block.visual"]
+
+
+def test_blocks_of_one_modality_have_lists_of_their_own_alone():
+    """The best of one are near the best of their sum."""
+    picture = fused(visual=1, concept=0.5)
+    assert fields(PresenceClass(("image",), (), picture)) == ["block.concept", "block.visual"]
+    assert "image" not in vector_properties(layout())["kind"]["properties"]
+
+
+def test_a_pair_of_blocks_is_found_without_sums():
+    """In a collection that is not large; where more are compared, sums are sought."""
+    text = PresenceClass(("image", "text"), (), fused(semantic=1, concept=0.3))
+    both = PresenceClass(("image", "text"), (), fused(semantic=1, concept=0.3, visual=0.5))
+    assert is_pair([text], layout())
+    assert not is_pair([text, both], layout())
+    assert lists([text], layout(), summed=False) == []
+    assert [near.summed for near in lists([text], layout())] == [True, True]
+
+
+def test_in_a_large_collection_a_text_is_sought_in_sums_too():
+    """A list of a block is longer where it has to do without them."""
+    vector = fused(semantic=1, concept=0.3)
+    text = [
+        PresenceClass(("image", "text"), (), vector),
+        PresenceClass(("text",), ("image",), vector),
+    ]
+    query = IndexQuery(classes=text, candidates=20, of_one_part=True)
+
+    def asked(one: IndexQuery, documents: int) -> list[dict[str, Any]]:
+        body = search_body(one, layout(), documents=documents)
+        return [clause["knn"] for clause in body["query"]["bool"]["should"]]
+
+    small, large = asked(query, 20_000), asked(query, 20_001)
+    several = asked(replace(query, of_one_part=False), 20_000)
+    assert {near["field"].split(".")[1] for near in several} == {"kind", "block"}
+    assert [(near["field"], near["k"]) for near in small] == [("vector.block.semantic", 40)]
+    assert {(near["field"].split(".")[1], near["k"]) for near in large} == {
+        ("kind", 20),
+        ("block", 31),
+    }
 
 
 def test_a_sum_is_sought_in_each_kind_of_item_that_has_it():

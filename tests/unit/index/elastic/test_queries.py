@@ -1,6 +1,7 @@
 """Bodies for Elasticsearch: what a contract on real indexes can't see of them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from triptych.fusion.query import PresenceClass
 from triptych.index import open_index
 from triptych.index.elastic.mapping import properties
 from triptych.index.elastic.queries import (
+    RANKED,
     VECTOR_FIRST,
     WORDS_AT_MOST,
     alias_name,
@@ -188,11 +190,13 @@ def test_names_of_clauses_are_ours():
 
 
 def test_a_word_is_the_best_of_its_fields_and_stems():
-    """Not their sum."""
+    """Not their sum; what tags, metadata, performers and the names of files say counts half."""
     (group,) = clauses(search_body(IndexQuery(Words([CAT])), layout()))
     (clause,) = group["bool"]["should"]
+    bodies = ("text", "transcript", "writing", "title", "caption")
+    assert set(FIELDS.searchable) == {"tags", "metadata", "names", "artist", "album", *bodies}
     assert clause["dis_max"]["queries"] == [
-        {"term": {f"words.{field}": stem}}
+        {"term": {f"words.{field}": stem if field in bodies else {"value": stem, "boost": 0.5}}}
         for field in FIELDS.searchable
         for stem in ("cat", "chat")
     ]
@@ -222,10 +226,30 @@ def test_what_is_fetched():
     bare = search_body(IndexQuery(fields=()), layout())
     assert len(bare["docvalue_fields"]) == 2 + len(layout().blocks)
     assert (bare["stored_fields"], "_source" in bare) == ("_none_", False)
-    hidden = {"vector", "features", "words", "plain", "facts", "digests"}
+    hidden = {
+        "vector", "features", "words", "plain", "facts", "digests", "folded_tags", "point",
+    }  # fmt: skip
     assert set(search_body(IndexQuery(), layout())["_source"]["excludes"]) == hidden
     assert set(list_body(Listing())["_source"]["excludes"]) == hidden
     assert list_body(Listing(fields=[]))["_source"]["includes"] == ["id"]
+
+
+def test_all_that_is_ranked_is_counted_only_if_asked_for():
+    """It takes time: what has a word or a block that is compared, within the filter."""
+    tags = [Condition("tags", any_of=("a",))]
+    query = IndexQuery(Words([CAT]), CLASSES, tags, facets=[Facet("language")])
+    quick = search_body(query, layout())
+    assert list(quick["aggs"]) == ["0"]
+    assert "track_total_hits" not in quick
+    exact = search_body(replace(query, exact_total=True), layout())
+    assert (list(exact["aggs"]), exact["track_total_hits"]) == (["0", RANKED], False)
+    ranked = exact["aggs"][RANKED]["aggs"][RANKED]["filter"]["bool"]
+    fields = [one["exists"]["field"] for one in ranked["should"] if "exists" in one]
+    assert fields == [f"vector.block.{name}" for name in ("semantic", "concept", "visual")]
+    assert len(ranked["should"]) == 4
+    assert ranked["filter"] == exact["query"]["bool"]["filter"]
+    words = search_body(replace(query, classes=(), exact_total=True), layout())
+    assert (list(words["aggs"]), words["track_total_hits"]) == (["0"], True)
 
 
 def test_pages_and_points_in_time():

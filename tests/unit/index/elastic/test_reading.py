@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from support import layout
+from triptych.fusion.query import PresenceClass
 from triptych.index.documents import pack_features
+from triptych.index.elastic.queries import RANKED
 from triptych.index.elastic.reading import (
     read_metadata,
     read_page,
@@ -97,6 +99,20 @@ def test_a_page_tells_where_the_next_starts(room: int, last: list[object] | None
     assert (page.total, page.last) == (9, last)
 
 
+def test_a_total_is_a_bound_unless_all_was_counted():
+    """Of vectors, the server counts those that were asked for."""
+    classes = [PresenceClass(("text",), (), np.ones(layout().dims, np.float32))]
+    ranked = {RANKED: {"doc_count": 50, RANKED: {"doc_count": 40}}}
+    for query, response, expected in (
+        (IndexQuery(), answer(total=9), (9, True)),
+        (IndexQuery(), answer(total=9, relation="gte"), (9, False)),
+        (IndexQuery(classes=classes), answer(total=9), (9, False)),
+        (IndexQuery(classes=classes), answer(aggregations=ranked), (40, True)),
+    ):
+        results = read_results(query, response, layout())
+        assert (results.total, results.total_is_exact) == expected
+
+
 def test_counts_are_read():
     """Kinds of values are merged, in the order of their counts; ranges are as they were asked."""
     kinds = {
@@ -105,31 +121,41 @@ def test_counts_are_read():
         "boolean": [{"key": 1, "key_as_string": "true", "doc_count": 3}],
     }
     key = {name: {"buckets": buckets} for name, buckets in kinds.items()}
+    key["number"] = {"values": key["number"]}
+    whole = {"buckets": [{"key": 2**53 + 1, "doc_count": 3}]}
+    new = {"buckets": [{"key": "t", "doc_count": 2}, {"key": "beach", "doc_count": 1}]}
+    old = {"buckets": [{"key": "Beach", "doc_count": 2}]}
     aggregations = {
-        "0": {"key": key},
+        "0": {"key": {**key, "whole": whole}},
         "1": {"buckets": [{"doc_count": 5}, {"doc_count": 0}]},
-        "2": {"buckets": [{"key": "t", "doc_count": 2}]},
+        "2": {"values": new, "old": {"values": old}},
+        "3": {"buckets": [{"key": "de", "doc_count": 2}]},
     }
     ranges = (Range(gte=0, lt=1.5), Range(gt="x"))
-    facets = [Facet("metadata.a", 4), Facet("added", ranges=ranges), Facet("tags")]
+    facets = [
+        Facet("metadata.a", 5), Facet("added", ranges=ranges), Facet("tags"), Facet("language"),
+    ]  # fmt: skip
     page = read_page(Listing(facets=facets), answer(aggregations=aggregations))
     assert page.facets == {
         "metadata.a": [
-            {"value": "1", "count": 4}, {"value": 2.5, "count": 3}, {"value": True, "count": 3},
-            {"value": 1.0, "count": 1},
+            {"value": "1", "count": 4}, {"value": 2.5, "count": 3},
+            {"value": 2**53 + 1, "count": 3}, {"value": True, "count": 3},
+            {"value": 1, "count": 1},
         ],
         "added": [{"gte": 0, "lt": 1.5, "count": 5}, {"gt": "x", "count": 0}],
-        "tags": [{"value": "t", "count": 2}],
+        "tags": [{"value": "beach", "count": 3}, {"value": "t", "count": 2}],
+        "language": [{"value": "de", "count": 2}],
     }  # fmt: skip
-    assert page.facets["metadata.a"][2]["value"] is True
+    assert page.facets["metadata.a"][3]["value"] is True
 
 
 def test_keys_have_kinds():
-    """A key without any has strings that are too long to be looked up."""
+    """A key without any has strings that are too long to be looked up; dots are kept."""
     none = {name: {"doc_count": 0} for name in ("number", "string", "boolean")}
-    buckets = [{"key": "a", **none, "number": {"doc_count": 2}}, {"key": "b", **none}]
+    dotted = {"key": "metadata.a.b", **none}
+    buckets = [{"key": "a", **none, "number": {"doc_count": 2}}, {"key": "b", **none}, dotted]
     response = {"aggregations": {"facts": {"keys": {"buckets": buckets}}}}
-    assert read_metadata(response) == {"a": {"number"}, "b": {"string"}}
+    assert read_metadata(response) == {"a": {"number"}, "b": {"string"}, "a.b": {"string"}}
 
 
 def test_a_moved_document_has_its_vector_again():

@@ -1,0 +1,49 @@
+"""A line in the log for each write, and for each request that was refused at the door.
+
+It says who, what and with what outcome, and never a secret: neither headers nor bodies nor the
+query of the address are in it. What comes from outside is made printable, so nobody forges a line.
+"""
+
+from http import HTTPStatus
+
+import structlog
+from flask import Flask, Response, g, request
+
+from triptych.core.names import printable
+from triptych.gateway import access
+
+_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
+_READS = {"GET", "HEAD", "OPTIONS"}
+_CHARS = 200
+
+log = structlog.get_logger("audit")
+
+
+def register(app: Flask) -> None:
+    """Tell of the requests of an application."""
+    app.after_request(_tell)
+
+
+def _tell(response: Response) -> Response:
+    refused = response.status_code in _REFUSED
+    if refused or (request.method not in _READS and access.is_write()):
+        tell = log.warning if refused else log.info
+        tell("refused" if refused else "write", **_facts(response))
+    return response
+
+
+def _facts(response: Response) -> dict[str, str | int]:
+    named = {
+        name: printable(str(value), _CHARS) for name, value in (request.view_args or {}).items()
+    }
+    made = response.headers.get("Location")
+    return {
+        "who": g.caller.name if "caller" in g else "nobody",
+        "way": g.caller.way if "caller" in g else "none",
+        "operation": printable(request.endpoint or request.path, _CHARS),
+        "method": printable(request.method, _CHARS),
+        **named,
+        **({"made": printable(made, _CHARS)} if made else {}),
+        "status": response.status_code,
+        "address": printable(request.remote_addr or "", _CHARS),
+    }

@@ -1,0 +1,1 @@
+"""Collections as tools for agents, by the Model Context Protocol."""
