@@ -294,6 +294,19 @@ def test_a_worker_that_still_loads_stops_soon(scene: Scene):
     assert toy.wait(19) == 0, "less than the grace for work"
 
 
+def test_a_worker_that_ends_slowly_takes_its_leave(scene: Scene):
+    """SIGTERM while Redis stands still for longer than an idle worker is given."""
+    toy = scene.toy()
+    scene.ready()
+    assert scene.server is not None
+    scene.server.send_signal(signal.SIGSTOP)
+    toy.terminate()
+    time.sleep(6)
+    scene.server.send_signal(signal.SIGCONT)
+    assert toy.wait(20) == 0
+    assert workers(scene.client) == []
+
+
 def test_what_is_no_message_stops_nobody(scene: Scene):
     """It is deleted; the messages around it are done."""
     toy = scene.toy()

@@ -74,6 +74,7 @@ class Holder:
         self._away = False  # what has ended is left to the thread that can wait for Redis
         self._astray = True  # Redis may have given us what has not reached us
         self._looking = threading.Lock()  # nobody takes while one looks for what went astray
+        self._closing = threading.Lock()
         self._closed = threading.Event()
         self._memory: dict[int, int] = {}
         self._bell, self._ringer = os.pipe()
@@ -96,6 +97,11 @@ class Holder:
     def held(self) -> int:
         """How many messages have not ended."""
         return len(self._held)
+
+    def wake(self) -> None:
+        """Let the worker's loop look up, as it does when messages have arrived."""
+        with suppress(OSError):  # it is awake, or has ended
+            os.write(self._ringer, b"!")
 
     def arrived(self) -> Taken | None:
         """The next message that the worker has not seen, if there is one."""
@@ -155,7 +161,15 @@ class Holder:
             self._changed.notify_all()
 
     def close(self, patience: float = 5.0) -> None:
-        """Put back what is held, wait until Redis knows all, and stop; at most ``patience`` s."""
+        """Put back what is held, wait until Redis knows all, and stop; at most ``patience`` s.
+
+        A second thread that closes waits for the first.
+        """
+        with self._closing:
+            if not self._closed.is_set():
+                self._close(patience)
+
+    def _close(self, patience: float) -> None:
         self.stop_taking()
         deadline = time.monotonic() + patience
         self._threads[0].join(patience)  # what it takes last, it puts back
@@ -176,8 +190,9 @@ class Holder:
             withdraw(self._streams.client, self.name)
         for streams in (self._streams, self._source):
             streams.client.close()
-        os.close(self._bell)
-        os.close(self._ringer)
+        for end in (self._bell, self._ringer):
+            os.close(end)
+        self._bell = self._ringer = -1  # another file may have the numbers next
 
     # The three threads.
 
@@ -230,8 +245,7 @@ class Holder:
             if self._endings or self._free() > 0:  # else no thread has anything to do
                 self._changed.notify_all()
         if kept:
-            with suppress(BlockingIOError):
-                os.write(self._ringer, b"!")
+            self.wake()
 
     def _end(self) -> None:
         """Tell Redis how messages ended, in order, as often as it takes."""

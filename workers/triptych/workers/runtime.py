@@ -62,6 +62,7 @@ class Runtime:
         self._drain = drain
         self._once = once
         self._controller: Any = None
+        self._seen: Holder | None = None
         self._task = app.task(name=jobs.task_name(kind), Request=Request, time_limit=hang)(work)
 
     def run(self, concurrency: int) -> None:
@@ -114,6 +115,8 @@ class Runtime:
 
     def _bound_shutdown(self, **_: object) -> None:
         """End in time whatever hangs, such as a process that still loads its models."""
+        if holder := self._holder:
+            holder.wake()  # else Celery hears of the signal at the next tick of its loop, in 5 s
         threading.Thread(target=self._end_in_time, daemon=True).start()
 
     def _end_in_time(self) -> None:
@@ -134,10 +137,14 @@ class Runtime:
 
     @property
     def _holder(self) -> Holder | None:
-        """What this worker holds its messages in; None before it takes and after it has closed."""
+        """What this worker holds its messages in; None before it takes any.
+
+        Celery forgets it before it has closed it, so it is remembered.
+        """
         consumer: Any = getattr(self._controller.consumer, "task_consumer", None)
         channel: Any = getattr(consumer, "channel", None)
-        return getattr(channel, "holder", None)
+        self._seen = getattr(channel, "holder", None) or self._seen
+        return self._seen
 
     def _held(self) -> int:
         holder = self._holder
