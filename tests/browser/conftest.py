@@ -78,6 +78,17 @@ def stocked(send: Callable[..., str], shapes: Path) -> str:
 
 
 @pytest.fixture(scope="session")
+def patchy(send: Callable[..., str], shapes: Path) -> str:
+    """A collection of the shapes of which two in three lack a part."""
+    lines = list(map(json.loads, (shapes / "manifest.jsonl").read_text().splitlines()))
+    for number, line in enumerate(lines):
+        if lacked := (None, "image", "text")[number % 3]:
+            line.pop(lacked, None)
+    send("patchy", lines, shapes)
+    return "patchy"
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium."""
     path = chromium.find()

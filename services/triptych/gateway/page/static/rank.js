@@ -6,6 +6,9 @@
 // share. So the sum of the positive weights of a hit is m^(1/2), which tells w. A hit with a text
 // that has none of the words has no reason for them, though their weight is in m: it is taken from
 // another hit, since it is the same for all.
+//
+// Of rrf the ranks stay as they were. Where items lack parts, other weights may change some of
+// them by one or two, until the API's answer is there.
 
 const SMOOTHING = 0.1;
 
