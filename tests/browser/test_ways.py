@@ -111,7 +111,7 @@ def test_bars_are_the_numbers_of_the_api(page, api, stocked, address, body):
     ],
 )
 @pytest.mark.parametrize("extra", ["", "&like=blue-triangle&not=square"])
-def test_weights_re_rank_at_once(page, api, request, fusion, extra, items):
+def test_weights_re_rank_at_once(page, api, request, *, fusion, extra, items):
     """Before the API is asked: in the order, and with the numbers, that it gives then."""
     items = request.getfixturevalue(items)
     page.goto(f"/c/{items}?q=red+circle&fusion={fusion}{extra}")
