@@ -1,5 +1,6 @@
 """The web page: what it shows without any script, and what it never lets through."""
 
+import json
 import re
 from dataclasses import asdict
 from html.parser import HTMLParser
@@ -427,6 +428,20 @@ def test_a_map_shows_what_lies_where(client, index):
     assert "33 items" not in page.text
     index.ensure("d")
     assert "Too few items" in look(client, "/c/d/map").text
+
+
+def test_a_map_is_a_file_too(client):
+    """With the places that the page shows, under a name that says what it is."""
+    response = client.get("/c/c/map.jsonl")
+    rows = [json.loads(line) for line in response.data.splitlines()]
+    assert len(rows) == 32
+    assert {"id": "all", "parts": "image+text+audio"}.items() <= {
+        one["id"]: one for one in rows
+    }["all"].items()
+    circles = {one["data-id"]: one["cx"] for one in look(client, "/c/c/map").all("circle")}
+    assert {one["id"]: str(round(one["x"] * 1000, 1)) for one in rows} == circles
+    assert response.headers["Content-Disposition"] == "attachment; filename=c-map.jsonl"
+    assert client.get("/c/nothing/map.jsonl").status_code == 404
 
 
 def test_gains_lie_where_they_should():

@@ -242,6 +242,29 @@ def show_map(collection: str) -> ResponseReturnValue:
     return render_template("map.html", collection=name, found=engine().map(name))
 
 
+@blueprint.get("/c/<collection>/map.jsonl")
+@declare(needs("read"))
+def save_map(collection: str) -> ResponseReturnValue:
+    """The same as a file with a line an item, as tools for maps read it (docs/page.md)."""
+    name = collection_name(collection)
+    lines = b"".join(
+        dumps(
+            {
+                "id": one.id,
+                "title": one.title or one.id,
+                "parts": "+".join(one.modalities),
+                "x": one.x,
+                "y": one.y,
+            }
+        )
+        + b"\n"
+        for one in engine().map(name).items
+    )
+    response = Response(lines, content_type="application/jsonl")
+    response.headers.set("Content-Disposition", "attachment", filename=f"{name}-map.jsonl")
+    return response
+
+
 @blueprint.get("/accessibility")
 @declare(PUBLIC)
 def accessibility() -> ResponseReturnValue:
