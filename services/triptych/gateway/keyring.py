@@ -272,10 +272,13 @@ class Keyring:
         """All keys by id, as they were so many seconds ago; None is one that can't be read.
 
         Where the store is away they are as they were an hour ago at most. While one thread looks,
-        the others go on with what is known. Raises StoreUnavailable.
+        the others go on with what is known, and wait for it if that is too old. Raises
+        StoreUnavailable.
         """
-        must = seconds == 0 or self._is_stale
-        if self._timer() - self._tried >= seconds and self._lock.acquire(blocking=must):
+        stale = self._is_stale
+        must = seconds == 0 or stale
+        due = stale or self._timer() - self._tried >= seconds
+        if due and self._lock.acquire(blocking=must):
             try:
                 if self._timer() - self._tried >= seconds:
                     self._look()

@@ -242,10 +242,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         done.add_done_callback(lambda task: self.method_queue.defer(finish, connection, task))
 
     def _make_room(self) -> None:
-        """Close the connection that waits longest for a request of its own, if there is one."""
+        """Close a connection that waits for a request of its own, if there is one.
+
+        It is the one that waits longest of those whose request has not come yet, or of idle ones,
+        whichever are more: so neither kind can keep newcomers out.
+        """
         if self._leaving:
             self._close(next(iter(self._leaving)))
-        elif self._coming:
+        elif len(self._coming) > len(self.keepalived_conns):
             self._end(next(iter(self._coming.values())))
         elif self.keepalived_conns:
             self.keepalived_conns[0].timeout = 0.0

@@ -307,6 +307,34 @@ def test_one_thread_looks_while_the_others_go_on(keys, store, watch, monkeypatch
     thread.join(10)
 
 
+def test_what_is_too_old_is_waited_for(keys, store, watch, monkeypatch):
+    """After a quiet night many requests come at once, and the store answers."""
+    key, presented = first(keys)
+    begun, go_on = threading.Event(), threading.Event()
+    inner, found = store.documents, []
+
+    def slow(folder: str):
+        begun.set()
+        assert go_on.wait(10)
+        return inner(folder)
+
+    monkeypatch.setattr(store, "documents", slow)
+    watch.now += 30_000
+    threads = [
+        threading.Thread(target=lambda: found.append(keys.identify(presented))) for _ in range(3)
+    ]
+    threads[0].start()
+    assert begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    threads[1].join(0.2)
+    assert found == []
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert found == [key] * 3
+
+
 def test_keys_are_kept_as_they_are(keys, store):
     """Every field of a document comes back."""
     key, _ = first(keys)

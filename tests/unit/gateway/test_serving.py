@@ -150,6 +150,19 @@ def test_more_connections_than_there_may_be(serve):
         assert time.monotonic() - started < 1.5
 
 
+def test_idle_connections_keep_nobody_out(serve):
+    """The one that has been idle for longest goes."""
+    server = serve()
+    with ExitStack() as stack:
+        connected = [HTTPConnection(*server.address, timeout=20) for _ in range(130)]
+        for number, one in enumerate(connected):
+            stack.callback(one.close)
+            one.request("GET", f"/{number}")
+            assert one.getresponse().read() == f"/{number} 0".encode()
+        connected[-1].request("GET", "/again")
+        assert connected[-1].getresponse().read() == b"/again 0"
+
+
 def test_who_goes_may_send_something_at_that_moment(serve):
     """Nothing ends by it."""
     server = serve()
