@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 _PAGE = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*(?:<!doctype\s+html|<html)[\s>]",
+    r"\s*+(?:<\?xml[^>]*+>\s*+|<!--(?:(?!-->).)*+-->\s*+)*+(?:<!doctype\s+html|<html)[\s>]",
     re.IGNORECASE | re.DOTALL,
 )
+"""Time is linear: each part is possessive, and a comment ends at its first end."""
 _LOOKED_AT = 4096
 _TAG = re.compile(
     r"""<(?P<end>/?)(?P<name>[a-z][^\s/>]*+)

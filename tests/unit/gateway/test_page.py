@@ -9,8 +9,9 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 import learnt
-from triptych.core.errors import IndexUnavailable, InvalidInput
+from triptych.core.errors import Busy, FingerprintMismatch, IndexUnavailable, InvalidInput
 from triptych.core.item import Note
+from triptych.engine import Engine
 from triptych.engine.learning import Gained
 from triptych.fusion.scores import Reason
 from triptych.fusion.strategies.comparison import Gain
@@ -311,6 +312,34 @@ def test_an_index_that_is_away_is_an_error_that_helps(http, nothing):
     assert "TRIPTYCH_TRUSTED_HOSTS" in unknown.text
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "help_"),
+    [
+        (Busy("all encoders are busy"), 429, "try again in a few seconds"),
+        (FingerprintMismatch("other encoders"), 409, "triptych rebuild"),
+        (IndexUnavailable("away"), 503, "triptych status"),
+    ],
+)
+def test_a_search_that_fails_is_not_called_wrong(client, error, status, help_, monkeypatch):
+    """It says when to come again, or what helps."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Engine, "search", fails)
+    assert help_ in look(client, "/c/c?q=cat", status).text
+    wait = client.get("/c/c?q=cat").headers.get("Retry-After")
+    assert wait == ("5" if status == 429 else None)
+
+
+def test_bytes_in_an_address_break_nothing(client):
+    """They need not be UTF-8."""
+    raw = {"QUERY_STRING": "q=a+b&x=\xff"}
+    response = client.get("/c/c/items/all", environ_overrides=raw)
+    assert response.status_code == 200
+    assert Elements(response.text).all("a", href="/c/c?q=a+b&x=%FF")
+
+
 def test_adding_begins_with_a_name(client):
     """Of a collection, which need not exist."""
     assert client.get("/upload?collection=new").headers["Location"] == "/c/new/upload"
@@ -435,9 +464,8 @@ def test_a_map_is_a_file_too(client):
     response = client.get("/c/c/map.jsonl")
     rows = [json.loads(line) for line in response.data.splitlines()]
     assert len(rows) == 32
-    assert {"id": "all", "parts": "image+text+audio"}.items() <= {
-        one["id"]: one for one in rows
-    }["all"].items()
+    (found,) = [one for one in rows if one["id"] == "all"]
+    assert found["parts"] == "image+text+audio"
     circles = {one["data-id"]: one["cx"] for one in look(client, "/c/c/map").all("circle")}
     assert {one["id"]: str(round(one["x"] * 1000, 1)) for one in rows} == circles
     assert response.headers["Content-Disposition"] == "attachment; filename=c-map.jsonl"

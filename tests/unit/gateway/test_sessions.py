@@ -1,5 +1,6 @@
 """Sessions of the page: a cookie that dies with its key, and that no other page can use."""
 
+import html
 import re
 
 import pytest
@@ -47,6 +48,16 @@ def test_a_page_leads_to_the_form_and_back(client):
     assert client.post("/v1/collections/c/search", json={}, headers=OURS).status_code == 200
     assert client.post("/logout", headers=OURS).status_code == 303
     assert client.get(target).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "target", ["/c/c/items/caf%C3%A9%20x", "/c/c/items/a%3Fb?q=%C3%A9&not=x+y", "/c/c?q=%FF"]
+)
+def test_any_address_is_come_back_to(client, target):
+    """As it was: with letters, spaces and signs of any kind."""
+    form = client.get(client.get(target).headers["Location"])
+    (back,) = re.findall(r'name="next" value="([^"]*)"', form.text)
+    assert log_in(client, target=html.unescape(back)).headers["Location"] == target
 
 
 def test_over_tls_the_cookie_is_for_tls_alone(client):
