@@ -129,7 +129,7 @@ class Client:
         Returns its document if it is indexed within ``wait`` seconds, else where it will be.
         """
         body = with_media(fields, media or {})
-        path = f"/v1/collections/{collection}/items"
+        path = _path("collections", collection, "items")
         return self._call("POST", path, params={"wait": wait}, json=body)
 
     def add_files(
@@ -233,7 +233,7 @@ class Client:
                 return self.upload(opened, name=name, upload=upload, progress=progress)
         size = file.seek(0, 2)
         upload = upload or self.begin_upload(size, name or "")
-        Sending(self._request, f"/v1/uploads/{upload}", file, size, progress).run()
+        Sending(self._request, _path("uploads", upload), file, size, progress).run()
         return upload
 
     def submit_upload(self, collection: str, upload: str, name: str = "") -> dict[str, Any]:
@@ -245,12 +245,12 @@ class Client:
             name: what the file is called, if not as it was when it was begun.
         """
         params = {"upload": upload, **({"name": name} if name else {})}
-        path = f"/v1/collections/{collection}/batches"
+        path = _path("collections", collection, "batches")
         return self.patiently(lambda: self._call("POST", path, params=params))
 
     def delete_upload(self, upload: str) -> None:
         """Give up an upload."""
-        self._call("DELETE", f"/v1/uploads/{upload}", headers=VERSION)
+        self._call("DELETE", _path("uploads", upload), headers=VERSION)
 
     def limits(self) -> dict[str, int]:
         """How large requests and their parts may be."""
@@ -258,14 +258,14 @@ class Client:
 
     def known(self, collection: str, contents: Mapping[str, str]) -> set[str]:
         """Of ids with the digests of their content: those that the collection has just so."""
-        path = f"/v1/collections/{collection}/items/known"
+        path = _path("collections", collection, "items", "known")
         return set(self._call("POST", path, json={"contents": dict(contents)})["known"])
 
     def holdings(self, collection: str, prefix: str = "") -> Iterator[dict[str, Any]]:
         """Ids and file names of the items whose ids begin with a prefix, in their order."""
         options = {"prefix": prefix}
         while True:
-            page = self._call("GET", f"/v1/collections/{collection}/items", params=options)
+            page = self._call("GET", _path("collections", collection, "items"), params=options)
             yield from page["items"]
             if "after" not in page:
                 return
@@ -273,7 +273,7 @@ class Client:
 
     def batch(self, batch: str) -> BatchStatus:
         """The progress of a batch."""
-        return BatchStatus.of(self._call("GET", f"/v1/batches/{batch}"))
+        return BatchStatus.of(self._call("GET", _path("batches", batch)))
 
     def watch(self, batch: str) -> Iterator[BatchStatus]:
         """The progress of a batch at once and at each change, until it has ended.
@@ -307,15 +307,15 @@ class Client:
 
     def pause(self, batch: str) -> BatchStatus:
         """Begin nothing more of a batch; what a worker is at is finished."""
-        return BatchStatus.of(self._call("POST", f"/v1/batches/{batch}/pause"))
+        return BatchStatus.of(self._call("POST", _path("batches", batch, "pause")))
 
     def resume(self, batch: str) -> BatchStatus:
         """Go on with a batch that was paused."""
-        return BatchStatus.of(self._call("POST", f"/v1/batches/{batch}/resume"))
+        return BatchStatus.of(self._call("POST", _path("batches", batch, "resume")))
 
     def cancel(self, batch: str) -> BatchStatus:
         """End a batch: what is indexed stays, the rest is not done."""
-        return BatchStatus.of(self._call("POST", f"/v1/batches/{batch}/cancel"))
+        return BatchStatus.of(self._call("POST", _path("batches", batch, "cancel")))
 
     def retry(
         self, batch: str, *, ids: Sequence[str] | None = None, reason: str | None = None
@@ -330,7 +330,7 @@ class Client:
             reason: only those of which a reason contains this text.
         """
         wanted = {"ids": None if ids is None else list(ids), "reason": reason}
-        return str(self._call("POST", f"/v1/batches/{batch}/retry", json=wanted)["batch"])
+        return str(self._call("POST", _path("batches", batch, "retry"), json=wanted)["batch"])
 
     def reconcile(self) -> dict[str, int]:
         """Look now for items that got lost on their way; what was found."""
@@ -354,7 +354,7 @@ class Client:
         while True:
             if after is not None:
                 query["after"] = after
-            page = self._call("GET", f"/v1/batches/{batch}/failures", params=query)
+            page = self._call("GET", _path("batches", batch, "failures"), params=query)
             yield page
             if (after := page.get("after")) is None:
                 return
@@ -364,7 +364,7 @@ class Client:
     ) -> dict[str, Any]:
         """Search; ``fields`` as in the JSON request, images and sounds of this machine as bytes."""
         body = with_media(fields, media or {})
-        return self._call("POST", f"/v1/collections/{collection}/search", json=body)
+        return self._call("POST", _path("collections", collection, "search"), json=body)
 
     def pages(
         self, collection: str, fields: Mapping[str, Any], media: Media | None = None
@@ -384,16 +384,16 @@ class Client:
         media: Media | None = None,
     ) -> dict[str, Any]:
         """Items like one of the collection, by every part that it has."""
-        path = f"/v1/collections/{collection}/items/{quote(item)}/similar"
+        path = _item(collection, item, "similar")
         return self._call("POST", path, json=with_media(fields or {}, media or {}))
 
     def item(self, collection: str, item: str) -> dict[str, Any]:
         """The document of an item."""
-        return self._call("GET", f"/v1/collections/{collection}/items/{quote(item)}")
+        return self._call("GET", _item(collection, item))
 
     def medium(self, collection: str, item: str, modality: str) -> bytes:
         """The image or sound of an item as it was sent, or its text as UTF-8."""
-        path = f"/v1/collections/{collection}/items/{quote(item)}/media/{modality}"
+        path = _item(collection, item, "media", modality)
         return self._request("GET", path).content
 
     def thumbnail(self, collection: str, item: str, size: int = 256) -> bytes:
@@ -401,12 +401,12 @@ class Client:
 
         Sizes are 64, 128, 256, 512 and 1,024 pixels: the next one is sent.
         """
-        path = f"/v1/collections/{collection}/items/{quote(item)}/thumbnail"
+        path = _item(collection, item, "thumbnail")
         return self._request("GET", path, params={"size": size}).content
 
     def waveform(self, collection: str, item: str) -> dict[str, Any]:
         """The peaks of the sound of an item, as audiowaveform has them, and its ``duration``."""
-        return self._call("GET", f"/v1/collections/{collection}/items/{quote(item)}/waveform")
+        return self._call("GET", _item(collection, item, "waveform"))
 
     def gallery(self, collection: str, answer: Mapping[str, Any]) -> Gallery:
         """An answer of a search with the pictures of its hits, as a notebook shows it."""
@@ -433,12 +433,12 @@ class Client:
                 ``metadata``, only those that are given change.
             wait: seconds within which the new document is returned, else where it will be.
         """
-        path = f"/v1/collections/{collection}/items/{quote(item)}"
+        path = _item(collection, item)
         return self._call("PATCH", path, params={"wait": wait}, json=dict(change))
 
     def delete_items(self, collection: str, filter: Mapping[str, Any]) -> int:  # noqa: A002
         """Delete all items that a filter finds; how many there were."""
-        path, deleted = f"/v1/collections/{collection}/items/delete", 0
+        path, deleted = _path("collections", collection, "items", "delete"), 0
         while True:
             answer = self._call("POST", path, json={"filter": dict(filter)})
             deleted += int(answer["deleted"])
@@ -447,7 +447,7 @@ class Client:
 
     def delete_item(self, collection: str, item: str) -> None:
         """Delete an item."""
-        self._call("DELETE", f"/v1/collections/{collection}/items/{quote(item)}")
+        self._call("DELETE", _item(collection, item))
 
     def create_collection(
         self, collection: str, *, shards: int | None = None, replicas: int | None = None
@@ -459,15 +459,15 @@ class Client:
         wanted = {"shards": shards, "replicas": replicas}
         given = {name: number for name, number in wanted.items() if number is not None}
         more: dict[str, Any] = {"json": given, "timeout": None} if given else {}
-        return self._call("PUT", f"/v1/collections/{collection}", **more)
+        return self._call("PUT", _path("collections", collection), **more)
 
     def collection(self, collection: str) -> dict[str, Any]:
         """Describe a collection; searches find everything that was written until then."""
-        return self._call("GET", f"/v1/collections/{collection}")
+        return self._call("GET", _path("collections", collection))
 
     def delete_collection(self, collection: str) -> None:
         """Delete a collection with everything in it."""
-        self._call("DELETE", f"/v1/collections/{collection}")
+        self._call("DELETE", _path("collections", collection))
 
     def rebuild(self, collection: str, *, swap: bool = True) -> dict[str, Any]:
         """Have the vectors of a collection made anew, for the gateway's encoders; describes it.
@@ -475,20 +475,20 @@ class Client:
         ``collection(…)["index"]`` tells how far it is. Without ``swap`` the new index waits, when
         it is ready, until this is called again.
         """
-        path = f"/v1/collections/{collection}/rebuild"
+        path = _path("collections", collection, "rebuild")
         return self._call("POST", path, json={} if swap else {"swap": False})
 
     def cancel_rebuild(self, collection: str) -> None:
         """Give a rebuild up; the collection stays as it is."""
-        self._call("DELETE", f"/v1/collections/{collection}/rebuild")
+        self._call("DELETE", _path("collections", collection, "rebuild"))
 
     def roll_back(self, collection: str) -> dict[str, Any]:
         """Go back to the index that a rebuild has replaced; describes the collection."""
-        return self._call("POST", f"/v1/collections/{collection}/rollback")
+        return self._call("POST", _path("collections", collection, "rollback"))
 
     def delete_previous_index(self, collection: str) -> None:
         """Delete the index that a rebuild has replaced: there is no way back then."""
-        self._call("DELETE", f"/v1/collections/{collection}/previous")
+        self._call("DELETE", _path("collections", collection, "previous"))
 
     def train(
         self, collection: str, strategy: str = "", *, labels: str = "", seed: int = 0
@@ -504,30 +504,30 @@ class Client:
         """
         wanted = {"strategy": strategy, "labels": labels, "seed": seed}
         given = {name: value for name, value in wanted.items() if value}
-        return self._call("POST", f"/v1/collections/{collection}/train", json=given)
+        return self._call("POST", _path("collections", collection, "train"), json=given)
 
     def training(self, collection: str) -> dict[str, Any]:
         """How far the latest training, or comparison of a model, is."""
-        return self._call("GET", f"/v1/collections/{collection}/train")
+        return self._call("GET", _path("collections", collection, "train"))
 
     def cancel_training(self, collection: str) -> None:
         """Give it up; a worker ends at its next epoch."""
-        self._call("DELETE", f"/v1/collections/{collection}/train")
+        self._call("DELETE", _path("collections", collection, "train"))
 
     def models(self, collection: str) -> list[dict[str, Any]]:
         """The models that a collection has learnt, the latest first, and which are active."""
-        found: list[dict[str, Any]] = self._call("GET", f"/v1/collections/{collection}/models")[
+        found: list[dict[str, Any]] = self._call("GET", _path("collections", collection, "models"))[
             "models"
         ]
         return found
 
     def model(self, collection: str, reference: str) -> dict[str, Any]:
         """A model with its card."""
-        return self._call("GET", _model(collection, reference))
+        return self._call("GET", _path("collections", collection, "models", reference))
 
     def delete_model(self, collection: str, reference: str) -> None:
         """Delete a model that no index uses."""
-        self._call("DELETE", _model(collection, reference))
+        self._call("DELETE", _path("collections", collection, "models", reference))
 
     def activate(
         self, collection: str, reference: str, *, force: bool = False, swap: bool = True
@@ -538,12 +538,12 @@ class Client:
         there is none.
         """
         wanted = {**({"force": True} if force else {}), **({} if swap else {"swap": False})}
-        path = f"{_model(collection, reference)}/activate"
+        path = _path("collections", collection, "models", reference, "activate")
         return self._call("POST", path, json=wanted)
 
     def deactivate(self, collection: str, reference: str, *, swap: bool = True) -> dict[str, Any]:
         """Have a collection rebuilt without a model; describes it."""
-        path = f"{_model(collection, reference)}/deactivate"
+        path = _path("collections", collection, "models", reference, "deactivate")
         return self._call("POST", path, json={} if swap else {"swap": False})
 
     def collections(self) -> list[dict[str, Any]]:
@@ -581,7 +581,7 @@ class Client:
 
     def revoke_key(self, key: str) -> None:
         """Let a key be of no use any more; ``key`` is its id."""
-        self._call("DELETE", f"/v1/keys/{quote(key)}")
+        self._call("DELETE", _path("keys", key))
 
     def create_token(
         self,
@@ -601,7 +601,7 @@ class Client:
 
     def _submit(self, collection: str, **arguments: Any) -> dict[str, Any]:
         """Send a batch; while no answer comes, again under the same key, a few times."""
-        path = f"/v1/collections/{collection}/batches"
+        path = _path("collections", collection, "batches")
         headers = {**arguments.pop("headers", {}), "idempotency-key": uuid.uuid4().hex}
         return self.patiently(lambda: self._call("POST", path, headers=headers, **arguments))
 
@@ -638,7 +638,7 @@ class Client:
             if body is not None:
                 arguments["content"] = body()
             with self._explained():
-                response = self._http.request(method, _literal(path), **arguments)
+                response = self._http.request(method, path, **arguments)
             if response.status_code != _BUSY:
                 break
             time.sleep(_retry_after(response))
@@ -654,7 +654,7 @@ class Client:
         with (
             self._explained(),
             self._http.stream(
-                "GET", f"/v1/batches/{batch}/events", timeout=_EVENT_SECONDS
+                "GET", _path("batches", batch, "events"), timeout=_EVENT_SECONDS
             ) as response,
         ):
             if not response.is_error:
@@ -710,15 +710,22 @@ def _retry_after(response: httpx.Response) -> float:
     return float(response.headers.get("retry-after", "1"))
 
 
-def _model(collection: str, reference: str) -> str:
-    """The path of a model."""
-    return f"/v1/collections/{collection}/models/{quote(reference, safe='@')}"
+def _path(*names: str) -> str:
+    """The path that leads through these names. Raises ValueError for one with a slash."""
+    return "/".join(["/v1", *map(_step, names)])
 
 
-def _literal(path: str) -> str:
-    """A path in which dots are names: else the item ``..`` would be the collection itself."""
-    dots = {".": "%2E", "..": "%2E%2E"}
-    return "/".join(dots.get(name, name) for name in path.split("/"))
+def _item(collection: str, item: str, *more: str) -> str:
+    """The path of an item, whose id may have slashes, or of what belongs to it."""
+    return _path("collections", collection, "items", *item.split("/"), *more)
+
+
+def _step(name: str) -> str:
+    """A name as one step of a path, whatever it has: no name leads elsewhere."""
+    if "/" in name:  # which servers take for the end of a step even if it is quoted
+        raise ValueError(f"{name!r} is no name: it has a slash")
+    quoted = quote(name, safe="@")
+    return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
 
 
 def _detail(response: httpx.Response) -> str:

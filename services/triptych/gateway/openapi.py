@@ -40,13 +40,12 @@ from triptych.core.errors import (
     Unavailable,
 )
 from triptych.core.item import MODALITIES
-from triptych.core.values import ItemId
+from triptych.core.values import BatchId, CollectionName, ItemId
 from triptych.gateway.access import PUBLIC, Needs, declare
 from triptych.gateway.answers import Document, Problem
-from triptych.gateway.requests import BatchId, ModelReference, UploadId
+from triptych.gateway.requests import ModelReference, UploadId
 from triptych.ingest.sent import ItemLine
 from triptych.search.answer import dumps
-from triptych.search.request import CollectionName
 
 DEFAULT_CODE_DESC[f"HTTP_{ChecksumMismatch.status}"] = "Checksum Mismatch"  # by tus, not by HTTP
 

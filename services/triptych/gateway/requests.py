@@ -13,6 +13,7 @@ from triptych.core.errors import Busy, InvalidInput, NotFound, QuotaReached, Too
 from triptych.core.item import MEDIA, MODALITIES, Modality
 from triptych.core.names import is_id, printable
 from triptych.core.strict_json import read_object, read_value
+from triptych.core.values import BatchId, CollectionName
 from triptych.fusion.classifier import NAME as CLASSIFIER
 from triptych.fusion.query import AGAINST
 from triptych.gateway.bodies import hold, size_of, whole_body
@@ -25,7 +26,6 @@ from triptych.queues.batches import State
 from triptych.queues.state import check_room
 from triptych.search.filtering import Filter
 from triptych.search.request import (
-    CollectionName,
     SearchRequest,
     SimilarRequest,
     decode_base64,
@@ -38,7 +38,6 @@ _KEY_CHARS = 255
 _COPIES = 3
 """Of a body of JSON: as it came, as text, and its media."""
 
-BatchId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 UploadId = Annotated[str, Field(pattern="^[0-9a-f]{32}-[0-9]{1,15}$")]
 ModelReference = Annotated[str, Field(pattern="^[a-z]+@[0-9a-f]{16}$")]
 _collection_name: TypeAdapter[str] = TypeAdapter(CollectionName)

@@ -16,6 +16,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from triptych.client import Adding, Client, ClientError
 from triptych.client.client import NO_PICTURE
+from triptych.core.values import BatchId, CollectionName
 from triptych.mcp.access import Access
 
 Shown = list[Any]
@@ -36,7 +37,8 @@ _FAILURES = 50
 _UNTOLD = frozenset({"media", "content", "fingerprint", "writing", "transcript"})
 """Fields of hits that say nothing to an agent, or too much; get_item has them."""
 
-Collection = Annotated[str, Field(description="the name of a collection")]
+Collection = Annotated[CollectionName, Field(description="the name of a collection")]
+Batch = Annotated[BatchId, Field(description="the id of a batch")]
 ItemId = Annotated[str, Field(description="the id of an item")]
 Words = Annotated[
     str | None, Field(description='words; "a phrase", ele*, +must and -not are understood')
@@ -171,7 +173,7 @@ class Reading(_Tools):
     def watch_batch(
         self,
         context: Context,
-        batch: str,
+        batch: Batch,
         seconds: Annotated[
             float, Field(ge=0, le=_LONGEST_WAIT, description="how long to wait for its end")
         ] = 0,
@@ -183,7 +185,7 @@ class Reading(_Tools):
                 time.sleep(_PAUSE)
             return _json(vars(status))
 
-    def list_failures(self, context: Context, batch: str) -> str:
+    def list_failures(self, context: Context, batch: Batch) -> str:
         """List items of a batch that are not, or not all, searchable, with the reasons."""
         with self._client(context) as client:
             page = next(client.failure_pages(batch, limit=_FAILURES))

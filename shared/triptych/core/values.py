@@ -56,6 +56,8 @@ def _check_moment(value: Any) -> str:
 
 Text = Annotated[str, AfterValidator(check_text)]
 ItemId = Annotated[str, AfterValidator(check_id)]
+CollectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+BatchId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 FileName = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(check_file_name)]
 Keyword = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(check_text)]
 Tag = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(check_text)]

@@ -26,8 +26,6 @@ SEVERAL = 8
 
 _LEAST_WEIGHT = 0.001
 
-CollectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-
 
 def _weighs(value: float) -> float:
     """Weights are divided by the largest of those in use, so none may be next to nothing."""

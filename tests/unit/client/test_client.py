@@ -1,8 +1,11 @@
 """The requests that the client makes, answered by a stand-in for the gateway."""
 
 import base64
+import inspect
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -264,6 +267,67 @@ def test_dots_are_names_and_not_ways_up():
         collections + b"/c/items/a/%2E%2E/%C3%A9.png",
         collections + b"/c/models/x%3Fy%23z",
     ]
+
+
+ODD = "zoo?x=#%2f .é"
+"""A name that would lead elsewhere if it were not quoted."""
+QUOTED = "zoo%3Fx%3D%23%252f%20.%C3%A9"
+NAMED = {
+    "collection": "v", "item": "v", "batch": "v", "upload": "v", "key": "v", "reference": "v",
+    "modality": "text", "fields": {}, "change": {}, "contents": {}, "filter": {},
+    "answer": {"hits": []}, "manifest": b"", "files": {}, "size": 1, "file": io.BytesIO(b"x"),
+    "name": "n", "scopes": ["search"], "collections": ["*"],
+}  # fmt: skip
+"""Arguments of the client's methods."""
+STEPS = {"collection", "item", "batch", "upload", "key", "reference"}
+UNSENT = {"add_files", "gallery", "patiently", "submit_archive"}
+"""Methods that send nothing by themselves, or are tested elsewhere."""
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Methods of the client with each argument that becomes a step of their path."""
+    for name, method in inspect.getmembers(Client, inspect.isfunction):
+        if not name.startswith("_") and name not in UNSENT:
+            for argument in inspect.signature(method).parameters.keys() & STEPS:
+                if (name, argument) not in {("batches", "collection"), ("submit_upload", "upload")}:
+                    yield name, argument
+
+
+def first_of(client: Client, name: str, **given: Any) -> None:
+    """Call a method, with what it needs, as far as its first request."""
+    known = inspect.signature(getattr(Client, name)).parameters.values()
+    needed = {one.name for one in known if one.default is inspect.Parameter.empty} - {"self"}
+    arguments = {one: NAMED[one] for one in needed} | given
+    with suppress(ClientError):
+        found = getattr(client, name)(**arguments)
+        if inspect.isgenerator(found):
+            next(found)
+
+
+@pytest.mark.parametrize(("name", "argument"), sorted(calls()))
+def test_a_name_leads_nowhere_else(name: str, argument: str):
+    """Whatever it has: each is one step of the path, and an item's as many as it has parts."""
+    asked: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path.partition(b"?")[0])
+        return httpx.Response(418, json={"detail": "no"})
+
+    with connected(answer) as client:
+        for given in ("v", ODD, ".."):
+            first_of(client, name, **{argument: given})
+        plain, odd, dots = (path.decode().split("/") for path in asked)
+        changed = [place for place, step in enumerate(plain) if step != odd[place]]
+        assert [odd[place] for place in changed] == [QUOTED]
+        assert [dots[place] for place in changed] == ["%2E%2E"]
+        assert len(plain) == len(odd) == len(dots)
+        if argument == "item":
+            first_of(client, name, item="a/../b?")
+            assert "/a/%2E%2E/b%3F" in asked[-1].decode()
+        else:
+            with pytest.raises(ValueError, match="it has a slash"):
+                first_of(client, name, **{argument: "zoo/rollback"})
+            assert len(asked) == 3
 
 
 def test_a_key_is_sent_with_each_request(monkeypatch):
