@@ -26,8 +26,13 @@ LIMITS = {
 
 
 def pytest_configure() -> None:
-    """Stop at SIGTERM as at Ctrl-C, so that fixtures end the processes that they started."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Stop at SIGTERM as at Ctrl-C, so that fixtures end the processes that they started.
+
+    A shell lets what it puts into the background ignore Ctrl-C, and with it the commands to which
+    tests send one.
+    """
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,8 @@ class Needs:
     """Whether it is about the whole deployment, so that the key must be for all collections."""
     filtered: bool = False
     """Whether it keeps to the filter of a search token; to others no token gives access."""
+    told: bool = False
+    """Whether the audit tells of it though it changes nothing."""
 
 
 PUBLIC = Needs(())
@@ -51,9 +53,9 @@ _EVERYTHING = Needs((ADMIN,), whole=True)
 _needs: dict[Callable[..., Any], Needs] = {}
 
 
-def needs(*scopes: Scope, whole: bool = False, filtered: bool = False) -> Needs:
+def needs(*scopes: Scope, whole: bool = False, filtered: bool = False, told: bool = False) -> Needs:
     """Any one of these scopes; as ``Needs``."""
-    return Needs(scopes, whole=whole, filtered=filtered)
+    return Needs(scopes, whole=whole, filtered=filtered, told=told)
 
 
 def declare(needed: Needs) -> Callable[[View], View]:
@@ -170,10 +172,12 @@ def may_see_all() -> bool:
 
 
 def is_write() -> bool:
-    """Whether the operation of this request changes something."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    needed = _EVERYTHING if view is None else _needs.get(view, _EVERYTHING)
-    return bool(needed.scopes) and not {"search", "read"} & set(needed.scopes)
+    """Whether the operation of this request changes something, or lets somebody in."""
+    if (view := current_app.view_functions.get(request.endpoint or "")) is None:
+        return False
+    needed = _needs.get(view, _EVERYTHING)
+    reads = {"search", "read"} & set(needed.scopes)
+    return needed.told or bool(needed.scopes and not reads)
 
 
 def _identified() -> Caller:

@@ -1,9 +1,11 @@
 """A line in the log for each write, and for each request that was refused at the door.
 
 It says who, what and with what outcome, and never a secret: neither headers nor bodies nor the
-query of the address are in it. What comes from outside is made printable, so nobody forges a line.
+query of the address are in it, nor what a key has behind its id where a whole
+one is put into the path. What comes from outside is made printable, so nobody forges a line.
 """
 
+import re
 from http import HTTPStatus
 
 import structlog
@@ -15,6 +17,7 @@ from triptych.gateway import access
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
 _READS = {"GET", "HEAD", "OPTIONS"}
 _CHARS = 200
+_SECRET = re.compile(r"(tk_[0-9a-f]+_)\w+")
 
 log = structlog.get_logger("audit")
 
@@ -33,17 +36,19 @@ def _tell(response: Response) -> Response:
 
 
 def _facts(response: Response) -> dict[str, str | int]:
-    named = {
-        name: printable(str(value), _CHARS) for name, value in (request.view_args or {}).items()
-    }
+    named = {name: _safe(str(value)) for name, value in (request.view_args or {}).items()}
     made = response.headers.get("Location")
     return {
         "who": g.caller.name if "caller" in g else "nobody",
         "way": g.caller.way if "caller" in g else "none",
-        "operation": printable(request.endpoint or request.path, _CHARS),
-        "method": printable(request.method, _CHARS),
+        "operation": _safe(request.endpoint or request.path),
+        "method": _safe(request.method),
         **named,
-        **({"made": printable(made, _CHARS)} if made else {}),
+        **({"made": _safe(made)} if made else {}),
         "status": response.status_code,
-        "address": printable(request.remote_addr or "", _CHARS),
+        "address": _safe(request.remote_addr or ""),
     }
+
+
+def _safe(text: str) -> str:
+    return printable(_SECRET.sub(r"\1…", text), _CHARS)

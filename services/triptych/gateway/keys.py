@@ -142,7 +142,12 @@ def revoke(key: str) -> ResponseReturnValue:
 
 @blueprint.post("/tokens")
 @operation(
-    "create_token", needs("search"), {201: TokenState}, CrossOrigin, Conflict, json=TokenRequest
+    "create_token",
+    needs("search", told=True),
+    {201: TokenState},
+    CrossOrigin,
+    Conflict,
+    json=TokenRequest,
 )
 def create_token() -> ResponseReturnValue:
     """Make a search token: what a browser may see, of whoever asks, for a while.

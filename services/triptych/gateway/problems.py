@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents with a stable type."""
 
+import errno
 from http import HTTPStatus
 
 import structlog
@@ -8,7 +9,7 @@ from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from triptych.core.errors import Busy, ChecksumMismatch, TriptychError, Unauthorized
+from triptych.core.errors import Busy, ChecksumMismatch, NoRoom, TriptychError, Unauthorized
 from triptych.core.names import printable
 from triptych.core.values import describe, position_of
 from triptych.gateway.answers import Problem
@@ -39,6 +40,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(ValidationError, _validation)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(ParseException, _unreadable)
+    app.register_error_handler(OSError, _no_room)
     app.register_error_handler(Exception, _defect)
 
 
@@ -71,6 +73,14 @@ def _unreadable(error: ParseException) -> Response:
     """The server found out that a chunked body is none while it was being read."""
     log.info("unreadable body", reason=str(error))
     return problem(HTTPStatus.BAD_REQUEST, "http", "the body's transfer encoding is broken")
+
+
+def _no_room(error: OSError) -> Response:
+    """The disk on which bodies are kept while they come may be full."""
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        return _defect(error)
+    log.error("no room for what is uploaded", reason=str(error))
+    return _ours(NoRoom("the gateway's disk for temporary files is full: try again later"))
 
 
 def _defect(error: Exception) -> Response:

@@ -79,7 +79,7 @@ class UnsupportedVersion(InvalidInput):
 
 
 class NoRoom(TriptychError):
-    """Uploads that no batch has used take up all the room that there is for them."""
+    """Uploads take up all the room that there is for them."""
 
     slug = "no-room"
     status = 507

@@ -150,9 +150,13 @@ def limits(requested: Filter) -> tuple[Condition | Group, ...]:
 
 
 def _has_gaps(requested: Filter) -> bool:
-    """Whether a group in it has a filter that asks nothing."""
+    """Whether a list in it is empty, or a group in it has a filter that asks nothing."""
+    values = requested.given().values()
+    lists = [one.given().values() if isinstance(one, Comparisons) else [one] for one in values]
     inner = [one for filters in requested.groups.values() for one in filters]
-    return any(not read_filter(one) or _has_gaps(one) for one in inner)
+    return any(one == [] for some in lists for one in some) or any(
+        not read_filter(one) or _has_gaps(one) for one in inner
+    )
 
 
 def _asks(one: Condition | Group) -> bool:

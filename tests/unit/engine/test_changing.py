@@ -208,6 +208,9 @@ def test_items_are_deleted_by_a_filter(engine, monkeypatch):
         {"not": {"not": {}}},
         {"id": "both", "or": [{"tags": []}]},
         {"id": "both", "tags": []},
+        {"tags": {"exists": True, "all": []}},
+        {"tags": {"any": ["a"], "none": []}},
+        {"id": "both", "not": {"tags": {"exists": True, "all": []}}},
     ],
 )
 def test_a_filter_with_nothing_in_it_deletes_nothing(engine, wanted):

@@ -196,7 +196,7 @@ def test_uploads_are_for_who_may_fill_the_same(http, make, master):
 
 def test_writes_and_refusals_are_told(http, make, master):
     """Who, what and with what outcome; no secret, and nothing that forges a line."""
-    key = make("read")
+    key, searching = make("read"), make("search")
     with capture_logs() as logs:
         http.get("/v1/keys", headers=master)
         http.post(
@@ -204,13 +204,18 @@ def test_writes_and_refusals_are_told(http, make, master):
         )
         http.get("/v1/collections/a%0ab%1b[31m", headers=key)
         http.get("/v1/limits", headers=bearer("tk_hidden_hidden"))
+        http.delete("/v1/keys/tk_0123456789ab_hidden", headers=master)
+        http.post("/v1/tokens", headers=searching, json={"collections": ["zoo"]})
+        http.post("/v1/nowhere", headers=master)
     told = [(one["event"], one["operation"], one["status"]) for one in logs]
     assert told == [
         ("write", "keys.create", 201),
         ("refused", "collections.describe", 403),
         ("refused", "holdings.limits", 401),
+        ("write", "keys.revoke", 404),
+        ("write", "keys.create_token", 201),
     ]
-    assert [len(one["who"]) for one in logs] == [12, 12, 6]
+    assert [len(one["who"]) for one in logs] == [12, 12, 6, 12, 12]
     assert logs[0]["address"] == "127.0.0.1"
     assert "hidden" not in str(logs)
     assert all(one.isprintable() for line in logs for one in line.values() if isinstance(one, str))

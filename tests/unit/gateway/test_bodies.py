@@ -1,5 +1,8 @@
 """Bodies are on disk until there is memory for them."""
 
+import errno
+import os
+
 import pytest
 
 from triptych.core.errors import Busy
@@ -73,3 +76,21 @@ def test_who_finds_no_memory_comes_again(app, budget):
             read_body(context.request, 4 * MIB)
         with app.test_request_context("/", method="POST", data=b"x" * 1000) as context:
             assert read_body(context.request, 4 * MIB) == b"x" * 1000
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_no_defect(http, monkeypatch, number):
+    """It is where bodies are kept while they come, those of forms too."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    for broken in (
+        "triptych.gateway.bodies.SpooledTemporaryFile",
+        "werkzeug.wrappers.request.default_stream_factory",
+    ):
+        monkeypatch.setattr(broken, full)
+    json = http.post("/v1/collections/c/search", json={"text": "a"})
+    files = http.post("/v1/collections/c/search", **form({"image": 0}))
+    assert (json.status_code, files.status_code) == (507, 507)
+    assert "temporary files" in json.json["detail"]
