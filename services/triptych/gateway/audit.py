@@ -13,9 +13,9 @@ from flask import Flask, Response, g, request
 
 from triptych.core.names import printable
 from triptych.gateway import access
+from triptych.gateway.cors import SAFE
 
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
-_READS = {"GET", "HEAD", "OPTIONS"}
 _CHARS = 200
 _SECRET = re.compile(r"(tk_[0-9a-f]+_)\w+")
 
@@ -29,7 +29,7 @@ def register(app: Flask) -> None:
 
 def _tell(response: Response) -> Response:
     refused = response.status_code in _REFUSED
-    if refused or (request.method not in _READS and access.is_write()):
+    if refused or (request.method not in SAFE and access.is_write()):
         tell = log.warning if refused else log.info
         tell("refused" if refused else "write", **_facts(response))
     return response

@@ -11,8 +11,9 @@ from flask import Flask, Response, request
 from triptych.core.errors import CrossOrigin
 
 ANY = "*"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
 _API = "/v1/"
-_SAFE = {"GET", "HEAD", "OPTIONS"}
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _SENT = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Range, Range, "
@@ -30,7 +31,7 @@ _SECONDS = "600"
 def register(app: Flask, allowed: Collection[str]) -> None:
     """Let pages of these origins use the API of an application, and no others change anything."""
 
-    def answer_preflight() -> Response | None:
+    def check_origin() -> Response | None:
         origin = request.headers.get("Origin")
         if origin is None:
             return None
@@ -40,8 +41,7 @@ def register(app: Flask, allowed: Collection[str]) -> None:
             )
             return _preflight() if asks else None
         # A browser says which page a request comes from; nobody else sends an Origin.
-        host = request.headers.get("Host", "").lower()
-        if request.method not in _SAFE and origin.partition("://")[2].lower() != host:
+        if request.method not in SAFE and not is_own(origin, request.headers.get("Host", "")):
             raise CrossOrigin("the request comes from a page of another origin")
         return None
 
@@ -54,8 +54,13 @@ def register(app: Flask, allowed: Collection[str]) -> None:
                 response.headers["Access-Control-Expose-Headers"] = _SHOWN
         return response
 
-    app.before_request(answer_preflight)
+    app.before_request(check_origin)
     app.after_request(allow)
+
+
+def is_own(origin: str, host: str) -> bool:
+    """Whether an ``Origin`` is that of the gateway itself, under the ``Host`` of the request."""
+    return origin.partition("://")[2].lower() == host.lower() != ""
 
 
 def _is_allowed(origin: str, allowed: Collection[str]) -> bool:

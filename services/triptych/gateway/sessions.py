@@ -8,12 +8,12 @@ from flask import Request, request
 from werkzeug import Response
 
 from triptych.core.errors import CrossOrigin
+from triptych.gateway.cors import SAFE, is_own
 from triptych.gateway.keyring import Key, Keyring
 from triptych.gateway.signing import Signer
 
 COOKIE = "triptych_session"
 HOURS = 12
-_SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 def begin(response: Response, key: Key, keys: Keyring, signer: Signer) -> None:
@@ -59,13 +59,12 @@ def _check_origin(asked: Request) -> None:
     every change.
     """
     site, is_link = asked.headers.get("Sec-Fetch-Site"), False
-    if asked.method in _SAFE:
+    if asked.method in SAFE:
         is_link = asked.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
         is_ours = site in {None, "same-origin", "none"}
     elif site is not None:
         is_ours = site == "same-origin"
     else:
-        host = asked.headers.get("Host", "").lower()
-        is_ours = asked.headers.get("Origin", "").partition("://")[2].lower() == host != ""
+        is_ours = is_own(asked.headers.get("Origin", ""), asked.headers.get("Host", ""))
     if not (is_ours or is_link):
         raise CrossOrigin("the request comes from a page of another origin")

@@ -4,6 +4,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
@@ -11,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from triptych.core.errors import NotFound, TriptychError, Unauthorized
+from triptych.core.errors import Busy, InvalidInput, NotFound, TriptychError, Unauthorized
 from triptych.core.names import printable
 from triptych.core.values import describe
 from triptych.engine.collections import CollectionSummary
@@ -40,6 +41,8 @@ _HEADERS = {
     "Cache-Control": "private, no-cache",
 }
 _FOR_LONG = "public, max-age=31536000, immutable"
+_IN_QUERIES = "!$&'()*+,;=:@/?%"
+"""What RFC 3986 (3.4) allows in queries beside letters, digits and ``-._~``."""
 _SIMILAR = 8
 _BATCHES = 50
 _HELP = {
@@ -129,16 +132,14 @@ def search(collection: str) -> ResponseReturnValue:
     """The search of a collection with the hits of the query in the address."""
     name = collection_name(collection)
     about = engine().collection(name)
-    state, answer, problem = None, None, None
+    state, answer, problem, status = None, None, None, HTTPStatus.OK
     try:
         state = read_state(request.args)
         answer = engine().search(name, state.request())
-    except NotFound:
-        raise
-    except TriptychError as error:
-        problem = error.reason
+    except InvalidInput as error:
+        problem, status = error.reason, HTTPStatus(error.status)
     except ValidationError as error:
-        problem = describe(error)
+        problem, status = describe(error), HTTPStatus.BAD_REQUEST
     page = render_template(
         "search.html",
         collection=name,
@@ -150,7 +151,7 @@ def search(collection: str) -> ResponseReturnValue:
         limit=PAGE,
         weights=Weights().by_signal,
     )
-    return page, HTTPStatus.OK if problem is None else HTTPStatus.BAD_REQUEST
+    return page, status
 
 
 @blueprint.get("/c/<collection>/items/<path:item>")
@@ -171,8 +172,13 @@ def item(collection: str, item: str) -> ResponseReturnValue:
         item=document,
         rows=shown.facts(document),
         similar=similar,
-        back=f"{url_for('page.search', collection=name)}?{request.query_string.decode()}",
+        back=f"{url_for('page.search', collection=name)}?{_query()}",
     )
+
+
+def _query() -> str:
+    """The query of the address in ASCII, whatever bytes came."""
+    return quote(request.query_string, safe=_IN_QUERIES)
 
 
 def _theirs() -> list[CollectionSummary]:
@@ -288,8 +294,10 @@ def docs() -> ResponseReturnValue:
 @blueprint.errorhandler(TriptychError)
 def _ours(error: TriptychError) -> ResponseReturnValue:
     if isinstance(error, Unauthorized) and request.method == "GET":
-        return redirect(url_for("page.login", next=request.full_path.rstrip("?")))
-    return _error(error.status, error.reason, _HELP.get(error.slug))
+        here = f"{quote(request.path)}?{_query()}".removesuffix("?")
+        return redirect(url_for("page.login", next=here))
+    page, status = _error(error.status, error.reason, _HELP.get(error.slug))
+    return page, status, {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else {}
 
 
 @blueprint.errorhandler(ValidationError)
@@ -308,7 +316,7 @@ def _defect(error: Exception) -> ResponseReturnValue:
     return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "The gateway's log has the details.")
 
 
-def _error(status: int, reason: str, advice: str | None = None) -> ResponseReturnValue:
+def _error(status: int, reason: str, advice: str | None = None) -> tuple[str, int]:
     title = HTTPStatus(status).phrase
     page = render_template("error.html", title=title, reason=printable(reason, 2000), advice=advice)
     return page, status
