@@ -47,6 +47,10 @@ def test_what_is_seen(page, text):
         ("<htmlx>", False),
         ("<p>a", False),
         ("# <html> in Markdown", False),
+        ("<!-- a --> b --> <html>", False),
+        pytest.param("<!---->" * 500 + "<html>", True, id="comments"),
+        pytest.param("<!---->" * 500 + "x", False, id="comments, and no page"),
+        pytest.param("<?xml>" * 500 + "x", False, id="declarations, and no page"),
     ],
 )
 def test_what_is_a_page(text, expected):
