@@ -82,6 +82,27 @@ def test_what_a_file_says_of_its_encoding():
     assert decode("# coding: martian\nGröße\n".encode("cp1252")).endswith("Größe\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("windows-1251", "Да"), ("ISO-8859-5", "Да"), ("IBM866", "Да"), ("KOI8-U", "Да"),
+     ("mac-cyrillic", "Да"), ("latin-1", "ñ"), ("Shift_JIS", "猫"), ("ISO-2022-JP", "猫"),
+     ("ks_c_5601-1987", "밤"), ("GB2312", "家"), ("Big5", "貓")],
+)  # fmt: skip
+def test_character_sets_are_known_by_any_of_their_names(name, text):
+    """As pages have them."""
+    assert decode(f'<meta charset="{name}">{text}'.encode(name)).endswith(text)
+
+
+@pytest.mark.parametrize(
+    "name", ["punycode", "idna", "unicode_escape", "raw-unicode-escape", "utf-7", "utf-16", "rot13"]
+)
+def test_what_is_no_character_set_is_not_used(name):
+    """Whatever a file says; some such codecs take quadratic time."""
+    data = f"# encoding: {name} \x1b$ \\u0041 +AEE- caf-dma".encode()
+    data = b"#" * (len(data) % 2) + data
+    assert decode(data) == data.decode("ascii")
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_text_or_none(data):
     """With one kind of error."""
