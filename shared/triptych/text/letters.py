@@ -101,10 +101,16 @@ def _shapeless() -> Any:
 
 @cache
 def _unit() -> Any:
-    """A letter and all that belongs to it, or several of ASCII: no normal form reaches across."""
+    r"""A letter and all that belongs to it, or several of ASCII: no normal form reaches across.
+
+    Flags have a part of their own, since ``\X`` looks back at all that are in a row.
+    """
     import regex
 
-    return regex.compile(r"[ -~]+(?=[ -~\n]|\Z)|\X")
+    return regex.compile(
+        r"[ -~]+(?=[ -~\n]|\Z)"
+        r"|\p{Regional_Indicator}{1,2}+[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}]*+|\X"
+    )
 
 
 @cache

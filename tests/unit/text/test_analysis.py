@@ -21,7 +21,7 @@ from triptych.text.analysis import (
     terms,
     worded,
 )
-from triptych.text.letters import _simplified, unified, unified_stem
+from triptych.text.letters import _simplified, aligned, unified, unified_stem
 from triptych.text.stop_words import STOP_WORDS
 
 LANGUAGES = st.sampled_from([None, "nb", "ja", "xx", *sorted(SNOWBALL)])
@@ -158,6 +158,14 @@ def test_time_is_linear(piece):
     started = time.process_time()
     terms(text)
     assert time.process_time() - started < 2
+
+
+def test_flags_in_a_row_have_their_places():
+    """However many there are, with what belongs to the last one."""
+    shown, places = aligned("🇫🇷" * 200_000 + "\ufe0fe\u0301")
+    assert shown == "🇫🇷" * 200_000 + "é"
+    assert places[:4] == [(0, 2), (0, 2), (2, 4), (2, 4)]
+    assert places[-2:] == [(399_998, 400_001), (400_001, 400_003)]
 
 
 def test_threads_do_not_disturb_each_other():
