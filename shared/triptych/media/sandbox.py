@@ -88,8 +88,13 @@ class Sandbox:
                 self._idle.pop().end()
 
     def _taken(self) -> "_Process":
+        """The process that is idle if nothing has killed it meanwhile, or else a new one."""
         with self._lock:
-            return self._idle.pop() if self._idle else _Process(self._module)
+            while self._idle:
+                if (process := self._idle.pop()).is_alive:
+                    return process
+                process.end()
+            return _Process(self._module)
 
     def _put_back(self, process: "_Process") -> bool:
         with self._lock:
@@ -166,6 +171,10 @@ class _Process:
             raise RuntimeError("a decoder's process has failed: its error is on stderr")
         cause = signal.Signals(-code).name if code < 0 else f"exit {code}"
         return MediaError(f"its decoder has died of it ({cause})")
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def end(self) -> None:
         """Kill it, and take note of its end."""

@@ -1,6 +1,7 @@
 """A sandbox holds nothing, and whatever goes wrong in it ends it alone."""
 
 import os
+import signal
 import textwrap
 from pathlib import Path
 
@@ -88,6 +89,15 @@ def test_what_goes_wrong_ends_one_piece_of_work(box, code, reason):
     with pytest.raises(MediaError, match=reason):
         box(code)
     assert box("1 + 1") == "2"
+
+
+def test_what_dies_while_it_is_idle_is_replaced(box):
+    """Such as by a kernel that is short of memory: the next piece of work is not to blame."""
+    first = int(box("os.getpid()"))
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    assert int(box("os.getpid()")) != first
+    assert not Path(f"/proc/{first}").exists()
 
 
 def test_memory_is_bounded(box):
