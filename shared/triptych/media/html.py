@@ -49,6 +49,31 @@ _LINES = frozenset(
 )  # fmt: skip
 """Elements that begin a line, and end one."""
 _CELLS = frozenset({"td", "th"})
+
+
+class _Extent(NamedTuple):
+    """How far an element reaches."""
+
+    around: frozenset[str]
+    """What it is in, whose end ends it, too. Within another one of these, nothing ends it."""
+    beside: frozenset[str] = frozenset()
+    """What ends it, by its beginning or its end."""
+
+
+_BLOCKS = _LINES - {"br", "option", "legend", "title"} | _CELLS
+_GROUPS = frozenset({"tbody", "tfoot", "thead"})
+_TERMS = frozenset({"dt", "dd"})
+_OPTIONAL = {
+    "p": _Extent(frozenset({"button", "object", "template"}), _BLOCKS),
+    "li": _Extent(frozenset({"ul", "ol", "menu"}), frozenset({"li"})),
+    **dict.fromkeys(_TERMS, _Extent(frozenset({"dl"}), _TERMS)),
+    "option": _Extent(frozenset({"select"}), frozenset({"option", "optgroup"})),
+    "optgroup": _Extent(frozenset({"select"}), frozenset({"optgroup"})),
+    **dict.fromkeys(_CELLS, _Extent(frozenset({"table"}), _CELLS | _GROUPS | {"tr"})),
+    "tr": _Extent(frozenset({"table"}), _GROUPS | {"tr"}),
+    **dict.fromkeys(_GROUPS, _Extent(frozenset({"table"}), _GROUPS)),
+}
+"""Elements whose end tag is mostly left out, as HTML has it (13.1.2.4)."""
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
 _AROUND = re.compile(r" *\n[ \n]*")
@@ -69,16 +94,19 @@ def visible_text(page: str) -> str:
 
 def _seen(page: str) -> Iterator[str]:
     """Texts, and the ends of lines."""
-    unseen, depth = "", 0
+    hidden: _Hidden | None = None
     for text, tag in _tokens(page):
-        if unseen:
-            if tag is not None and tag.name == unseen:
-                depth += -1 if tag.ends else 1
-                unseen = unseen if depth else ""
-        elif tag is None:
+        if hidden is not None:
+            if tag is None or not hidden.is_ended_by(tag):
+                continue
+            is_own = tag.ends and tag.name == hidden.name
+            hidden = None
+            if is_own:
+                continue
+        if tag is None:
             yield _BLANKS.sub(" ", html.unescape(text))
         elif tag.hides:
-            unseen, depth = tag.name, 1
+            hidden = _Hidden(tag.name)
         elif tag.name in _LINES:
             yield "\n"
         elif tag.name in _CELLS:
@@ -99,6 +127,23 @@ class _Tag(NamedTuple):
         """Whether nothing is seen of what is in the element."""
         hidden = "hidden" in self.attributes or _HIDING.search(self.attributes.get("style", ""))
         return not self.ends and self.name not in _VOID and bool(hidden or self.name in _UNSEEN)
+
+
+class _Hidden:
+    """An element of which nothing is seen, while it is read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._extent = _OPTIONAL.get(name) or _Extent(frozenset({name}))
+        self._depth = 0
+        """How many elements are open within it that are ``around`` others."""
+
+    def is_ended_by(self, tag: _Tag) -> bool:
+        """Whether it ends here, by its own end or by another tag that is seen again."""
+        if tag.name in self._extent.around:
+            self._depth += -1 if tag.ends else 1
+            return self._depth < 0
+        return not self._depth and tag.name in self._extent.beside
 
 
 def _tokens(page: str) -> Iterator[tuple[str, _Tag | None]]:
