@@ -41,22 +41,35 @@ def open_film(data: bytes, container: Container) -> Iterator[Source]:
         )
     messages = _sandbox({"demuxer": container.demuxer}, data)
     try:
-        first = next(messages, None)
+        with _named(container):
+            first = next(messages, None)
         if first is None:
             raise Unreadable(f"is {container.name}, and no sound is in it")
         header = orjson.loads(first[1])
         source = Source(header["rate"], header["channels"], header["seconds"], iter(()))
         source.said = header["said"]
-        source.blocks = _blocks(messages, source)
+        source.blocks = _blocks(messages, source, container)
         yield source
-    except InvalidInput as error:
-        raise type(error)(f"audio is {container.name}, and {error.reason}") from error
     finally:
         messages.close()
 
 
-def _blocks(messages: Iterator[Message], source: Source) -> Iterator[Samples]:
-    for kind, body in messages:
+@contextmanager
+def _named(container: Container) -> Iterator[None]:
+    """Errors of the sandbox say what the sound is; not those of who reads it."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise type(error)(f"audio is {container.name}, and {error.reason}") from error
+
+
+def _blocks(messages: Iterator[Message], source: Source, container: Container) -> Iterator[Samples]:
+    while True:
+        with _named(container):
+            message = next(messages, None)
+        if message is None:
+            return
+        kind, body = message
         if kind == _SAMPLES:
             yield np.frombuffer(body, np.float32).reshape(-1, source.channels)
         else:

@@ -5,6 +5,7 @@ import pytest
 from triptych.core.errors import MediaError, TooLarge
 from triptych.media import film
 from triptych.media.audio import RATE, decode_sound
+from triptych.media.containers import container_of
 from unit.media.films import FILMS, KINDS, fast_start, filmed, recorded
 from unit.media.sounds import pitches, scale
 
@@ -99,6 +100,30 @@ def test_the_limit_of_length_is_kept():
     for name in ("m4a", "aac"):
         with pytest.raises(TooLarge, match="the limit is 5 s"):
             decode_sound(recorded(scale(KINDS[name][2]), name), max_seconds=5)
+
+
+def test_what_goes_wrong_while_a_sound_is_read_says_what_it_is(monkeypatch):
+    """As what goes wrong before."""
+
+    def dies(arguments, data):
+        for number, message in enumerate(sandbox(arguments, data)):
+            if number == 2:
+                raise MediaError("its decoder has died of it (SIGSEGV)")
+            yield message
+
+    sandbox = film._sandbox
+    monkeypatch.setattr(film, "_sandbox", dies)
+    with pytest.raises(MediaError, match=r"^audio is M4A.*, and its decoder has died of it"):
+        decode_sound(recorded(scale(44_100), "m4a"), max_seconds=60)
+
+
+def test_errors_of_who_reads_a_sound_stay_as_they_are():
+    """They know it by its field."""
+    data = recorded(scale(44_100), "m4a")
+    mine = TooLarge("audio is longer than 5 s", field="audio")
+    with pytest.raises(TooLarge) as raised, film.open_film(data, container_of(data)):
+        raise mine
+    assert raised.value is mine
 
 
 @pytest.mark.parametrize(
