@@ -1,5 +1,6 @@
 """``triptych keys``: who may do what at a gateway."""
 
+import os
 import re
 import time
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ def create(
         list[str] | None,
         typer.Option(
             help="search, read, ingest, train, or admin, which includes the others; may be "
-            "repeated. Default: search and read; of the first key admin.",
+            "repeated. Default: search and read; admin where no key is sent, as for the first one.",
             show_default=False,
         ),
     ] = None,
@@ -56,11 +57,11 @@ def create(
 
     The first key of a gateway is made on its own machine, and from then on everybody needs one.
     """
+    usual = ["search", "read"] if os.environ.get("TRIPTYCH_KEY") else ["admin"]
     with explained(), Client(url) as client:
-        scopes = scope or (["search", "read"] if client.keys() else ["admin"])
         made = client.create_key(
             name,
-            scopes,
+            scope or usual,
             collection or ["*"],
             expires_in=None if expires is None else _of(expires),
             per_minute=per_minute,
@@ -86,7 +87,7 @@ def index(url: Url = DEFAULT_URL, *, as_json: AsJson = False) -> None:
         print_json({"keys": found})
         return
     if not found:
-        errors.print("no keys: whoever reaches this gateway may do everything")
+        errors.print("no keys are stored")
         return
     print_table(_COLUMNS, map(_row, found), whole=_COLUMNS[:1])
 
