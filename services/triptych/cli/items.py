@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from triptych.cli import criteria
-from triptych.cli.pictures import print_picture
+from triptych.cli.pictures import check_pictures, print_picture
 from triptych.cli.search import AsJson, Collection, Filters, Url
 from triptych.cli.show import (
     DEFAULT_URL,
@@ -65,8 +65,10 @@ def show(
             print_json(found)
             return
         if picture:
+            check_pictures()
+        print_table(("field", "value"), _facts(found), whole=("field",))
+        if picture:
             print_picture(client.thumbnail(collection, item, 512))
-    print_table(("field", "value"), _facts(found), whole=("field",))
 
 
 def change(  # noqa: PLR0917
@@ -165,9 +167,13 @@ def change_of(
 
 
 def _put(wanted: dict[str, Any], name: str, value: Any) -> None:
+    """Raises ValueError where both a field and a key of it are given."""
     field, dot, key = name.partition(".")
+    known: Any = wanted.get(field, {} if dot else None)
+    if isinstance(known, dict) is not bool(dot):
+        raise ValueError(f"both {field} and a key of it are to change: give one of them")
     if dot:
-        wanted.setdefault(field, {})[key] = value
+        wanted[field] = {**known, key: value}
     else:
         wanted[field] = value
 

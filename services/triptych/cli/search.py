@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from triptych.cli.answers import print_answer
 from triptych.cli.pictures import check_pictures, print_picture
 from triptych.cli.show import DEFAULT_URL, console, explained, print_json
 from triptych.client import Client, ClientError
+from triptych.client.client import NO_PICTURE
 
 Url = Annotated[str, typer.Option(envvar="TRIPTYCH_URL", help="The gateway.")]
 Collection = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
@@ -240,9 +240,9 @@ def _print_pictures(
         try:
             picture = client.thumbnail(collection, hit["id"], 256)
         except ClientError as error:
-            if error.status != HTTPStatus.NOT_FOUND:  # it has no picture, or is gone
-                raise
-            continue
+            if error.status in NO_PICTURE:
+                continue
+            raise
         console.print(f"{number} {hit['id']}", markup=False, highlight=False)
         print_picture(picture)
 

@@ -34,9 +34,11 @@ class Gateway(Client):
         return found.pop(0) if isinstance(found, list) else found
 
     def thumbnail(self, _: str, item: str, size: int = 256) -> bytes:
-        """Of every item but one."""
+        """Of every item but two."""
         if item == "text":
             raise ClientError("item text has no image", 404)
+        if item == "broken":
+            raise ClientError("the image of broken can't be decoded", 422)
         return f"{item} {size}".encode()
 
 
@@ -94,6 +96,14 @@ def test_a_picture_is_shown_where_it_can_be(gateway, terminal):
     assert f":{base64.b64encode(b'owl 512').decode()}\x07" in shown
 
 
+def test_an_item_without_a_picture_is_shown_all_the_same(gateway, terminal):
+    """And that there is none is said."""
+    gateway.answers["GET", "zoo/items/text"] = DOCUMENT
+    result = run("show", "text", "-c", "zoo", "--picture")
+    assert "An owl." in result.stdout
+    assert (result.exit_code, result.stderr) == (2, "error: item text has no image\n")
+
+
 def test_where_no_picture_can_be_shown_that_is_said(gateway):
     """Not a picture, nor garbage."""
     gateway.answers["GET", "zoo/items/owl"] = DOCUMENT
@@ -104,8 +114,8 @@ def test_where_no_picture_can_be_shown_that_is_said(gateway):
 
 
 def test_pictures_of_hits(gateway, terminal):
-    """But for those that have none."""
-    hits = [{"id": name, "score": 1.0, "item": {}} for name in ("owl", "text")]
+    """But for those that have none, or one that can't be shown."""
+    hits = [{"id": name, "score": 1.0, "item": {}} for name in ("text", "broken", "owl")]
     answer = {"hits": hits, "total": {"value": 2, "relation": "eq"}, "took_ms": {"total": 1.0}}
     gateway.answers["POST", "zoo/search"] = answer
     shown = run("search", "owl", "-c", "zoo", "--pictures").stdout
@@ -123,9 +133,18 @@ def test_a_change():
         "source": None,
         "metadata": {"year": 2024, "code": "7", "old": None},
     }
-    for wrong, reason in (((None, None, [], []), "nothing"), ((None, None, ["x"], []), "not like")):
+    for wrong, reason in (
+        ((None, None, [], []), "nothing"),
+        ((None, None, ["x"], []), "not like"),
+        ((None, None, ["metadata=1", "metadata.year=2"], []), "both metadata and a key"),
+        ((None, None, ["metadata.year=2", 'metadata={"a": 1}'], []), "both metadata and a key"),
+        ((None, None, ["metadata.year=2"], ["metadata"]), "both metadata and a key"),
+        (("new", None, ["text.year=2"], []), "both text and a key"),
+    ):
         with pytest.raises(ValueError, match=reason):
             change_of(*wrong)
+    both = change_of(None, None, ["title=a", "title=b"], ["title"])
+    assert both == {"title": "b"}
 
 
 def test_a_change_is_sent(gateway):
