@@ -4,6 +4,7 @@ So both clients share one implementation, with its patience, its resumable uploa
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +19,32 @@ _T = TypeVar("_T")
 _END: Any = object()
 
 
+class _GivenUp(Exception):
+    """Nobody waits for what would be asked for next."""
+
+
+class _Call(Client):
+    """The client of one call, over the same connections. At an exception it is given up."""
+
+    def __init__(self, client: Client) -> None:
+        vars(self).update(vars(client))
+        self._given_up = threading.Event()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._given_up.set()
+
+    def _begin(self) -> None:
+        """Raises _GivenUp."""
+        if self._given_up.is_set():
+            raise _GivenUp
+
+
 def _awaited(
     method: Callable[Concatenate[Client, _P], _T],
 ) -> Callable[Concatenate["AsyncClient", _P], Awaitable[_T]]:
@@ -25,7 +52,8 @@ def _awaited(
 
     @wraps(method)
     async def call(self: "AsyncClient", /, *args: _P.args, **options: _P.kwargs) -> _T:
-        return await self.run(partial(method, self.client, *args, **options))
+        with _Call(self.client) as client:
+            return await self.run(partial(method, client, *args, **options))
 
     return call
 
@@ -39,14 +67,15 @@ def _iterated(
     async def call(
         self: "AsyncClient", /, *args: _P.args, **options: _P.kwargs
     ) -> AsyncIterator[_T]:
-        found = method(self.client, *args, **options)
-        try:
-            while (one := await self.run(partial(next, found, _END))) is not _END:
-                yield one
-        finally:
-            with suppress(ValueError):  # a thread still waits for the next one
-                if isinstance(found, Generator):
-                    found.close()
+        with _Call(self.client) as client:
+            found = method(client, *args, **options)
+            try:
+                while (one := await self.run(partial(next, found, _END))) is not _END:
+                    yield one
+            finally:
+                with suppress(ValueError):  # a thread still waits for the next one
+                    if isinstance(found, Generator):
+                        found.close()
 
     return call
 
@@ -55,7 +84,8 @@ class AsyncClient:
     """A connection to one gateway; ``async with AsyncClient(url) as client``.
 
     Its methods are those of ``Client``, to be awaited, or iterated over with ``async for``. A task
-    that is cancelled does not wait any longer; its request is answered all the same.
+    that is cancelled does not wait any longer: the request that is under way is answered all the
+    same, and no other is sent.
     """
 
     def __init__(self, url: str | None = None, *, parallel: int = 32, **options: Any) -> None:

@@ -184,8 +184,15 @@ class Client:
             collection: its name.
             path: of the archive, which is read as it is sent.
             name: what the archive is called; the ids of its items begin with it.
+
+        Raises:
+            ValueError: the path does not end like an archive.
+            OSError: it can't be read.
         """
-        kind = next(kind for end, kind in _ARCHIVE_TYPES.items() if path.name.lower().endswith(end))
+        kind = _ARCHIVE_TYPES.get(path.suffix.lower())
+        if kind is None:
+            known = ", ".join(_ARCHIVE_TYPES)
+            raise ValueError(f"{path.name!r} is no archive by its name: {known} are accepted")
         return self._submit(
             collection,
             body=lambda: _blocks(path),
@@ -635,6 +642,7 @@ class Client:
         Raises ClientError.
         """
         while True:
+            self._begin()
             if body is not None:
                 arguments["content"] = body()
             with self._explained():
@@ -646,11 +654,15 @@ class Client:
             raise ClientError(_detail(response), response.status_code)
         return response
 
+    def _begin(self) -> None:
+        """Called before each request; may raise, and nothing is sent."""
+
     def _events(self, batch: str) -> Iterator[BatchStatus]:
         """The events of one connection. While the gateway has no thread for it, ask now and then.
 
         Raises ClientError.
         """
+        self._begin()
         with (
             self._explained(),
             self._http.stream(

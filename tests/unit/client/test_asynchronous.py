@@ -3,8 +3,10 @@
 import asyncio
 import inspect
 import threading
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from triptych.client import AsyncClient, Client, ClientError
@@ -85,5 +87,52 @@ def test_who_is_cancelled_waits_no_longer(answers):
                 await asyncio.wait_for(client.limits(), 0.05)
             assert not answered.is_set()
             answered.set()
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("way", ["failures", "failure_pages"])
+def test_who_is_cancelled_asks_no_more(way: str):
+    """The request that was under way is answered; the one that would follow is not sent."""
+    asked, answer = threading.Event(), threading.Event()
+    requests: list[str] = []
+
+    def page(request: httpx.Request) -> httpx.Response:
+        requests.append(request.url.query.decode())
+        asked.set()
+        assert answer.wait(60)
+        more = {"after": str(len(requests))} if len(requests) < 3 else {}
+        return httpx.Response(200, json={"total": 3, "failures": [], **more})
+
+    async def read(client: AsyncClient) -> None:
+        if way == "failures":
+            await client.failures("b")
+        else:
+            async for _ in client.failure_pages("b"):
+                pass
+
+    async def ask() -> None:
+        async with AsyncClient("http://gateway") as client:
+            transport = httpx.MockTransport(page)
+            client.client._http = httpx.Client(base_url="http://gateway", transport=transport)
+            task = asyncio.create_task(read(client))
+            assert await asyncio.to_thread(asked.wait, 60)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            answer.set()
+            await asyncio.to_thread(client._threads.shutdown)
+
+    asyncio.run(ask())
+    assert requests == [""]
+
+
+def test_what_is_no_archive_is_said():
+    """As the other client says it."""
+
+    async def ask() -> None:
+        async with AsyncClient("http://gateway") as client:
+            with pytest.raises(ValueError, match="no archive"):
+                await asyncio.wait_for(client.submit_archive("c", Path("x.rar")), 60)
 
     asyncio.run(ask())

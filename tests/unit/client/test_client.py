@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -148,6 +149,14 @@ def test_a_batch_without_an_answer_is_sent_again_under_its_key(monkeypatch, tmp_
         assert len({key for key, _ in seen}) == 1
         client.submit_manifest("c", b"{}")
     assert len({key for key, _ in seen}) == 2
+
+
+def test_what_is_no_archive_by_its_name_is_not_sent():
+    """The endings that there are, are told."""
+    with connected(lambda _: httpx.Response(500)) as client:
+        for name in ("x.rar", "zip", "x"):
+            with pytest.raises(ValueError, match=r"no archive by its name: \.zip, \.tar"):
+                client.submit_archive("c", Path(name))
 
 
 def test_a_batch_is_given_up_at_last(monkeypatch):
