@@ -56,7 +56,10 @@ class Access:
 
     def path(self, given: str) -> Path:
         """A file or folder below a root, links resolved. Raises ValueError for any other."""
-        path = Path(given).expanduser().resolve()
+        try:
+            path = Path(given).expanduser().resolve()
+        except RuntimeError as error:  # an unknown user, or links in a circle
+            raise ValueError(f"{given!r} leads nowhere: {error}") from error
         if not any(path.is_relative_to(root) for root in self.roots):
             allowed = ", ".join(map(str, self.roots)) or "none; see triptych mcp --root"
             raise ValueError(f"{given!r} is not below a folder that may be read ({allowed})")
