@@ -1,11 +1,14 @@
 """What people do with the page, from dropping files to finding them."""
 
 import base64
+import re
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from triptych.cli.variations import mirrored_crop, second_half
 
@@ -230,6 +233,59 @@ def test_camera_and_microphone(page, stocked):
     expect(page.locator("#problem")).to_be_hidden()
 
 
+def test_more_may_be_tried_again(page, stocked):
+    """After a limit, and after a lost network; pages that are too old are at their end."""
+    gone = {"status": 400, "type": "urn:triptych:problem:cursor-expired", "title": "gone"}
+    answers = [
+        lambda route: route.fulfill(status=429, json={"title": "busy", "detail": "slower"}),
+        lambda route: route.abort("internetdisconnected"),
+        lambda route: route.fulfill(
+            json={"hits": hits[8:12], "cursor": "b", "total": total, "facets": {}}
+        ),
+        lambda route: route.fulfill(status=400, json=gone),
+    ]
+    hits: list[dict[str, Any]] = []
+    total = {"value": 16, "relation": "eq"}
+
+    def answer(route):
+        if route.request.post_data_json.get("cursor", "*") != "*":
+            answers.pop(0)(route)
+        else:
+            found = route.fetch().json()
+            hits.extend(found["hits"])
+            route.fulfill(json={**found, "hits": hits[:8], "cursor": "a"})
+
+    # No more is asked for by itself.
+    page.add_init_script("window.IntersectionObserver = class { observe() {} unobserve() {} }")
+    page.route("**/search", answer)
+    page.goto(f"/c/{stocked}?q=circle")
+    more = page.get_by_role("button", name="Show more")
+    for told in ("slower", "does not answer"):
+        more.click()
+        expect(page.locator("#problem")).to_contain_text(told)
+    more.click()
+    expect(page.locator(".hit")).to_have_count(12)
+    expect(page.locator("#problem")).to_be_hidden()
+    more.click()
+    expect(page.locator("#problem")).to_contain_text("too old by now")
+    expect(more).to_be_hidden()
+    assert answers == []
+
+
+def test_a_sound_that_does_not_know_its_length(page, stocked):
+    """Such as recordings of browsers: the waveform tells it."""
+    page.add_init_script(
+        "Object.defineProperty(HTMLMediaElement.prototype, 'duration', { get: () => Infinity })"
+    )
+    page.goto(f"/c/{stocked}/items/red-circle")
+    place = page.get_by_role("slider", name="Position in the sound of red-circle")
+    expect(place).to_have_attribute("aria-valuemax", re.compile("[1-9]"))
+    place.click()
+    seconds = page.locator(".player audio").evaluate("one => one.currentTime")
+    assert 0 < seconds < int(place.get_attribute("aria-valuemax"))
+    expect(page.locator(".player .time")).to_have_text(re.compile(r"^0:0\d$"))
+
+
 def test_what_is_no_picture_says_so(page, stocked, shot):
     """A text as such, one that is called a picture, and 2 GB."""
     page.goto(f"/c/{stocked}")
@@ -259,6 +315,86 @@ def test_a_batch_that_fails_altogether_says_why(page, collection, shot):
     page.get_by_role("button", name="Try the failed ones again").click()
     page.wait_for_url(lambda url: url != first)
     expect(page.locator(".failures")).to_contain_text("fake", timeout=60_000)
+
+
+def test_a_paused_upload_can_be_cancelled(page, collection):
+    """At once; the gateway is told."""
+    page.goto(f"/c/{collection}/upload")
+    held = []
+    page.route(
+        "**/v1/uploads/*",
+        lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_(),
+    )
+    drop(page, {"a.png": 20 * 2**20})
+    while not held:
+        page.wait_for_timeout(50)
+    page.get_by_role("button", name="Pause").click()
+    held.pop().continue_()
+    bar = page.get_by_label("Sending a.png")
+    while not bar.evaluate("one => one.value"):
+        page.wait_for_timeout(50)
+    with page.expect_request(lambda one: one.method == "DELETE"):
+        page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alert")).to_have_text("Cancelled: nothing of it was added.")
+    assert held == []
+
+
+@pytest.fixture
+def watched(page, api, stocked):
+    """The page of a batch that runs for ever; what is asked for, of events and of its state."""
+    (batch,) = api.get("/v1/batches", params={"collection": stocked}).json()["batches"]
+    address = f"/batches/{batch['batch']}"
+    events: list[Route] = []
+    looks: list[Route] = []
+
+    def answer(route):
+        if route.request.url.endswith("/events"):
+            events.append(route)
+        elif "/v1/" in route.request.url:
+            looks.append(route)
+        else:
+            found = route.fetch()
+            text = found.text().replace("&#34;done&#34;", "&#34;running&#34;", 1)
+            route.fulfill(response=found, body=text)
+
+    page.route(re.compile(f"{address}(/events)?$"), answer)
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    page.goto(address)
+    while not events:
+        page.wait_for_timeout(50)
+    return SimpleNamespace(batch=batch, events=events, looks=looks)
+
+
+def lose(page: Page, events: list[Route]) -> None:
+    """Lose the events of a batch, and wait until the page knows."""
+    events.pop().abort()
+    page.evaluate("fetch('/healthz').then((answer) => answer.text())")
+
+
+def test_a_batch_that_is_gone_is_not_asked_for_again(page, watched):
+    """The answer does not change."""
+    lose(page, watched.events)
+    page.clock.run_for(2000)
+    while not watched.looks:
+        page.wait_for_timeout(50)
+    watched.looks.pop().fulfill(status=404, json={"title": "Not found", "detail": "no such batch"})
+    expect(page.get_by_role("alert")).to_have_text("no such batch")
+    page.clock.run_for(60_000)
+    page.evaluate("fetch('/healthz').then((answer) => answer.text())")
+    assert watched.looks == []
+
+
+def test_a_batch_is_watched_in_one_way(page, watched):
+    """By its events once there are any again, and by looking only until then."""
+    lose(page, watched.events)
+    page.route("**/pause", lambda route: route.fulfill(json={**watched.batch, "state": "paused"}))
+    page.get_by_role("button", name="Pause").click()
+    while not watched.events:
+        page.wait_for_timeout(50)
+    page.clock.run_for(60_000)
+    page.evaluate("fetch('/healthz').then((answer) => answer.text())")
+    assert watched.looks == []
 
 
 def test_a_lost_network_resumes_an_upload(page, collection, shapes):

@@ -28,24 +28,34 @@ export class Batch {
 
   watch() {
     if (this.source) return;
+    clearTimeout(this.timer);
     this.source = new EventSource(`/v1/batches/${this.id}/events`);
     this.source.addEventListener("state", (event) => this.show(JSON.parse(event.data)));
     this.source.addEventListener("error", () => {
       // The end of the stream is an error to the browser, too; and there may be no room for another one.
       this.source.close();
       this.source = undefined;
-      if (!this.over) this.timer = setTimeout(() => this.look(), LOOK);
+      this.later();
     });
+  }
+
+  /** Look after a while, unless there are events again, which tell more. */
+  later() {
+    clearTimeout(this.timer);
+    if (!this.over && !this.source) this.timer = setTimeout(() => this.look(), LOOK);
   }
 
   async look() {
     try {
-      this.show(await json(`/v1/batches/${this.id}`));
+      const state = await json(`/v1/batches/${this.id}`);
+      if (this.source) return;
+      this.show(state);
       this.problem.hidden = true;
     } catch (error) {
       this.fail(error);
+      if (error.status === 404) return;
     }
-    if (!this.over) this.timer = setTimeout(() => this.look(), LOOK);
+    this.later();
   }
 
   fail(error) {

@@ -156,15 +156,17 @@ async function more() {
     const body = { ...bodyOf(state, parts.entries, limit), cursor: answer.cursor, facets: [] };
     const next = await send(body, mine?.signal);
     if (mine !== asking) return;
+    fail("");
     const first = next.hits[0]?.id;
     answer = { ...answer, cursor: next.cursor, hits: [...answer.hits, ...next.hits] };
     append(next.hits);
     showCount();
     if (document.activeElement === button && first) cards.get(first)?.element.querySelector("a").focus();
   } catch (error) {
-    if (error.name === "AbortError") return;
-    fail(error.type === "urn:triptych:problem:cursor-expired" ? "These pages are too old by now: search again." : explain(error));
-    answer.cursor = undefined;
+    if (error.name === "AbortError" || mine !== asking) return;
+    const expired = error.type === "urn:triptych:problem:cursor-expired";
+    if (expired) answer.cursor = undefined; // else it may be tried again
+    fail(expired ? "These pages are too old by now: search again." : explain(error));
   } finally {
     button.disabled = false;
     button.hidden = !answer?.cursor;

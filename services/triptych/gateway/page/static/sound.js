@@ -27,7 +27,8 @@ export function player(collection, id, name, digest = "") {
   const clock = el("span", { class: "time" });
   let wave = null;
 
-  const length = () => sound.duration || wave?.duration || 0;
+  // Of what browsers record, the browser says that it is endless.
+  const length = () => [sound.duration, wave?.duration].find((one) => one > 0 && Number.isFinite(one)) ?? 0;
   const show = () => {
     const at = sound.currentTime;
     canvas.setAttribute("aria-valuemax", Math.round(length()));

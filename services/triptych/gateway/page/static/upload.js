@@ -84,7 +84,7 @@ class Job {
     this.bar = el("progress", { max: this.blob.size, value: 0, "aria-label": `Sending ${name}` });
     this.text = el("p", { class: "counts", role: "status" }, "beginning");
     this.pause = el("button", { type: "button", onclick: () => this.toggle() }, "Pause");
-    this.stop = el("button", { type: "button", onclick: () => this.stopper.abort() }, "Cancel");
+    this.stop = el("button", { type: "button", onclick: () => this.cancel() }, "Cancel");
     this.body = el("div", { class: "batch" }, this.bar, this.text, el("p", { class: "actions" }, this.pause, this.stop));
     jobs.prepend(el("li", { class: "card" }, el("h2", {}, name), this.body));
   }
@@ -98,6 +98,11 @@ class Job {
       this.say("paused");
     }
     this.pause.textContent = this.resume ? "Go on" : "Pause";
+  }
+
+  cancel() {
+    this.stopper.abort();
+    this.resume?.(); // a paused upload waits at its gate, and hears of nothing else
   }
 
   say(text) {
