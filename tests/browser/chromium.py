@@ -15,7 +15,7 @@ SETTING = "TRIPTYCH_TEST_CHROMIUM"
 NAMES = ("chromium", "google-chrome", "chromium-browser", "google-chrome-stable")
 FLAGS = (
     "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--disable-quic",
+    "--disable-sync", "--no-first-run", "--disable-quic", "--no-proxy-server",
 )  # fmt: skip
 """It talks to nobody but the gateway."""
 _SECONDS = 600

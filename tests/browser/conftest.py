@@ -19,6 +19,8 @@ from triptych.local import Stack, StackOptions, running_stack
 expect.set_options(timeout=60_000)  # a busy machine takes its time
 SHOTS = Path(__file__).parent / "screenshots"
 SCRIPT = Path(__file__).parent / "testing.js"
+ELSEWHERE = "192.0.2.1"
+"""This machine, which the browser takes for another one."""
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +96,8 @@ def browser() -> Iterator[Browser]:
     path = chromium.find()
     with sync_playwright() as driver:
         devices = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-        flags = [*chromium.flags(), *devices]
+        elsewhere = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"
+        flags = [*chromium.flags(), *devices, elsewhere]
         started = driver.chromium.launch(executable_path=path, args=flags)
         yield started
         started.close()

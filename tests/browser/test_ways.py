@@ -6,10 +6,12 @@ from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from browser.conftest import ELSEWHERE
 from triptych.cli.variations import mirrored_crop, second_half
 
 TYPES = {".png": "image/png", ".wav": "audio/wav", ".txt": "text/plain"}
@@ -284,6 +286,28 @@ def test_a_sound_that_does_not_know_its_length(page, stocked):
     seconds = page.locator(".player audio").evaluate("one => one.currentTime")
     assert 0 < seconds < int(place.get_attribute("aria-valuemax"))
     expect(page.locator(".player .time")).to_have_text(re.compile(r"^0:0\d$"))
+
+
+def test_plain_http_from_elsewhere(page, site, stocked):
+    """Everything works but what browsers give to nobody there, which is said."""
+    page.goto(f"http://{ELSEWHERE}:{urlsplit(site.gateway_url).port}/c/{stocked}")
+    assert not page.evaluate("isSecureContext")
+    settled(page)
+    box = page.get_by_label("Words").first
+    box.fill("hexagon")
+    expect(page.locator(".hit mark").first).to_have_text("hexagon")
+    box.press("Enter")
+    page.reload()
+    page.get_by_role("checkbox", name="red", exact=False).check()
+    expect(page.locator("#count")).to_have_text("4 items")
+    page.go_back()
+    expect(page.locator("#count")).to_have_text("16 items")
+    for name, what in (("Camera", "camera"), ("Record", "microphone"), ("Near here", "place")):
+        page.locator("#filters").evaluate("one => { one.open = true; }")
+        page.get_by_role("button", name=name).click()
+        expect(page.locator("#problem")).to_have_text(
+            f"Browsers give the {what} only to pages over HTTPS."
+        )
 
 
 def test_what_is_no_picture_says_so(page, stocked, shot):

@@ -41,6 +41,9 @@ export const idPath = (id) => id.split("/").map(encodeURIComponent).join("/");
 
 export const itemPath = (collection, id, rest = "") => inCollection(collection, `/items/${idPath(id)}${rest}`);
 
+/** What browsers keep from pages that came over plain HTTP, unless from this machine. */
+export const needsHttps = (what) => `Browsers give the ${what} only to pages over HTTPS.`;
+
 /** What went wrong, in words that help. */
 export function explain(error) {
   if (error instanceof Problem) {

@@ -1,5 +1,6 @@
 // Pictures and sounds of the query: from files, by dropping and pasting, camera and microphone.
 
+import { needsHttps } from "./api.js";
 import { byId, el, size } from "./dom.js";
 
 const MOST = 8;
@@ -50,8 +51,6 @@ export class Parts {
         this.add([...event.clipboardData.files]);
       }
     });
-    const media = navigator.mediaDevices;
-    byId("camera").disabled = byId("record").disabled = !media;
     byId("camera").addEventListener("click", () => this.camera());
     byId("record").addEventListener("click", () => this.record());
   }
@@ -165,6 +164,7 @@ export class Parts {
 }
 
 function refused(what, error) {
+  if (!isSecureContext) return needsHttps(what);
   return error.name === "NotAllowedError"
     ? `The browser was not allowed to use the ${what}.`
     : `There is no ${what} that can be used: ${error.message}`;

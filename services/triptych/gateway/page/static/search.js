@@ -1,6 +1,6 @@
 // The search page: asks while one types, re-ranks while one weighs, and keeps its state in the address.
 
-import { ask, explain, inCollection, json, Problem } from "./api.js";
+import { ask, explain, inCollection, json, needsHttps, Problem } from "./api.js";
 import { byId, count, debounced, el, plural } from "./dom.js";
 import { card, contributionsOf } from "./hits.js";
 import { Parts } from "./parts.js";
@@ -30,6 +30,7 @@ let cards = new Map();
 let weights = weightsOf(state); // by which the hits on the screen were scored
 let asking = null;
 let typed = false;
+let keys = 0;
 
 const parts = new Parts({ changed: () => go("push"), failed: fail, limit: QUERY_BYTES });
 
@@ -109,10 +110,13 @@ function go(history) {
   search();
 }
 
+/** Unique in the history of this tab, which outlives the page. */
+const newKey = () => `${performance.timeOrigin}-${(keys += 1)}`;
+
 function note(how) {
   const query = writeState(state);
   const address = location.pathname + (query ? `?${query}` : "");
-  const key = how === "push" ? crypto.randomUUID() : (window.history.state?.key ?? crypto.randomUUID());
+  const key = (how !== "push" && window.history.state?.key) || newKey();
   kept.set(key, [...parts.entries]);
   if (how === "push") window.history.pushState({ key, files: parts.entries.length }, "", address);
   else window.history.replaceState({ key, files: parts.entries.length }, "", address);
@@ -338,7 +342,7 @@ byId("here").addEventListener("click", () => {
       byId("near").value = `${coords.latitude.toFixed(4)}, ${coords.longitude.toFixed(4)}, 10`;
       go("push");
     },
-    (error) => fail(`The browser does not tell where this is: ${error.message}`),
+    (error) => fail(isSecureContext ? `The browser does not tell where this is: ${error.message}` : needsHttps("place")),
   );
 });
 
