@@ -43,7 +43,7 @@ def delete_matching(
     conditions: Sequence[Condition | Group],
     numbers: Callable[[int], int],
 ) -> Deleted:
-    """Delete up to ``MOST`` items, as they are now.
+    """Delete up to ``MOST`` items, but for those that change meanwhile.
 
     Args:
         index: of the collection.
@@ -57,20 +57,28 @@ def delete_matching(
     """
     identity = index.identity(collection)
     index.refresh(collection)  # else those that were deleted just now are found again
-    listing = Listing(conditions, sort=[Sort("id")], limit=MOST, fields=("id",))
+    listing = Listing(conditions, sort=[Sort("id")], limit=MOST, fields=("id", "sequence"))
     page = index.list(collection, listing)
-    fetched = index.fetch(collection, [one["id"] for one in page.documents])
-    found = {item: one for item, one in fetched.items() if not is_tombstone(one.document)}
+    listed = {one["id"]: one["sequence"] for one in page.documents}
+    fetched = index.fetch(collection, listed)
+    there = {item: one for item, one in fetched.items() if not is_tombstone(one.document)}
+    # What was changed since it was listed may no longer be what the filter finds.
+    found = {item: one for item, one in there.items() if one.document["sequence"] == listed[item]}
+    more = page.last is not None or len(found) < len(there)
     if not found:
-        return Deleted(0, more=False)
+        return Deleted(0, more)
     first = numbers(len(found))
     buried = [
         Versioned(tombstone(item, number, entry.document), number)
         for number, (item, entry) in enumerate(found.items(), start=first)
     ]
-    for outcome in index.bulk(collection, buried, identity=identity):
+    outcomes = index.bulk(collection, buried, identity=identity)
+    result = {outcome.id: outcome.result for outcome in outcomes}
+    deleted = [one for one in buried if result[one.document["id"]] == "written"]
+    # Whoever asks again does not find these, even if others were refused.
+    bury_beside(index, collection, deleted)
+    for outcome in outcomes:
         if outcome.result == "refused":
             reason = outcome.reason
             raise IndexUnavailable(f"the index does not take a deletion: {reason}")
-    bury_beside(index, collection, buried)
-    return Deleted(len(found), more=page.last is not None)
+    return Deleted(len(deleted), more or len(deleted) < len(buried))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 import structlog
 
-from triptych.core.errors import MediaError, NotFound, Unavailable
+from triptych.core.errors import IndexUnavailable, MediaError, NotFound, Unavailable
 from triptych.core.gallery import Gallery
 from triptych.core.item import Item, Modality
 from triptych.core.settings import Settings
@@ -705,13 +705,18 @@ class Engine:
         Raises:
             InvalidInput: naming the field; also for an empty filter.
             NotFound: no collection of that name.
+            IndexUnavailable: some of them may be deleted; ask again.
         """
         from triptych.engine import deleting
         from triptych.engine.asking import search_request
 
         asked = search_request(filter=wanted).filter if isinstance(wanted, Mapping) else wanted
         conditions = deleting.conditions_of(self.searcher, collection, asked)
-        deleted = deleting.delete_matching(self.index, collection, conditions, self.clock.next)
+        try:
+            deleted = deleting.delete_matching(self.index, collection, conditions, self.clock.next)
+        except IndexUnavailable:  # some of them may be deleted
+            self.store.write_document(THINNED, collection, b"")
+            raise
         if deleted.deleted:
             self.store.write_document(THINNED, collection, b"")
         return deleted

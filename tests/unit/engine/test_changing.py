@@ -2,10 +2,12 @@
 
 import pytest
 
-from triptych.core.errors import InvalidInput, NotFound, StoreUnavailable
+from triptych.core.errors import IndexUnavailable, InvalidInput, NotFound, StoreUnavailable
 from triptych.engine import Engine, deleting
 from triptych.engine.deleting import Deleted
+from triptych.index.model import Outcome
 from triptych.ingest.changing import LINKS
+from triptych.ingest.collecting import THINNED
 from unit.engine.test_details import photo, song
 
 SENT = {
@@ -192,6 +194,63 @@ def test_items_are_deleted_by_a_filter(engine, monkeypatch):
     with pytest.raises(NotFound):
         engine.item("c", "n4")
     assert [one.id for one in engine.holdings("c").items] == ["both"]
+
+
+@pytest.fixture
+def numbered(engine, monkeypatch):
+    """The engine with four items more, three of which are deleted at once."""
+    monkeypatch.setattr(deleting, "MOST", 3)
+    lines = [{"id": f"n{n}", "text": f"number {n}", "tags": ["many"]} for n in range(4)]
+    assert engine.add("c", lines, progress=False).failed == 0
+    return engine
+
+
+def test_two_who_delete_at_once_both_hear_of_what_is_left(numbered, monkeypatch):
+    """Though the other one was faster with all that was listed."""
+
+    def late(collection, ids):
+        for item in ids:
+            numbered.delete_item(collection, item)
+        return fetch(collection, ids)
+
+    fetch = numbered.index.fetch
+    monkeypatch.setattr(numbered.index, "fetch", late)
+    assert numbered.delete_items("c", {"tags": "many"}) == Deleted(0, more=True)
+    assert numbered.delete_items("c", {"tags": "many"}) == Deleted(0, more=False)
+
+
+@pytest.mark.parametrize("step", ["fetch", "bulk"])
+def test_what_changes_while_it_is_being_deleted_stays(numbered, monkeypatch, step):
+    """It may not be what the filter finds; the next call looks again."""
+
+    def late(*arguments, **more):
+        monkeypatch.setattr(numbered.index, step, real)
+        change(numbered, "n0", tags=["few"])
+        return real(*arguments, **more)
+
+    real = getattr(numbered.index, step)
+    monkeypatch.setattr(numbered.index, step, late)
+    monkeypatch.setattr(deleting, "MOST", 9)
+    assert numbered.delete_items("c", {"tags": "many"}) == Deleted(3, more=True)
+    assert numbered.delete_items("c", {"tags": "many"}) == Deleted(0, more=False)
+    assert numbered.item("c", "n0")["tags"] == ["few"]
+
+
+def test_a_deletion_that_is_refused_keeps_no_other_from_its_end(numbered, monkeypatch):
+    """They go from other indexes, too, and so do their media: nobody finds them again."""
+
+    def but_one(collection, documents, *, identity=None):
+        kept = [one for one in documents if one.document["id"] != "n1"]
+        outcomes = bulk(collection, kept, identity=identity)
+        return [Outcome("n1", "refused", "no room"), *outcomes]
+
+    bulk, buried = numbered.index.bulk, []
+    monkeypatch.setattr(numbered.index, "bulk", but_one)
+    monkeypatch.setattr(deleting, "bury_beside", lambda _, __, ones: buried.extend(ones))
+    with pytest.raises(IndexUnavailable, match="no room"):
+        numbered.delete_items("c", {"tags": "many"})
+    assert [one.document["id"] for one in buried] == ["n0", "n2"]
+    assert [one.name for one in numbered.store.documents(THINNED)] == ["c"]
 
 
 @pytest.mark.parametrize(
