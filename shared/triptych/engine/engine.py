@@ -403,6 +403,7 @@ class Engine:
             NotFound: there is no such item.
             InvalidInput: nothing would be left of the item, or the change can't be made.
             MediaError: its new text can't be used.
+            Conflict: others change the item all the time.
             StoreUnavailable, IndexUnavailable: nothing is accepted.
         """
         change = change if isinstance(change, ItemChange) else ItemChange.model_validate(change)
