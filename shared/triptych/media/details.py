@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from triptych.core.instants import has_date, microseconds, zone_of
+from triptych.core.marks import bounded
 
 Found = Mapping[str, Any]
 """Values by field as a reader found them: strings, lists of them, numbers. A moment is ISO 8601,
@@ -127,7 +128,7 @@ def shown(value: Any) -> str:
     """A string without what can't be seen, in NFC."""
     if not isinstance(value, str):
         return ""
-    return unicodedata.normalize("NFC", _UNSEEN.sub(" ", value[: 2 * TEXT]))
+    return unicodedata.normalize("NFC", bounded(_UNSEEN.sub(" ", value[: 2 * TEXT])))
 
 
 def text(value: Any) -> str | None:

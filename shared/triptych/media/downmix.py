@@ -69,14 +69,15 @@ class Downmix:
         energies = products.diagonal()
         loudness = np.where(self._weights > 0, 2 * energies, energies)
         kept: list[int] = []
+        all_of_them = 0.0
         for channel in np.argsort(-loudness, kind="stable"):
             with_each = products[channel, kept]
-            all_of_them = products[np.ix_(kept, kept)].sum()
             if (
-                with_each.sum() >= _OPPOSITE * np.sqrt(energies[channel] * all_of_them)
+                with_each.sum() >= _OPPOSITE * np.sqrt(energies[channel] * max(all_of_them, 0.0))
                 and (with_each >= _OPPOSITE * np.sqrt(energies[channel] * energies[kept])).all()
             ) or not kept:
                 kept.append(channel)
+                all_of_them += float(energies[channel]) + 2 * float(with_each.sum())
         weights = np.zeros_like(self._mean)
         weights[kept] = 1 / len(kept)
         return weights

@@ -22,6 +22,8 @@ _OTHER_FRAMES = frozenset({0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(
 _MOST_SEGMENTS = 2**17
 _MOST_SCANS = 500
 """Programs write about ten; each takes few bytes, but a pass over all pixels."""
+_MOST_IN_SCAN = 4
+"""Channels of a scan (ITU-T T.81, B.2.3)."""
 _COEFFICIENTS = 64
 _DEPTH = 8
 
@@ -137,6 +139,8 @@ def _is_detailed(data: bytes, scans: list[Segment], channels: int) -> bool:
         if len(body) < 4 or len(body) < 4 + 2 * body[0]:  # noqa: PLR2004
             continue
         first, last, bits = body[1 + 2 * body[0] : 4 + 2 * body[0]]
+        if body[0] > _MOST_IN_SCAN or last >= _COEFFICIENTS:  # no scan of a JPEG
+            continue
         if bits & 15 == 0:
             for name in body[1 : 1 + 2 * body[0] : 2]:
                 channel = names.setdefault(name, len(names))

@@ -90,12 +90,14 @@ def read_png(data: bytes) -> Png:
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Type and content of each chunk; the last may be cut."""
+    """Type and content of each chunk up to the end of the picture; the last may be cut."""
     at, view = len(SIGNATURE), memoryview(data)
     while at + _FRAME <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         at += 8
         yield kind, view[at : min(at + length, len(data))]
+        if kind == b"IEND":
+            return
         at += length + 4
 
 
@@ -142,9 +144,9 @@ def grey_key(data: bytes) -> int | None:
 
     OpenCV makes such a value transparent in colour pictures, but not in grey ones.
     """
-    bits = 8
+    bits = 0
     for kind, body in png_chunks(data) if data.startswith(SIGNATURE) else ():
-        if kind == b"IHDR":
+        if kind == b"IHDR" and not bits:  # the first counts, which was read without an error
             bits = body[8]
         elif kind == b"tRNS" and len(body) == 2:  # noqa: PLR2004
             value = int.from_bytes(body)

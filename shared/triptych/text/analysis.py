@@ -326,9 +326,13 @@ def _of_characters(run: str) -> Iterator[Placed]:
             yield Placed(at, at + 2, run[at : at + 2], (), (), (one_form[at : at + 2],))
 
 
-@lru_cache(16_384)
 def _of_letters(word: str, languages: tuple[str, ...]) -> tuple[Placed, ...]:
-    """A word and its parts, by their places in it."""
+    """A word and its parts, by their places in it. What is no usual word is not remembered."""
+    return (_of_word if len(word) <= LONGEST else _of_word.__wrapped__)(word, languages)
+
+
+@lru_cache(16_384)
+def _of_word(word: str, languages: tuple[str, ...]) -> tuple[Placed, ...]:
     plain, others = _parted(word), _distinct(map(_plain_form, _spelt(word).others))
     others = tuple(form for form in others if form not in plain)
     stems = _index_stems(word, languages)
@@ -372,8 +376,13 @@ def _label(word: str) -> str:
     return word[_article(word) :].lower()[:LONGEST]
 
 
-@lru_cache(16_384)
 def _counts(word: str, stop: frozenset[str]) -> bool:
+    """Whether a word is no stop word; none of these is long."""
+    return len(word) > LONGEST or _is_counted(word, stop)
+
+
+@lru_cache(16_384)
+def _is_counted(word: str, stop: frozenset[str]) -> bool:
     return folded(word[_article(word) :]) not in stop
 
 

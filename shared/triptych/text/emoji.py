@@ -2,17 +2,23 @@
 
 import re
 import unicodedata
-from functools import cache
+from functools import lru_cache
 
+_LONG = 16
 _WORDS = re.compile(r"[^\W_]+")
 
 
-@cache
 def name(sequence: str) -> tuple[str, ...]:
     """The words of the English name of an emoji, in small letters.
 
-    Of a sequence that has no name, those of what it is made of.
+    Of a sequence that has no name, those of what it is made of. A long one has none, and is not
+    remembered: senders can make up any number of them.
     """
+    return (_name if len(sequence) <= _LONG else _name.__wrapped__)(sequence)
+
+
+@lru_cache(8192)
+def _name(sequence: str) -> tuple[str, ...]:
     from emoji import EMOJI_DATA
 
     known = EMOJI_DATA.get(sequence) or EMOJI_DATA.get(f"{sequence}\ufe0f")

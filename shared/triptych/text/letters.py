@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from triptych.core.marks import bounded
+
 _SIGNS = str.maketrans(dict.fromkeys("‘’‛ʹʻʼʽʾʿˈ′`׳״", "'") | {"\u2010": "-"})
 _ACUTE = " \u0301"
 """What an acute accent that stands alone (´) is in NFKC; it is typed for an apostrophe, too."""
@@ -24,7 +26,7 @@ def normal(text: str) -> str:
     if text.isascii():
         return text.replace("`", "'")
     shown = _shapeless().sub(_shown, text) if _shapeless().search(text) else text
-    return unicodedata.normalize("NFKC", shown).replace(_ACUTE, "'").translate(_SIGNS)
+    return unicodedata.normalize("NFKC", bounded(shown)).replace(_ACUTE, "'").translate(_SIGNS)
 
 
 def _shown(match: Any) -> str:

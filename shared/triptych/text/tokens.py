@@ -141,7 +141,7 @@ def _pieces(pattern: Any, text: str, offset: int) -> Iterator[Piece]:
 
 @cache
 def _token() -> Any:
-    """Time is linear: each part is possessive."""
+    """Time is linear: parts are possessive, and numbers bounded, since any group may begin one."""
     import regex
 
     return regex.compile(
@@ -149,7 +149,7 @@ def _token() -> Any:
         (?P<emoji> \p{{Extended_Pictographic}}(?:\u200D\p{{Extended_Pictographic}})*+
             (?:[\U000E0020-\U000E007E]++\U000E007F)?+ | \p{{Regional_Indicator}}{{2}} )
         | (?<![\w.,]) (?P<number>
-            \d{{1,3}}(?P<group>[.,'\ ])\d{{3}}(?:(?P=group)\d{{3}})*+
+            \d{{1,3}}(?P<group>[.,'\ ])\d{{3}}(?:(?P=group)\d{{3}}){{0,8}}+
             (?:(?!(?P=group))(?P<point>[.,])\d++)?+
             | \d++(?P<point>[.,])\d++ ) (?!\w|[.,'\-/_@&]\w)
         | (?:(?<![\w.@\#&/\\-])(?P<before>[@\#.])(?=[^\W_]))?+

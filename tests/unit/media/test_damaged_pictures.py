@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 from triptych.core.errors import MediaError
 from triptych.media.header import read_header
 from triptych.media.image import Picture, read_image
+from triptych.media.jpeg import Segment, _is_detailed
 from unit.media.files import distance, interlaced_png, png_chunk, png_of_row, swapped_profile, tiff
 
 LOSSY = 1.8
@@ -268,3 +269,21 @@ def test_rows_are_there_whatever_their_checksum_says(picture, encode):
     found = read(bytes(data))
     assert distance(found.pixels, np.asarray(picture)) == 0
     assert not found.notes
+
+
+@pytest.mark.parametrize("junk", [b"\0" * 4, b"\0" * 13])
+def test_what_stands_behind_the_end_of_a_png_does_not_count(junk):
+    """Such as another header."""
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    whole = cv2.imencode(".png", grey)[1].tobytes()
+    behind = whole + png_chunk(b"IHDR", junk) + png_chunk(b"tRNS", b"\0\7")
+    assert np.array_equal(read(behind).pixels, read(whole).pixels)
+
+
+def test_a_scan_of_more_channels_than_there_are_says_nothing_of_detail():
+    """And takes no time."""
+    body = bytes([255]) + bytes(range(255)) * 2 + bytes([0, 63, 0])
+    scan = Segment(0xDA, 0, len(body))
+    assert not _is_detailed(body, [scan], 3)
+    right = bytes([3, 1, 0, 2, 0, 3, 0, 0, 63, 0])
+    assert _is_detailed(right, [Segment(0xDA, 0, len(right))], 3)

@@ -342,6 +342,12 @@ def test_hostile_strings():
     assert clean({"caption": "OLYMPUS DIGITAL CAMERA         "}) == {}
 
 
+def test_letters_with_thousands_of_accents():
+    """To sort them for each of these tags would take many minutes."""
+    tags = [f"{number}" + "\u0301\u0327" * 20_000 for number in range(250)]
+    assert len(clean({"tags": tags})["tags"]) == 250
+
+
 @pytest.mark.parametrize(
     "packet",
     [

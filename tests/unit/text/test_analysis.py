@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.stem.snowball import SnowballStemmer
 
+from triptych.text import emoji
 from triptych.text.analysis import (
     SNOWBALL,
+    _is_counted,
+    _of_word,
     analyse,
     asked,
     only_stop_words,
@@ -21,8 +24,9 @@ from triptych.text.analysis import (
     terms,
     worded,
 )
-from triptych.text.letters import _simplified, aligned, unified, unified_stem
+from triptych.text.letters import _simplified, aligned, normal, unified, unified_stem
 from triptych.text.stop_words import STOP_WORDS
+from triptych.text.tokens import tokens
 
 LANGUAGES = st.sampled_from([None, "nb", "ja", "xx", *sorted(SNOWBALL)])
 
@@ -283,6 +287,24 @@ def test_nothing_is_too_odd_to_be_analysed(text, language):
     assert plain_words(text) == [word for place in placed(text) for word in place.plain]
     assert all(word.stems or word.plain or word.label for word in asked(text, language))
     assert all(stems for _, stems in worded(text, language))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["123 " * 200_000 + "1234x", "a" + ("\u0301\u0327" * 128 + "\u200b") * 3000],
+    ids=["numbers that go on and on", "marks between what can't be seen"],
+)
+def test_nobody_waits_for_odd_texts(text):
+    """They would take many minutes."""
+    assert list(tokens(normal(text)))
+
+
+def test_what_senders_make_up_is_not_remembered():
+    """Any number of long words and long chains of emoji can be made up."""
+    known = (_of_word.cache_info(), _is_counted.cache_info(), emoji._name.cache_info())
+    for number in range(3):
+        analyse(f"{'x' * 1000}{number} " + "\u200d".join("🐶🐱🐭🐹" * 5 + "🐰" * number))
+    assert (_of_word.cache_info(), _is_counted.cache_info(), emoji._name.cache_info()) == known
 
 
 @settings(max_examples=500)
