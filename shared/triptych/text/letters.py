@@ -15,7 +15,11 @@ _ACUTE = " \u0301"
 
 # What has no shape of its own: soft hyphens, joiners, bidi marks, variation selectors, frames of
 # keycaps. Of an emoji only what makes it another one stays: 👩‍🚀 is joined, 👍🏽 is a 👍.
-_PICTOGRAPH = r"\p{Extended_Pictographic}[\uFE0E\uFE0F\U0001F3FB-\U0001F3FF]*+"
+# Only what may have a colour of skin loses it: ™ is a pictograph, too, and TM in NFKC.
+_PICTOGRAPH = (
+    r"(?:\p{Emoji_Modifier_Base}[\uFE0E\uFE0F\U0001F3FB-\U0001F3FF]*+"
+    r"|\p{Extended_Pictographic}[\uFE0E\uFE0F]*+)"
+)
 _STYLE = str.maketrans(dict.fromkeys(["\ufe0e", "\ufe0f", *map(chr, range(0x1F3FB, 0x1F400))], ""))
 
 _TRANSCRIBED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nltk.stem.snowball import SnowballStemmer
 
@@ -309,6 +309,7 @@ def test_what_senders_make_up_is_not_remembered():
 
 @settings(max_examples=500)
 @given(st.one_of(ODD, st.text(max_size=60)).filter(str.isprintable))
+@example("™🏽1")
 def test_normal_forms_are_one(text):
     """However it was typed, or saved."""
     forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFKC", "NFKD")]
