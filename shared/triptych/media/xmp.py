@@ -9,14 +9,14 @@ from contextlib import suppress
 from typing import Any
 from xml.parsers import expat
 
-from triptych.media.details import camera_of
+from triptych.media.details import camera_of, first_moment
 
 MOST_BYTES = 2**20
 _DEEPEST = 64
 _MOST_VALUES = 2000
 _MOST_CHARS = 2**16
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_DESCRIPTION = f"{_RDF} Description"
+_ROOT, _DESCRIPTION = f"{_RDF} RDF", f"{_RDF} Description"
 _LANGUAGE = "http://www.w3.org/XML/1998/namespace lang"
 _SPACES = {
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -40,7 +40,7 @@ _NAMES = {
 }
 _DATES = ("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate")
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d.*)?)?)?", re.DOTALL)
-_DEGREES = re.compile(r"(\d{1,3}),(\d{1,2})(?:,(\d{1,2})|(\.\d{1,12}))?([NSEW])")
+_DEGREES = re.compile(r"(\d{1,3}),(\d{1,2})(?:,(\d{1,2})|(\.\d{1,20}))?([NSEW])")
 
 
 class _Enough(Exception):
@@ -64,7 +64,7 @@ class _Reader:
         self._text.clear()
         self._chars = 0
         self._is_default = attributes.get(_LANGUAGE) == "x-default"
-        if name == _DESCRIPTION:
+        if name == _DESCRIPTION and len(self._path) - 1 == self._top():
             for attribute, value in attributes.items():
                 if attribute in _NAMES:
                     self._keep(_NAMES[attribute], value)
@@ -75,7 +75,7 @@ class _Reader:
             self._text.append(text)
 
     def end(self, _: str) -> None:
-        wanted = next((_NAMES[name] for name in reversed(self._path) if name in _NAMES), None)
+        wanted = self._property()
         text = "".join(self._text).strip()
         if wanted is not None and text:
             self._keep(wanted, text, first=self._is_default)
@@ -86,6 +86,18 @@ class _Reader:
     def refuse(self, *_: Any) -> None:
         """XMP has no document type, so no entities."""
         raise _Enough
+
+    def _top(self) -> int:
+        """Where in the path a description of the file itself is; further in are those of others."""
+        return self._path.index(_ROOT) + 1 if _ROOT in self._path else -1
+
+    def _property(self) -> str | None:
+        """The property that a text is a value of, if it is wanted and of the file itself."""
+        top = self._top()
+        if top < 0 or self._path[top : top + 1] != [_DESCRIPTION]:
+            return None
+        name, *inside = self._path[top + 1 :] or [""]
+        return _NAMES.get(name) if all(one.startswith(_RDF) for one in inside) else None
 
     def _keep(self, name: str, value: str, *, first: bool = False) -> None:
         values = self.found.setdefault(name, [])
@@ -114,12 +126,12 @@ def _details(found: dict[str, list[str]]) -> dict[str, Any]:
     def first(*names: str) -> str:
         return next((found[name][0] for name in names if found.get(name)), "")
 
-    dates = (_moment(first(name)) for name in _DATES)
+    dates = (_moment(value) for name in _DATES for value in found.get(name, ()))
     latitude = _coordinate(first("exif:GPSLatitude"))
     longitude = _coordinate(first("exif:GPSLongitude"))
     place = None if latitude is None or longitude is None else (latitude, longitude)
     details = {
-        "captured_at": next((date for date in dates if date), None),
+        "captured_at": first_moment(*dates),
         "camera": camera_of(first("tiff:Make"), first("tiff:Model")),
         "lens": first("exifEX:LensModel", "aux:Lens"),
         "place": place,

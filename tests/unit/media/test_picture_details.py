@@ -46,7 +46,8 @@ def xmp(body: str, attributes: str = "") -> bytes:
     spaces = {
         "dc": "http://purl.org/dc/elements/1.1/", "photoshop": "http://ns.adobe.com/photoshop/1.0/",
         "exif": "http://ns.adobe.com/exif/1.0/", "tiff": "http://ns.adobe.com/tiff/1.0/",
-        "digiKam": "http://www.digikam.org/ns/1.0/",
+        "digiKam": "http://www.digikam.org/ns/1.0/", "xmp": "http://ns.adobe.com/xap/1.0/",
+        "xmpMM": "http://ns.adobe.com/xap/1.0/mm/",
     }  # fmt: skip
     names = " ".join(f'xmlns:{name}="{space}"' for name, space in spaces.items())
     return (
@@ -290,9 +291,37 @@ def test_tags_of_programs_that_write_their_own():
     assert read_xmp(xmp(tags + standard)) == {"tags": ["sea"]}
 
 
+def test_what_is_of_other_files():
+    """A picture that is made of others has their metadata inside of its own."""
+    other = (
+        '<dc:title><rdf:Alt><rdf:li xml:lang="x-default">Other</rdf:li></rdf:Alt></dc:title>'
+        "<dc:subject><rdf:Bag><rdf:li>other</rdf:li></rdf:Bag></dc:subject>"
+    )
+    dated = 'exif:DateTimeOriginal="1999-01-01T00:00:00" exif:GPSLatitude="1,0N"'
+    own = "<dc:subject><rdf:Bag><rdf:li>mine</rdf:li></rdf:Bag></dc:subject>"
+    for inside in (
+        f'<rdf:Description {dated} exif:GPSLongitude="1,0E">{other}</rdf:Description>',
+        f"{other}<exif:DateTimeOriginal>1999-01-01</exif:DateTimeOriginal>",
+        f"<rdf:RDF><rdf:Description {dated}>{other}</rdf:Description></rdf:RDF>",
+    ):
+        pantry = f"<xmpMM:Pantry><rdf:Bag><rdf:li>{inside}</rdf:li></rdf:Bag></xmpMM:Pantry>"
+        found = read_xmp(xmp(pantry + own, 'xmp:CreateDate="2024-05-31T12:00:00Z"'))
+        assert found == {"captured_at": "2024-05-31T12:00:00Z", "tags": ["mine"]}
+
+
+def test_a_date_of_xmp_that_is_none():
+    """Does not hide one that is."""
+    dates = 'exif:DateTimeOriginal="0000-00-00T00:00:00" xmp:CreateDate="2024-05-31T18:00:00"'
+    assert read_xmp(xmp("", dates)) == {"captured_at": "2024-05-31T18:00:00"}
+    dates = 'exif:DateTimeOriginal="2024-99-99" photoshop:DateCreated="2020"'
+    assert read_xmp(xmp("", dates)) == {"captured_at": "2020-01-01"}
+
+
 def test_a_place_of_xmp():
     """With fractions of minutes, or with seconds."""
     assert read_xmp(XMP)["place"] == pytest.approx((48 + 8.5 / 60, -(11 + 34 / 60 + 30 / 3600)))
+    long = 'exif:GPSLatitude="48,8.5000000000000N" exif:GPSLongitude="11,34.50000000000000000000W"'
+    assert read_xmp(xmp("", long))["place"] == pytest.approx((48 + 8.5 / 60, -(11 + 34.5 / 60)))
 
 
 @pytest.mark.parametrize(
@@ -378,8 +407,8 @@ def test_many_resources():
 def test_depth():
     """What lies deeper than any program writes is not looked at."""
     for depth, found in ((10, {"title": "deep"}), (100, {})):
-        inside = "<dc:title>deep</dc:title>"
-        assert read_xmp(xmp("<dc:x>" * depth + inside + "</dc:x>" * depth)) == found
+        inside = "<rdf:li>" * depth + "deep" + "</rdf:li>" * depth
+        assert read_xmp(xmp(f"<dc:title>{inside}</dc:title>")) == found
 
 
 def test_what_comes_before_the_damage_counts():
