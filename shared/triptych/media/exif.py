@@ -5,10 +5,12 @@ only the tags that are wanted are read, and of each no more than a bounded numbe
 """
 
 import struct
+import unicodedata
 from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
+from triptych.media.cuts import beginning
 from triptych.media.details import camera_of, decoded, moment, text, with_satellites
 
 _ORDERS = {b"II": "<", b"MM": ">"}
@@ -36,9 +38,12 @@ _MOST_ENTRIES = 1000
 _MOST_BYTES, _MOST_OF_PACKET = 2**16, 2**20
 _CODES = {b"ASCII\0\0\0": "utf-8", b"UNICODE\0": "utf-16", b"\0" * 8: "utf-8"}
 """What a comment of a user begins with. (That of JIS no camera writes.)"""
+_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_UNUSED = frozenset({"Cn", "Co", "Cs"})
+"""Categories of what is no character."""
 
 Directory = Mapping[int, Any]
-"""Values by tag: bytes, or a tuple of numbers; a fraction is two numbers."""
+"""Values by tag: bytes, or a tuple of numbers; a fraction is two numbers. A comment is a string."""
 
 
 class Exif(NamedTuple):
@@ -88,7 +93,7 @@ def read_exif(*files: bytes) -> Exif:
         described={
             "title": _wide(first.get(_XP_TITLE)),
             "caption": text(_string(first.get(_CAPTION)))
-            or text(_comment(exif.get(_COMMENT)))
+            or text(exif.get(_COMMENT))
             or _wide(first.get(_XP_COMMENT)),
             "artist": _string(first.get(_ARTIST)).strip() or _wide(first.get(_XP_AUTHOR)),
             "tags": [tag for tag in _wide(first.get(_XP_TAGS)).split(";") if tag.strip()],
@@ -117,7 +122,7 @@ def _directory(data: bytes, order: str, at: int, wanted: Collection[int]) -> Dir
         if tag in wanted and tag not in found and kind in _KINDS:
             value = _value(data, order, place + 8, kind, number)
             if value is not None:
-                found[tag] = value
+                found[tag] = _comment(value, order) if tag == _COMMENT else value
     return found
 
 
@@ -147,7 +152,7 @@ def _first(value: Any) -> int:
 
 
 def _string(value: Any) -> str:
-    return decoded(value[:_MOST_BYTES]) if isinstance(value, bytes) else ""
+    return decoded(beginning(value, _MOST_BYTES)) if isinstance(value, bytes) else ""
 
 
 def _wide(value: Any) -> str:
@@ -157,15 +162,36 @@ def _wide(value: Any) -> str:
     return value[:_MOST_BYTES].decode("utf-16-le", "replace").partition("\0")[0]
 
 
-def _comment(value: Any) -> str:
+def _comment(value: Any, order: str) -> str:
     """Of a user, behind eight bytes that name its encoding."""
     if not isinstance(value, bytes) or value[:8] not in _CODES:
         return ""
-    body, code = value[8:_MOST_BYTES], _CODES[value[:8]]
-    if code == "utf-16":  # of either order, without a mark
-        code = "utf-16-be" if body[:1] == b"\0" else "utf-16-le"
-        return body.decode(code, "replace").partition("\0")[0].strip()
-    return decoded(body).strip()
+    code, body = _CODES[value[:8]], beginning(value[8:], _MOST_BYTES)
+    return (
+        _wide_comment(value[8:_MOST_BYTES], order) if code == "utf-16" else decoded(body)
+    ).strip()
+
+
+def _wide_comment(body: bytes, order: str) -> str:
+    """UTF-16 in the order that a mark tells, else in that of the file, unless only the other fits.
+
+    Some programs write the order of their machine, whatever that of the file is.
+    """
+    if body[:2] in _MARKS:
+        return body[2:].decode(_MARKS[body[:2]], "replace").partition("\0")[0]
+    codes = ("utf-16-be", "utf-16-le") if order == ">" else ("utf-16-le", "utf-16-be")
+    own, other = (body.decode(code, "replace").partition("\0")[0] for code in codes)
+    return other if _is_swapped(own) and not _is_swapped(other) else own
+
+
+def _is_swapped(text: str) -> bool:
+    """Whether most of it are no letters, or such as ASCII becomes whose bytes are swapped."""
+    odd = sum(
+        1
+        for char in text
+        if not ord(char) & 0xFF or char == "\ufffd" or unicodedata.category(char) in _UNUSED
+    )
+    return 2 * odd > len(text)
 
 
 def _lens(exif: Directory) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from triptych.media.cuts import beginning
 from triptych.media.details import decoded
 
 MOST_BYTES = 2**24
@@ -68,7 +69,7 @@ def _in_tag(tag: bytes, at: int, version: int) -> Iterator[tuple[str, bytes]]:
         flags = 0 if version == 2 else tag[at + 9]  # noqa: PLR2004
         start, at = at + head, at + head + size
         if name in _FIELDS and at <= len(tag) and not flags & _PACKED.get(version, 0):
-            yield name, _content(tag[start : min(at, start + _MOST_OF_FRAME)], flags, version)
+            yield name, _content(beginning(tag[start:at], _MOST_OF_FRAME), flags, version)
 
 
 def _content(body: bytes, flags: int, version: int) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from triptych.media.cuts import beginning
 from triptych.media.details import camera_of, clean, decoded, first_moment, moment
 from triptych.media.id3 import read_id3, read_tag
 from triptych.media.iso6709 import place_of
@@ -82,7 +83,7 @@ def _comments(data: bytes) -> dict[str, Any]:
     """The comments of Vorbis, which FLAC and Opus have as well; of several values all."""
     values: dict[str, list[str]] = {}
     for comment in islice(_each_comment(data), _MOST_COMMENTS):
-        key, _, value = comment[:_MOST_OF_COMMENT].partition(b"=")
+        key, _, value = comment.partition(b"=")
         field = _VORBIS.get(key.decode("latin-1").casefold())
         if field and value:
             values.setdefault(field, []).append(decoded(value))
@@ -101,7 +102,7 @@ def _each_comment(data: bytes) -> Iterator[bytes]:
         at += 4
         for _ in range(count):
             (size,) = struct.unpack_from("<I", data, at)
-            yield data[at + 4 : at + 4 + min(size, _MOST_OF_COMMENT)]
+            yield beginning(data[at + 4 : at + 4 + size], _MOST_OF_COMMENT)
             at += 4 + size
     except struct.error:  # cut
         return
@@ -160,7 +161,7 @@ def _of_wav(data: bytes) -> dict[str, Any]:
         if kind == b"LIST" and body[:4] == b"INFO":
             for name, text in islice(_chunks(body, "<", 4), _MOST_STRINGS):
                 if name in _INFO:
-                    found.setdefault(_INFO[name], decoded(text[:_MOST_OF_COMMENT]))
+                    found.setdefault(_INFO[name], decoded(beginning(text, _MOST_OF_COMMENT)))
         elif kind == b"bext":  # of broadcasters and recorders: EBU Tech 3285
             comment, date, clock = map(decoded, (body[:256], body[320:330], body[330:338]))
             when = moment(f"{date} {clock}")
@@ -175,7 +176,7 @@ def _of_aiff(data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind, body in _chunks(data, ">"):
         if kind in _AIFF:
-            found.setdefault(_AIFF[kind], decoded(body[:_MOST_OF_COMMENT]))
+            found.setdefault(_AIFF[kind], decoded(beginning(body, _MOST_OF_COMMENT)))
         elif kind == b"ID3 ":
             found |= read_tag(body)
     return found

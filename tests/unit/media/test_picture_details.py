@@ -162,6 +162,12 @@ def directory(*entries: tuple[int, int, int, bytes]) -> bytes:
     return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + table + bytes(4) + behind
 
 
+def comment(body: bytes, order: str) -> bytes:
+    """A TIFF, little-endian (``<``) or not, with the comment of a user."""
+    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, 8)
+    return head + struct.pack(f"{order}HHHII4x", 1, 0x9286, 7, len(body), 26) + body
+
+
 def test_raw_files():
     """A TIFF with the tags of EXIF in its first directory; several TIFFs, as Canon has them."""
     make, model = (0x010F, 2, 5, b"Acme\0"), (0x0110, 2, 3, b"R5\0")
@@ -414,6 +420,38 @@ def test_depth():
 def test_what_comes_before_the_damage_counts():
     """Of XMP that is cut."""
     assert read_xmp(XMP[: XMP.index(b"<dc:creator>")])["title"] == "The beach"
+
+
+@pytest.mark.parametrize(
+    "words", ["東京タワー", "The game", "Игра", "\u0e40\u0e01\u0e21", "größer", "😀 ok"]
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_comments_in_utf_16(words: str, mark: str):
+    """In the order that a mark tells, or else in that of the file."""
+    for order, code, other in (("<", "utf-16-le", "utf-16-be"), (">", "utf-16-be", "utf-16-le")):
+        for written in (code, other) if mark else (code,):
+            body = b"UNICODE\0" + f"{mark}{words}\0\0".encode(written)
+            made = comment(body, order)
+            assert read_exif(made).described["caption"] == words
+
+
+def test_comments_in_the_other_order():
+    """Some programs write that of their machine; what only fits so is read so."""
+    for order, other in (("<", "utf-16-be"), (">", "utf-16-le")):
+        made = comment(b"UNICODE\0" + "The größer game".encode(other), order)
+        assert read_exif(made).described["caption"] == "The größer game"
+
+
+@pytest.mark.parametrize("letter", ["ö", "東", "😀"])
+def test_long_captions(letter: str):
+    """Are cut between two letters."""
+    for lead in range(4):
+        text = "x" * lead + letter * 70_000
+        for tag, head in ((0x010E, b""), (0x9286, b"ASCII\0\0\0")):
+            body = head + text.encode()
+            found = clean(read_exif(directory((tag, 2, len(body), body))).described)
+            assert found["caption"] == text[: len(found["caption"])]
+            assert len(found["caption"]) > 16_000
 
 
 def test_a_directory_that_claims_everything():

@@ -205,6 +205,24 @@ def vorbis(*comments: bytes) -> bytes:
     return b"fLaC\x84" + len(body).to_bytes(3) + body
 
 
+@pytest.mark.parametrize("letter", ["ö", "東", "😀"])
+def test_long_comments(letter: str):
+    """Are cut between two letters, whatever the standard."""
+    for lead in range(4):
+        text = "x" * lead + letter * 70_000
+        body = text.encode()
+        size = struct.pack("<I", len(body))
+        for data in (
+            vorbis(b"comment=" + body),
+            id3(frame(b"COMM", b"\3eng\0" + body, 4)),
+            b"RIFF\0\0\0\0WAVELIST" + struct.pack("<I", len(body) + 12) + b"INFOICMT" + size + body,
+            b"FORM\0\0\0\0AIFFANNO" + struct.pack(">I", len(body)) + body,
+        ):
+            caption = sound_details(data, {})["caption"]
+            assert caption == text[: len(caption)]
+            assert len(caption) > 16_000
+
+
 def test_many_comments():
     """Nearly a million that are all different cost no more than a thousand."""
     many = vorbis(*(b"artist=%d" % number for number in range(900_000)))
