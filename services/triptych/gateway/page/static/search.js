@@ -359,6 +359,10 @@ window.addEventListener("popstate", (event) => {
 
 if (matchMedia("(max-width: 60rem)").matches) byId("filters").open = false;
 
+for (const name of ["q", "not"]) {
+  const { value, defaultValue } = form.elements[name];
+  if (value !== defaultValue) state[name] = value.trim(); // typed before this script was there
+}
 write();
 showSignals();
 note("replace");
