@@ -6,6 +6,8 @@ from typing import Any
 from triptych.core.fields import FIELDS
 from triptych.core.item import Item, Words
 
+_BREAK = " | "
+"""Between the words of two values, as ``analyse_each`` has it: no phrase reaches across."""
 _OF_STEPS = frozenset({"language"})
 """What a step says although it may be sent: it has taken that into account."""
 
@@ -48,4 +50,5 @@ def adopting(item: Item, parts: Iterable[Found]) -> Item:
 
 
 def _joined(item: Item, name: str, words: Words) -> Words:
-    return Words(f"{item.words[name]} {words.stems}", f"{item.plain[name]} {words.plain}")
+    stems, plain = (item.words[name], words.stems), (item.plain[name], words.plain)
+    return Words(" ".join(filter(None, stems)), _BREAK.join(filter(None, plain)))

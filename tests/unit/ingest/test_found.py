@@ -2,6 +2,7 @@
 
 from triptych.core.item import Item, Words
 from triptych.ingest.found import adopting, news
+from triptych.text.analysis import analyse_each
 
 ITEM = Item("a", fields={"title": "Sent", "language": "de"}, words={"title": "sent"})
 
@@ -37,6 +38,25 @@ def test_of_two_parts_the_first_counts():
         "artist": "Ann",
     }
     assert item.words == {"title": "cover", "tags": "a b b c", "artist": "ann"}
+
+
+def test_no_phrase_reaches_from_part_to_part():
+    """As none reaches from one tag of a part to the next."""
+    one, other = ["red cat"], ["dog house", "sea"]
+    parts = [({"tags": tags}, {"tags": analyse_each(tags, "en")}) for tags in (one, other)]
+    item = adopting(Item("a", text="x"), parts)
+    both = analyse_each([*one, *other], "en")
+    assert (item.words["tags"], item.plain["tags"]) == both
+    assert item.plain["tags"] == "red cat | dog house | sea"
+
+
+def test_a_part_whose_tags_have_no_words():
+    """Adds none."""
+    nothing = ({"tags": ["!"]}, {"tags": Words("", "")})
+    some = ({"tags": ["a"]}, {"tags": words("a")})
+    for parts in ([nothing, some], [some, nothing]):
+        item = adopting(Item("a"), parts)
+        assert (item.words["tags"], item.plain["tags"]) == ("a", "a")
 
 
 def test_sent_tags_stand_alone():
