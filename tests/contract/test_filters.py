@@ -94,7 +94,7 @@ def items() -> list[Versioned]:
 
 LABELS = (
     ("Beach",), ("beach", "BEACH"), ("Stra\u00dfe",), ("STRASSE",), ("caf\u00e9",), ("Cafe\u0301",),
-    *[()] * 5,
+    ("e\u0301cole",), *[()] * 4,
 )  # fmt: skip
 """Of which some are one but for case and form."""
 
@@ -332,7 +332,10 @@ CONDITIONS = [
         for there in (True, False)
     ),
     *(Condition("id", prefix=prefix) for prefix in ("0", "07", "070", "x" * 1023, "x" * 40_000)),
-    *(Condition("tags", prefix=prefix) for prefix in ("t", "bEa", "CAF", "cafe\u0301", "*", "?")),
+    *(
+        Condition("tags", prefix=prefix)
+        for prefix in ("t", "bEa", "CAF", "cafe\u0301", "e", "\u00c9", "*", "?")
+    ),
     *(meta("mix", prefix=prefix) for prefix in ("", "x", "\U0001f600", "1", "\uffff")),
     *(meta("when", prefix=prefix) for prefix in ("2025-01", "2024-12-31T", "s")),
     Condition("added", prefix="1"),

@@ -107,6 +107,27 @@ def test_conditions_are_those_of_python(mixed, asked: list[Condition]):
     assert page.total == len(expected)
 
 
+@pytest.mark.parametrize("prefix", ["", "a", "a\0", "a\0b", "a\0bc", "a\0bcd", "\0", "b", "é"])
+def test_prefixes_are_those_of_python(mixed, prefix: str):
+    """Also where there are characters at which other languages end a string."""
+    index, _ = mixed
+    strings = ["", "a", "a\0", "a\0b", "a\0bc", "ab", "a\U0001f600", "\0", "\0\0", "b", "Éa", "éa"]
+    index.ensure("prefixes")
+    for field, form in (("tags", str.casefold), ("metadata.v", str)):
+        made = [
+            make(f"{n:02}", tags=(one,))
+            if field == "tags"
+            else make(f"{n:02}", metadata={"v": one})
+            for n, one in enumerate(strings)
+        ]
+        index.bulk("prefixes", made)
+        page = index.list("prefixes", Listing([Condition(field, prefix=prefix)], limit=100))
+        expected = [n for n, one in enumerate(strings) if form(one).startswith(form(prefix))]
+        assert [int(document["id"]) for document in page.documents] == expected
+        index.drop("prefixes")
+        index.ensure("prefixes")
+
+
 @settings(max_examples=50, deadline=None)
 @given(asked=conditions, size=st.integers(1, 20))
 def test_facets_count_what_fits(mixed, asked: Condition, size: int):

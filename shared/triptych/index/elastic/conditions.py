@@ -110,7 +110,8 @@ def _beginning(field: str, prefix: str) -> Clause:
         return NOTHING
     if not declared.folded_in:
         return _any_of(field, [_from(path, prefix)])
-    return _any_of(field, [_from(path, folded(prefix)), _from(declared.path, prefix)])
+    older = lacking(declared.folded_in, _from(declared.path, prefix))
+    return _any_of(field, [_from(path, folded(prefix)), older])
 
 
 def _from(path: str, prefix: str) -> Clause:

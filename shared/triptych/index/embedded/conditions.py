@@ -16,6 +16,8 @@ from triptych.index.model import Box, Circle, Condition, Group, Range, Value
 from triptych.index.places import STEPS, distances, encoded
 
 _LARGEST = sys.float_info.max
+_LAST = chr(0x10FFFF)
+"""Comes after every character of a string. (``substr`` of SQLite ends at a NUL.)"""
 _SIGNS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
 _ROWS = """
     SELECT group_concat(place) FROM facts
@@ -88,8 +90,8 @@ def _one_of(view: View, field: str, values: Sequence[Value]) -> Mask:
 def _beginning(view: View, field: str, prefix: str) -> Mask:
     """Items that have a string which begins so."""
     first = folded(prefix) if FIELDS.target(field).field.folded_in else prefix
-    query = f"{_ROWS} AND kind = 'string' AND value >= ? AND substr(value, 1, ?) = ?"
-    (rows,) = view.numbers(query, (field, first, len(first), first))
+    query = f"{_ROWS} AND kind = 'string' AND value >= ? AND value < ?"
+    (rows,) = view.numbers(query, (field, first, f"{first}{_LAST}"))
     return view.mask(rows)
 
 

@@ -111,6 +111,21 @@ def test_tags_are_compared_folded():
     ]  # fmt: skip
 
 
+def test_tags_begin_folded():
+    """And those that an older version wrote as they were sent: one letter may have been two."""
+    (clause,) = filters([Condition("tags", prefix="Be")])
+    last = "\U0010ffff"
+    assert clause["bool"]["should"] == [
+        {"range": {"folded_tags": {"gte": "be", "lt": f"be{last}"}}},
+        {
+            "bool": {
+                "must_not": {"exists": {"field": "folded_tags"}},
+                "filter": {"range": {"tags": {"gte": "Be", "lt": f"Be{last}"}}},
+            }
+        },
+    ]
+
+
 def test_a_key_and_its_value_are_of_one_fact():
     """Not of any two of an item."""
     (clause,) = filters([Condition("metadata.year", any_of=(1999, "x", 2000))])
