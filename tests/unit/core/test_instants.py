@@ -1,9 +1,15 @@
 """Dates and times as instants."""
 
+import re
+from datetime import date
+from itertools import product
+
 import pytest
+from hypothesis import given
+from hypothesis.strategies import from_regex
 from pydantic import TypeAdapter, ValidationError
 
-from triptych.core.instants import has_date, instant, microseconds
+from triptych.core.instants import PATTERN, has_date, instant, microseconds
 from triptych.core.values import Instant, Moment
 
 DAY = 86_400_000_000
@@ -49,6 +55,28 @@ def test_dates_are_instants(value, expected):
 def test_what_is_no_date_beyond_doubt_is_none(value):
     """It stays what it is."""
     assert instant(value) is None
+
+
+def test_the_pattern_knows_the_days_that_there_are():
+    """Elasticsearch tells by it alone what is a date."""
+    for year in range(10_000):
+        days = [(2, day) for day in range(28, 31)]
+        if year in {0, 1, 1900, 2000, 2023, 2024, 9999}:
+            days = list(product(range(15), range(34)))
+        for month, day in days:
+            value = f"{year:04}-{month:02}-{day:02}"
+            try:
+                there = bool(date.fromisoformat(value))
+            except ValueError:
+                there = False
+            assert bool(re.fullmatch(PATTERN, value)) == there, value
+            assert (instant(value) is not None) == there
+
+
+@given(from_regex(PATTERN, fullmatch=True))
+def test_what_has_the_pattern_is_a_date(value: str):
+    """With whatever behind the day."""
+    assert instant(value) == microseconds(value.replace(",", "."))
 
 
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
