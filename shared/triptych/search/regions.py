@@ -33,8 +33,7 @@ def regions(text: str, clauses: Sequence[Clause]) -> list[Region]:
         return [(0, len(text))]
     starts = range(0, len(text), _STRETCH)
     stretches = [_forms(text[start : start + _STRETCH + _AROUND]) for start in starts]
-    wanted = list(_beginnings(stretches, clauses))
-    found = [sum(any(map(stretch.__contains__, one)) for one in wanted) for stretch in stretches]
+    found = _found(stretches, clauses)
     best = sorted(filter(found.__getitem__, range(len(starts))), key=lambda at: -found[at])
     if not best:
         return [(0, WHOLE)]
@@ -49,20 +48,30 @@ def _forms(stretch: str) -> str:
     return " ".join(plain | {_SIGNS.sub("", form) for form in plain})
 
 
-def _beginnings(stretches: Sequence[str], clauses: Sequence[Clause]) -> Iterator[set[str]]:
-    """By clause, what a word that matches begins with; of a phrase its first word."""
-    fuzzy = any(clause.kind == "fuzzy" for clause in clauses)
-    known = {word for stretch in stretches for word in _WORD.findall(stretch)} if fuzzy else set()
-    for clause in clauses:
-        match clause.kind:
-            case "fuzzy":
-                near = clause.terms[0]
-                yield {word for word in known if is_near(word, near, clause.edits)}
-            case "word":
-                stems = {term[:-1] if len(term) > _SURE else term for term in clause.terms}
-                yield {*stems, *clause.plain[:1]}
-            case _:
-                yield {*clause.terms[:1]}
+def _found(stretches: Sequence[str], clauses: Sequence[Clause]) -> list[int]:
+    """By stretch, how many clauses have a word there."""
+    fuzzy = [(clause.terms[0], clause.edits) for clause in clauses if clause.kind == "fuzzy"]
+    wanted = [_beginnings(clause) for clause in clauses if clause.kind != "fuzzy"]
+    found = [sum(any(map(one.__contains__, each)) for each in wanted) for one in stretches]
+    if fuzzy:
+        # A text may have thousands of words that are near: they are looked up, not looked for.
+        words = [set(_WORD.findall(stretch)) for stretch in stretches]
+        known = set[str]().union(*words)
+        near = {
+            (term, edits): {word for word in known if is_near(word, term, edits)}
+            for term, edits in set(fuzzy)
+        }
+        for at, there in enumerate(words):
+            found[at] += sum(not there.isdisjoint(near[one]) for one in fuzzy)
+    return found
+
+
+def _beginnings(clause: Clause) -> set[str]:
+    """What a word that matches begins with; of a phrase its first word."""
+    if clause.kind == "word":
+        stems = {term[:-1] if len(term) > _SURE else term for term in clause.terms}
+        return {*stems, *clause.plain[:1]}
+    return {*clause.terms[:1]}
 
 
 def _around(text: str, start: int) -> Region:
