@@ -12,7 +12,12 @@ from dataclasses import replace
 from threading import Lock
 from typing import TypeVar
 
-from triptych.core.errors import FingerprintMismatch, InvalidInput, TriptychError
+from triptych.core.errors import (
+    FingerprintMismatch,
+    InvalidInput,
+    StoreUnavailable,
+    TriptychError,
+)
 from triptych.core.item import MODALITIES, Modality
 from triptych.encoders.extractors import Extractor, Extractors
 from triptych.encoders.weights import WeightsError
@@ -99,6 +104,8 @@ class Searchers:
             return ours.layout, ours.extractors
         try:
             layout = make_layout(encoders, ours.store)
+        except StoreUnavailable:
+            raise
         except TriptychError as reason:
             return base, _Refused(_because(error, reason))
         if layout.fingerprint != base.fingerprint:

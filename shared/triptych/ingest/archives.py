@@ -51,6 +51,8 @@ _DAMAGE = (
     zstd.ZstdError, EOFError, struct.error,
 )  # fmt: skip
 """What the libraries raise for it."""
+_ODD = (ValueError, IndexError, NotImplementedError, OverflowError)
+"""And for names, numbers and places that no archive has."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Member:
         try:
             with self.open() as file:
                 data = b"".join(iter(partial(file.read, _BLOCK), b""))
-        except (*_DAMAGE, OSError) as error:
+        except (*_DAMAGE, *_ODD, OSError) as error:
             if getattr(error, "errno", None) not in {None, errno.EINVAL}:
                 raise  # of the disk; bz2 gives no number, a place before the file this one
             if self.alone:
@@ -172,7 +174,7 @@ def _readable(found: Iterator[Member | Refused]) -> Iterator[Member | Refused]:
         yield from found
     except _DAMAGE as error:
         raise BadArchive(f"archive is damaged or cut off: {error}") from error
-    except (UnicodeDecodeError, NotImplementedError, OverflowError) as error:
+    except _ODD as error:
         raise BadArchive(f"archive can't be read: {error}") from error
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from triptych.core.errors import NotFound
+import structlog
+
+from triptych.core.errors import IndexUnavailable, NotFound
 from triptych.index import SearchIndex
 from triptych.ingest.changing import collect_links
 from triptych.ingest.collection_models import CollectionModels
@@ -28,6 +30,9 @@ _ANY = 2**63 - 1
 """Above every version."""
 _SETTLED = 60.0
 """Seconds after which a batch, whose media were looked at just before, is stored."""
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Collector:
         now = self.clock()
         collect_links(self.store, now - self.grace, self._is_open)
         settled = now - min(self.grace, _SETTLED)
-        notes = [note for note in self.store.documents(ERASED) if note.modified <= settled]
+        notes = self._erased(settled)
         erased = {note.name for note in notes}
         thinned = {note.name for note in self.store.documents(THINNED)}
         if everything:
@@ -75,7 +80,7 @@ class Collector:
         kept, oldest = self._kept()
         until = int(settled * 1_000_000)
         until = until if oldest is None else min(until, oldest)
-        tombstones = sum(self._tombstones(one, kept, until) for one in sorted(thinned))
+        tombstones = sum(self._forgotten(one, kept, until) for one in sorted(thinned))
         batches = self._batches(now, erased)
         media = derived = 0
         if everything or notes:
@@ -90,6 +95,24 @@ class Collector:
             CollectionModels(self.store, self.index).forget(note.name)
             self.store.delete_document(ERASED, note.name)
         return Collected(media, derived, tombstones, batches)
+
+    def _erased(self, settled: float) -> list[Stored]:
+        """Notes of collections that were deleted before a moment.
+
+        A note is written before the collection goes, which may not have come to pass.
+        """
+        notes = [note for note in self.store.documents(ERASED) if note.modified <= settled]
+        living = {self._identity(name) for name in self.index.collections()} if notes else set()
+        for note in notes:
+            if note.name in living:
+                self.store.delete_document(ERASED, note.name)
+        return [note for note in notes if note.name not in living]
+
+    def _identity(self, collection: str) -> str | None:
+        try:
+            return self.index.identity(collection)
+        except NotFound:  # deleted just now
+            return None
 
     def _is_open(self, batch: str) -> bool:
         try:
@@ -111,6 +134,14 @@ class Collector:
                 continue
             oldest = manifest.sequence if oldest is None else min(oldest, manifest.sequence)
         return kept, oldest
+
+    def _forgotten(self, collection: str, kept: set[str], before: int) -> int:
+        """As ``_tombstones``; a collection that does not answer stops no other."""
+        try:
+            return self._tombstones(collection, kept, before)
+        except IndexUnavailable as error:
+            log.warning("deleted items stay", collection=collection, reason=error.reason)
+            return 0
 
     def _tombstones(self, collection: str, kept: set[str], before: int) -> int:
         """Forget deleted items that no open batch can bring back, and remove what they had."""

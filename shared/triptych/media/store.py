@@ -8,6 +8,7 @@ A store that is not mounted looks like one that lost everything. So each store h
 without its marker nothing is "not found": the store is away.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -53,9 +54,11 @@ class MediaStore:
         may_begin: Callable[[], bool] = lambda: True,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._fs, root = fsspec.url_to_fs(url)
+        # What a listing has kept would hide that a file was written anew.
+        found, root = fsspec.url_to_fs(url, use_listings_cache=False)
         self._root = root.rstrip("/")
-        self._local = isinstance(self._fs, LocalFileSystem)
+        self._local = isinstance(found, LocalFileSystem)
+        self._fs: Any = found if self._local else _Elsewhere(found)
         self.may_begin = may_begin
         self._sleep = sleep
         self._marked = False
@@ -106,12 +109,15 @@ class MediaStore:
     # Media
 
     def put(self, data: bytes) -> str:
-        """Store bytes durably; return their sha256. Bytes that are there are not written again."""
+        """Store bytes durably; return their sha256. Bytes that are there are not written again.
+
+        What is there in another length was damaged, and is replaced. Raises StoreUnavailable.
+        """
         digest = hashlib.sha256(data).hexdigest()
         path = self._media_path(digest)
         self.begin()
         try:
-            if not self._rejuvenate(path):
+            if not self._rejuvenate(path, len(data)):
                 self._write(path, data)
         except OSError as error:
             raise StoreUnavailable(f"media store can't write: {_reason(error)}") from error
@@ -221,11 +227,18 @@ class MediaStore:
             raise StoreUnavailable(f"media store can't write: {_reason(error)}") from error
 
     def get_derived(self, kind: str, digest: str) -> bytes | None:
-        """Return derived data; None where there is none, or none that can be read."""
+        """Return derived data; None where there is none, or none that can be read.
+
+        Raises StoreUnavailable where a bucket does not answer: it may well have it.
+        """
         try:
             data: bytes = self._fs.cat_file(self._derived_path(kind, digest))
-        except OSError:
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            if self._local:
+                return None
+            raise StoreUnavailable(f"media store can't read: {_reason(error)}") from error
         return data
 
     def has_derived(self, kind: str, digest: str) -> bool:
@@ -364,18 +377,19 @@ class MediaStore:
         except OSError as error:
             raise StoreUnavailable(f"media store can't delete: {_reason(error)}") from error
 
-    def _rejuvenate(self, path: str) -> bool:
+    def _rejuvenate(self, path: str, size: int | None = None) -> bool:
         """Make what is there young, so that it is not collected before it is referred to.
 
-        Whether it is there: an object store has no way to, and gets it again.
+        Whether it is there, of this size if one is given: an object store has no way to, and gets
+        it again.
         """
         if not self._local:
             return False
         try:
             os.utime(path)
+            return size is None or Path(path).stat().st_size == size
         except FileNotFoundError:
             return False
-        return True
 
     def _write(self, path: str, data: bytes, *, durable: bool = True, new: bool = False) -> None:
         """Write a file that is seen only when it is whole.
@@ -407,6 +421,29 @@ class MediaStore:
                 _sync_folder(folder)
             if not Path(self._marker).exists() and path != self._marker:
                 raise StoreUnavailable(_NOT_MOUNTED)  # it was, when this began
+
+
+class _Elsewhere:
+    """A file system that is not on this machine: all that goes wrong there is an OSError.
+
+    Each kind of bucket has errors of its own for a network that is away.
+    """
+
+    def __init__(self, found: Any) -> None:
+        self._found = found
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._found, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            try:
+                return method(*args, **options)
+            except (OSError, TypeError, AttributeError, NotImplementedError):
+                raise
+            except Exception as error:
+                raise OSError(errno.EIO, type(error).__name__) from error
+
+        return call
 
 
 def _sharded(digest: str) -> str:

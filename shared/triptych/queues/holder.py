@@ -121,16 +121,18 @@ class Holder:
                 return
             room = self._limit - len(self._held) + 1 - self._reserved if self._taking else 0
             self._reserved += room
+        told = False
         try:
             with self._looking:
                 taken = self._source.done(message, self.name, room=room)
+            told = True
         except redis.RedisError:
             self._away = self._astray = True
             self._ends(tag, back=False)
             taken = []
         with self._changed:
             self._reserved -= room
-            if not self._away:
+            if told:
                 self._held.pop(tag, None)
             self._hold(taken, room)
 

@@ -210,6 +210,35 @@ def test_a_member_that_begins_before_its_zip_fails_alone():
     assert "it is damaged in the archive" in refused["a.png"]
 
 
+def test_a_member_whose_two_names_differ_fails_alone():
+    """The one before its bytes is no UTF-8."""
+    data = bytearray(zipped({"é.png": b"1", "b.png": b"2"}, zipfile.ZIP_STORED))
+    data[data.index("é".encode())] = 0xFF
+    taken, refused = read(bytes(data))
+    assert taken == {"b.png": b"2"}
+    assert "it is damaged in the archive" in refused["é.png"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"GNU.sparse.map": "a,b"},
+        {"GNU.sparse.size": "zz"},
+        {"GNU.sparse.realsize": "zz"},
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"},
+    ],
+)
+def test_headers_of_a_tar_that_make_no_sense_are_damage(headers):
+    """And no defect of ours."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("a.png")
+        info.pax_headers = headers
+        archive.addfile(info)
+    with pytest.raises(BadArchive):
+        read(buffer.getvalue())
+
+
 def test_a_damaged_member_of_a_zip_fails_alone():
     """By its checksum."""
     data = zipped({"a.png": b"first" * 50, "b.png": b"2"}, zipfile.ZIP_STORED)

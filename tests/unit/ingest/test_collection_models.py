@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import learnt
-from triptych.core.errors import InvalidInput, NotFound, StoreUnavailable
+from triptych.core.errors import IndexUnavailable, InvalidInput, NotFound, StoreUnavailable
 from triptych.core.settings import Encoders, Settings
 from triptych.engine import Engine
 from triptych.fusion import models
 from triptych.fusion.models import Model
 from triptych.fusion.strategies.comparison import Gain
+from triptych.ingest.collecting import ERASED
 from triptych.ingest.collection_models import LEARNT, Verdict
 
 
@@ -101,6 +102,27 @@ def test_what_could_not_be_deleted_is_deleted_the_next_time(engine, monkeypatch)
     for model in (kept, gone):
         with pytest.raises(NotFound):
             models.load(engine.store, model.reference)
+
+
+def test_a_collection_that_could_not_be_deleted_keeps_what_it_has(engine, monkeypatch):
+    """Its note was written first; whoever collects sees that it lives."""
+    model = learnt.fusion(engine.layout)
+    reference = add(engine, model)
+
+    def refused(_: str) -> None:
+        raise IndexUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.index, "drop", refused)
+        with pytest.raises(IndexUnavailable):
+            engine.delete_collection("c")
+    engine.collect()
+    assert models.load(engine.store, reference) == model
+    assert engine.store.documents(ERASED) == []
+    engine.delete_collection("c")
+    engine.collect()
+    with pytest.raises(NotFound):
+        models.load(engine.store, reference)
 
 
 def test_a_model_is_not_of_a_collection_that_was_made_anew(engine):

@@ -4,6 +4,7 @@ import hashlib
 import uuid
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from triptych.core.errors import NotFound, StoreUnavailable
 from triptych.media.store import MediaStore
@@ -162,3 +163,43 @@ def test_what_killed_processes_left_is_removed(tmp_path):
     assert not half.exists()
     assert store.get(digest) == b"data"
     assert [one.name for one in store.media()] == [digest]
+
+
+def test_a_damaged_copy_is_replaced_by_sending_it_again(tmp_path):
+    """Where it is of another length, as after a full disk or a copy that was cut off."""
+    store = MediaStore(tmp_path.as_uri())
+    digest = store.put(b"picture")
+    (tmp_path / "media" / digest[:2] / digest[2:]).write_bytes(b"")
+    assert store.put(b"picture") == digest
+    assert store.get(digest) == b"picture"
+
+
+class NoConnection(Exception):
+    """As buckets raise it: no OSError."""
+
+
+def test_a_bucket_that_does_not_answer_is_away(monkeypatch):
+    """Whatever its errors are called; it may well have what is asked for."""
+    store = MediaStore(f"memory://{uuid.uuid4().hex}", sleep=lambda _: None)
+    digest = store.put(b"data")
+    store.put_derived("kind", digest, b"x")
+
+    def away(*_: object, **__: object) -> None:
+        raise NoConnection("http://bucket.internal")
+
+    for method in ("cat_file", "pipe_file", "ls", "info", "rm_file", "size", "exists"):
+        monkeypatch.setattr(MemoryFileSystem, method, away)
+    for ask in (
+        store.check,
+        lambda: store.get(digest),
+        lambda: store.put(b"more"),
+        lambda: store.open(digest),
+        lambda: store.documents("batches"),
+        lambda: store.get_derived("kind", digest),
+        lambda: store.collect_media(digest, 1.0),
+        lambda: store.delete_derived("kind", digest),
+        lambda: store.keep([digest]),
+    ):
+        with pytest.raises(StoreUnavailable) as error:
+            ask()
+        assert "internal" not in error.value.reason

@@ -281,6 +281,17 @@ def test_a_part_that_can_not_be_planned_comes_again(planner):
     assert (planner.sent, planner.progress.done) == ([], set())
 
 
+@pytest.mark.parametrize("error", [IndexUnavailable("away"), ValueError("a damaged manifest")])
+def test_a_sweep_that_fails_is_left_to_the_next(planner, monkeypatch, error, quiet):
+    """It would come back before all batches that wait to be planned."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module.Reconciler, "sweep", fails)
+    planner.plan({"sweep": True})
+
+
 def test_a_batch_that_was_withdrawn_is_not_planned(planner):
     """It was never accepted."""
     planner.plan({"batch": "0" * 32})

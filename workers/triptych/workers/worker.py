@@ -172,14 +172,26 @@ class Worker:
         with patient():
             match message:
                 case {"sweep": everything}:
-                    Reconciler(self.batches).sweep()
-                    self.engine.collect(everything=everything)
+                    self._sweep(everything=everything)
                 case {"close": batch}:
                     self.batches.finish(batch)
                 case {"rebuild": _}:
                     self.batches.rebuilds.plan(message)
                 case _:
                     self._plan(message)
+
+    def _sweep(self, *, everything: bool) -> None:
+        """Look for what got lost, and remove what nothing refers to.
+
+        What fails is left to the next sweep: this one would come back before all that waits.
+        """
+        try:
+            Reconciler(self.batches).sweep()
+            self.engine.collect(everything=everything)
+        except Unavailable as error:
+            log.warning("the sweep was not finished", reason=error.reason)
+        except Exception:
+            log.exception("the sweep failed")
 
     def _plan(self, message: dict[str, Any]) -> None:
         """Plan the next part of a batch, and ask for the part after, while there is room."""
